@@ -1,0 +1,90 @@
+"""Components as plugins: what an entry point offers, and the registry that finds it.
+
+Built-in and third-party components register alike, through the entry points `wire.sources`, `wire.sinks` and
+`wire.transforms`. The entry point's name is the `type` in YAML; its target is a `Plugin`.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from wire.core.clock import Clock, SystemClock
+from wire.core.config import suggest
+from wire.core.errors import ConfigError, Finding, UnavailableError
+
+Kind = Literal["source", "sink", "transform"]
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentContext:
+    """What a component is told about where it runs.
+
+    `bounded` asks a source to end at what is there when it is opened, instead of following.
+    """
+
+    pipeline: str
+    name: str
+    bounded: bool = False
+    clock: Clock = SystemClock()
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """One component: its configuration and how to build it.
+
+    `config` is a `Config` struct (or, for a transform, any type `wire.core.config.parse` takes). For a source
+    `build(config, ComponentContext)` returns a `Source`, for a sink a `Sink`; for a transform it is
+    `build(config, TransformContext)` of `wire.pipelines.transforms`. Building does no I/O and may import the
+    connector's library, which `extra` names.
+    """
+
+    kind: Kind
+    summary: str
+    config: Any
+    build: Callable[[Any, Any], Any]
+    extra: str | None = None
+    example: str = ""
+
+
+GROUPS: dict[Kind, str] = {"source": "wire.sources", "sink": "wire.sinks", "transform": "wire.transforms"}
+
+
+@functools.cache
+def names(kind: Kind) -> tuple[str, ...]:
+    """Return the names of all installed components of a kind, sorted."""
+    return tuple(sorted(_entries(kind)))
+
+
+@functools.cache
+def load(kind: Kind, name: str, path: str = "$") -> Plugin:
+    """Return a component by name. Raises ConfigError when unknown, UnavailableError when it can't be imported."""
+    entries = _entries(kind)
+    if name not in entries:
+        hint = suggest(name, entries) or f"installed: {', '.join(sorted(entries))}"
+        message = f"no {kind} is called `{name}`"
+        raise ConfigError([Finding(code="config.unknown_component", path=path, message=message, hint=hint)])
+    try:
+        plugin = entries[name].load()
+    except ImportError as exc:
+        raise missing_dependency(name, name, exc) from exc
+    if not isinstance(plugin, Plugin):
+        raise UnavailableError("config.unknown_component", f"the entry point of {kind} `{name}` is not a Plugin", path=path)
+    return plugin
+
+
+def missing_dependency(component: str, extra: str, exc: ImportError) -> UnavailableError:
+    """Describe a connector library that is not installed, and how to install it."""
+    return UnavailableError(
+        "config.missing_dependency",
+        f"`{component}` needs the Python package `{exc.name}`, which is not installed",
+        hint=f"pip install 'wire-cluster[{extra}]'",
+    )
+
+
+@functools.cache
+def _entries(kind: Kind) -> dict[str, importlib.metadata.EntryPoint]:
+    return {entry.name: entry for entry in importlib.metadata.entry_points(group=GROUPS[kind])}

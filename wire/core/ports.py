@@ -1,0 +1,180 @@
+"""The protocols a connector implements. The engine knows sources and sinks only by these.
+
+The order of things, on which everything rests (at least once):
+1. the sink's write is durable; 2. the ledger settles the batch; 3. the checkpoint is committed; 4. the source is told.
+A crash between two steps repeats work and never skips any.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from wire.core.errors import WireError
+from wire.core.formats import Format
+from wire.core.records import Batch, Checkpoint, Fingerprint, PartitionId, Position
+
+
+class Guarantee(enum.StrEnum):
+    """What a sink can promise about records it is given again after a failure."""
+
+    AT_LEAST_ONCE = "at_least_once"
+    EXACTLY_ONCE = "exactly_once"
+
+
+class ReadLimit(Struct, frozen=True):
+    """How much one `read` may return. A single record larger than `max_bytes` is returned alone."""
+
+    max_records: int
+    max_bytes: int
+
+
+class Lag(Struct, frozen=True):
+    """How far a reader is behind the end of its partition, as far as it knows without asking anyone."""
+
+    records: int | None = None
+    bytes: int | None = None
+
+
+class Reader(Protocol):
+    """Reads one partition in order. Used by one asyncio task at a time."""
+
+    async def read(self, limit: ReadLimit) -> Batch | None:
+        """Return the next batch, waiting until there is one; None when the partition has ended for good.
+
+        A cancelled read loses nothing: the next read returns what it would have returned. Raises RetryableError when
+        the other side is away (reading again continues from the same place), FatalError when reading again can't
+        help (the position no longer exists, access was refused).
+        """
+        ...
+
+    async def release(self, upto: Position) -> None:
+        """Learn that everything before `upto` is covered by a committed checkpoint and may be pruned (I1).
+
+        Best effort and idempotent; must not raise for a server that is away.
+        """
+        ...
+
+    def lag(self) -> Lag:
+        """Return how far behind this reader is, without waiting."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything. Idempotent; returns within seconds even when the other side is away."""
+        ...
+
+
+class Source(Protocol):
+    """Where records come from. One per `source:` of a pipeline."""
+
+    format: Format
+    """How the bytes of its records' values are encoded."""
+
+    max_readers: int | None
+    """How many partitions may be open at once; None for all."""
+
+    def fingerprint(self) -> Fingerprint:
+        """Identify what is read (not how): a position is only valid under the same fingerprint."""
+        ...
+
+    async def partitions(self) -> Sequence[PartitionId]:
+        """Return all partitions there are now. Raises RetryableError, UnavailableError or FatalError."""
+        ...
+
+    async def open(self, partition: PartitionId, resume: Position | None) -> Reader:
+        """Open a partition: at its configured start without `resume`, else directly after that position."""
+        ...
+
+    async def close(self) -> None:
+        """Close what the source shares among its readers. Idempotent."""
+        ...
+
+
+class Failure(Struct, frozen=True):
+    """The verdict on one record that was not written: `batches[batch].records[record]` of the write.
+
+    With a RetryableError the engine writes that record again, with a RecordError it is dead-lettered.
+    """
+
+    batch: int
+    record: int
+    error: WireError
+
+
+class TaskId(Struct, frozen=True):
+    """Names the work a writer belongs to: `namespace/pipeline` and the number of the task within it."""
+
+    pipeline: str
+    slot: int = 0
+
+
+class Writer(Protocol):
+    """Writes records durably. Up to `max_in_flight` writes are under way at once, started in order."""
+
+    max_in_flight: int
+
+    async def write(self, batches: Sequence[Batch]) -> Sequence[Failure]:
+        """Return once every record is durable or has a failure in the answer.
+
+        Raises RetryableError when nothing can be said about the whole write (it is repeated), FatalError when
+        repeating can't help. Records of one partition stay in order. May be called again with the same batches.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything; what was not durable may be lost. Idempotent."""
+        ...
+
+
+class TransactionalWriter(Protocol):
+    """Writes records that take effect only with the checkpoint that covers them.
+
+    The engine calls `write` any number of times, one at a time, then `commit` with the checkpoints that cover exactly
+    what was written since the last commit, then stores them with the token `commit` returned, then calls `committed`.
+    """
+
+    async def write(self, batches: Sequence[Batch]) -> Sequence[Failure]:
+        """Accept the records; they need not be durable yet. Errors as in `Writer.write`."""
+        ...
+
+    async def commit(self, checkpoints: Mapping[PartitionId, Checkpoint]) -> bytes:
+        """Make everything written so far durable and return what `Sink.open` needs to recover to this point.
+
+        The token goes into `Checkpoint.sink` of every partition in `checkpoints`. Raises RetryableError (the commit
+        is tried again) or FatalError.
+        """
+        ...
+
+    async def committed(self) -> None:
+        """Learn that the checkpoints of the last commit are stored: what they cover may be published."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything; what is not committed is discarded at the next `open`. Idempotent."""
+        ...
+
+
+class Sink(Protocol):
+    """Where records go. One per `sink:` of a pipeline."""
+
+    format: Format
+    """How the values it is given must be encoded."""
+
+    guarantee: Guarantee
+
+    carries_headers: bool
+    """Whether a record's key and headers arrive with it. If not, dead letters are wrapped in a JSON envelope."""
+
+    async def open(
+        self, task: TaskId, epoch: int, recover: Mapping[PartitionId, Checkpoint]
+    ) -> Writer | TransactionalWriter:
+        """Connect, check that writing will be possible, and recover to the point `recover` describes.
+
+        `recover` holds the last committed checkpoint of every partition this task has, with this sink's own token in
+        `sink`; a file sink cuts back to the committed prefix here. `epoch` is higher than that of any earlier start.
+        Raises UnavailableError or RetryableError when the other side is away, FatalError when it refuses.
+        """
+        ...

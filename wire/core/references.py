@@ -1,0 +1,50 @@
+"""`${env:NAME}` and `${file:PATH}`: values that are looked up where the pipeline runs, never stored or shown (I9)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from wire.core.errors import Finding
+
+REFERENCE = re.compile(r"\$\{(env|file):([^{}]+)\}")
+
+
+def has_reference(value: object) -> bool:
+    """Say whether a plain value contains a reference."""
+    return isinstance(value, str) and REFERENCE.search(value) is not None
+
+
+def resolve(data: Any, environ: Mapping[str, str], path: str, findings: list[Finding]) -> Any:
+    """Return `data` with every reference replaced by what it names; what can't be found becomes a finding.
+
+    A value that is one reference and nothing else, in place of a number or a boolean, becomes that number or boolean:
+    `port: ${env:PORT}`. A file's trailing newline is dropped.
+    """
+    if isinstance(data, dict):
+        return {key: resolve(value, environ, f"{path}.{key}", findings) for key, value in data.items()}
+    if isinstance(data, list):
+        return [resolve(value, environ, f"{path}[{i}]", findings) for i, value in enumerate(data)]
+    if not has_reference(data):
+        return data
+    return REFERENCE.sub(lambda match: _look_up(match, environ, path, findings), data)
+
+
+def _look_up(match: re.Match[str], environ: Mapping[str, str], path: str, findings: list[Finding]) -> str:
+    kind, name = match.groups()
+    if kind == "env":
+        if name in environ:
+            return environ[name]
+        return _missing(findings, path, f"the environment variable {name} is not set", f"set {name} before starting")
+    try:
+        return Path(name).read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
+        return _missing(findings, path, f"the file {name} can't be read: {reason}", "check the path and its permissions")
+
+
+def _missing(findings: list[Finding], path: str, message: str, hint: str) -> str:
+    findings.append(Finding(code="config.reference_unresolved", path=path, message=message, hint=hint))
+    return ""
