@@ -1,0 +1,96 @@
+"""The pipeline specification: what a user writes in YAML or JSON, as structs. `wire.pipelines.lint` reads it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, field
+
+from wire.core.config import Config, Expression, doc
+from wire.core.units import Duration, Size
+
+
+class ComponentSpec(Config, kw_only=True):
+    """A source, or a dead-letter sink: a component and its configuration."""
+
+    type: Annotated[str, doc("The component's name; `wire list` shows them.")]
+    config: Annotated[dict[str, Any], doc("The component's own fields; `wire describe TYPE` shows them.")] = {}
+    name: Annotated[str | None, doc("Tells several of a kind apart; the type's name unless given.")] = None
+
+
+class SinkSpec(Config, kw_only=True):
+    """A sink, with the condition under which records go there."""
+
+    type: Annotated[str, doc("The component's name; `wire list` shows them.")]
+    config: Annotated[dict[str, Any], doc("The component's own fields; `wire describe TYPE` shows them.")] = {}
+    name: Annotated[str | None, doc("Tells several of a kind apart; the type's name unless given.")] = None
+    when: Annotated[Expression | None, doc("Only records for which this is true go to this sink.")] = None
+
+
+class BatchSpec(Config, kw_only=True):
+    """How records are gathered into one write. All three are ceilings; whichever is reached first counts."""
+
+    max_records: Annotated[int, Meta(ge=1, description="Records per write.")] = 1000
+    max_bytes: Annotated[Size, doc("Bytes of record values per write.")] = Size(1 << 20)
+    max_wait: Annotated[Duration, doc("The longest a record waits for company.")] = Duration(5)
+    adaptive: Annotated[bool, doc("Find the best size below the ceilings from the sink's latency and errors.")] = True
+
+
+class RetrySpec(Config, kw_only=True):
+    """How a failed operation is tried again: exponential backoff with full jitter, reset after a success."""
+
+    initial: Annotated[Duration, doc("Ceiling of the first wait.")] = Duration(1000)
+    max: Annotated[Duration, doc("Ceiling of any wait.")] = Duration(600_000)
+    factor: Annotated[float, Meta(ge=1, description="By how much the ceiling grows with each attempt.")] = 2.0
+    attempts: Annotated[Literal["unlimited"] | int, doc("How often to try before the pipeline stops.")] = "unlimited"
+
+
+class OnErrorSpec(Config, kw_only=True):
+    """What happens to a record that can't be processed."""
+
+    policy: Annotated[
+        Literal["dead_letter", "skip", "fail"],
+        doc("`dead_letter` keeps the original aside, `skip` drops and counts it, `fail` stops the pipeline."),
+    ] = "fail"
+    sink: Annotated[ComponentSpec | None, doc("Where dead letters go; required with `dead_letter`.")] = None
+
+
+class CheckpointSpec(Config, kw_only=True):
+    """How often progress is made durable."""
+
+    interval: Annotated[Duration, doc("The longest time between two checkpoints while records flow.")] = Duration(1000)
+
+
+class TestCase(Config, kw_only=True):
+    """Records to put in front of the transforms, and what must come out behind them."""
+
+    __test__ = False  # not a test class, whatever pytest makes of its name
+
+    name: Annotated[str | None, doc("Shown in the report.")] = None
+    input: Annotated[list[Any], doc("Decoded records, in order.")] = []
+    output: Annotated[list[Any], doc("The records expected, in order.")] = []
+
+
+class PipelineSpec(Config, kw_only=True):
+    """One pipeline. Exactly one of `source` and `sources`, and of `sink` and `sinks`, is given."""
+
+    name: Annotated[
+        str,
+        Meta(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", description="Lower-case letters, digits and hyphens."),
+    ]
+    namespace: Annotated[str, doc("Groups pipelines.")] = "default"
+    description: Annotated[str | None, doc("For people.")] = None
+    source: Annotated[ComponentSpec | None, doc("Where records come from.")] = None
+    sources: Annotated[list[ComponentSpec] | None, doc("Several sources, each with a `name`.")] = None
+    transforms: Annotated[list[dict[str, Any]], doc("Applied in order; each is one `name: configuration`.")] = []
+    sink: Annotated[SinkSpec | None, doc("Where records go.")] = None
+    sinks: Annotated[list[SinkSpec] | None, doc("Several sinks, each with a `name`; `when` routes.")] = None
+    delivery: Annotated[
+        Literal["at_least_once", "exactly_once"], doc("What the pipeline promises; lint says what can't keep it.")
+    ] = "at_least_once"
+    parallelism: Annotated[Literal["auto"] | int, doc("How many tasks share the source's partitions.")] = "auto"
+    batch: BatchSpec = BatchSpec()
+    retry: RetrySpec = RetrySpec()
+    on_error: OnErrorSpec = OnErrorSpec()
+    checkpoint: CheckpointSpec = CheckpointSpec()
+    tests: Annotated[list[TestCase], doc("Run by `wire test`.")] = field(default_factory=list)
