@@ -1,0 +1,72 @@
+# `make run` and `make test` are all a fresh machine needs: they set up .venv themselves. `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet install
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-header --no-annotate --group build pyproject.toml
+
+.PHONY: help run test check bench chaos docs format lock clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+run: $(VENV)/.run ## the quickstart: 27,004 real flights, filtered and enriched into a file
+	@$(BIN)/wire run configs/quickstart/flights.yaml
+
+test: check ## the checks, then every test, with the real servers they need
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev ## format, lint, types, import contracts, dependencies
+	@echo "checking: format, lint, types, imports, dependencies"
+	@$(BIN)/ruff format --check --quiet . || { echo "run 'make format'"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/deptry .
+
+format: $(VENV)/.dev ## format the code and sort its imports
+	@$(BIN)/ruff check --quiet --select I --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.test ## the benchmarks, beside their rivals, with a real broker
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+chaos: $(VENV)/.test ## only the tests that kill things (seeds are printed)
+	@$(BIN)/python -m pytest -m chaos $(ARGS)
+
+docs: $(VENV)/.run ## write the connector reference from the configuration structs
+	@$(BIN)/python -m wire.cli.docs docs/reference
+
+lock: $(VENV)/.dev ## pin the newest allowed versions, with hashes
+	@$(LOCK) --upgrade --extra dev -o requirements/dev.txt
+	@$(LOCK) --upgrade --extra test -c requirements/dev.txt -o requirements/test.txt
+	@$(LOCK) --upgrade --extra all -c requirements/dev.txt -o requirements/run.txt
+
+clean: ## remove the environment and the tools' caches (not wire-data)
+	@rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache htmlcov .coverage*
+
+# --- the environment: one stamp per requirements file, each a superset of the one before -------------------------
+
+$(BIN)/python:
+	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+		"$$python" -c 'import ensurepip, venv' 2>/dev/null || { no_venv="$$python"; continue; }; \
+		echo "setting up $(VENV) with $$("$$python" --version)"; \
+		exec "$$python" -m venv $(VENV); \
+	done; \
+	if [ -n "$${no_venv:-}" ]; then \
+		echo "$$no_venv has no venv module. On Debian and Ubuntu: apt-get install python3-venv" >&2; \
+	else \
+		echo "Wire needs Python 3.11 or newer; none was found. Install one, or name it: make PYTHON=/path/to/python3" >&2; \
+	fi; exit 1
+
+$(VENV)/.run $(VENV)/.test $(VENV)/.dev: $(VENV)/.%: requirements/%.txt pyproject.toml | $(BIN)/python
+	@echo "installing requirements/$*.txt"
+	@$(PIP) --require-hashes -r requirements/$*.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@case $* in dev) touch $(VENV)/.run $(VENV)/.test ;; test) touch $(VENV)/.run ;; esac; touch $@
