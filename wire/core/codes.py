@@ -8,6 +8,7 @@ from typing import Final
 
 CODES: Final[dict[str, str]] = {
     # what the user wrote
+    "config.broken_component": "a component is installed but its code can't be loaded",
     "config.invalid": "the value is not of the kind this field takes",
     "config.missing": "a required field is absent",
     "config.unknown_key": "the field is not known here",
@@ -16,4 +17,8 @@ CODES: Final[dict[str, str]] = {
     "config.unknown_component": "no component of that name is installed",
     "config.missing_dependency": "a component's library is not installed",
     "config.reference_unresolved": "an ${env:} or ${file:} reference names something that is not there",
+    # the memory connectors of wire.testing
+    "memory.fenced": "a writer with a newer epoch has been opened",
+    "memory.position_lost": "the position is not in the partition, or no longer",
+    "memory.scripted": "the test's script asked for this error",
 }
