@@ -14,14 +14,16 @@ parsing, lint with paths, `wire describe`, the JSON Schema and the reference pag
 from __future__ import annotations
 
 import difflib
+import re
 import types
 import typing
-from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
 from wire.core.errors import Finding
+from wire.core.paths import child
+from wire.core.references import Resolved
 from wire.core.units import Duration, Size
 
 T = TypeVar("T")
@@ -30,12 +32,12 @@ T = TypeVar("T")
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Base of all configuration structs: immutable, unknown fields refused.
 
-    `kw_only=True` is not inherited: give it to a subclass whose required fields don't come first.
+    Subclasses repeat `frozen=True` (type checkers ask for it), and `kw_only=True` where a required field comes late.
     """
 
 
 def doc(text: str) -> msgspec.Meta:
-    """Document a field: `Annotated[int, doc("Records per request.")]`."""
+    """Document a field, in an annotation: `Annotated[int, doc("Records per request.")]`."""
     return msgspec.Meta(description=text)
 
 
@@ -70,7 +72,7 @@ class Secret:
         return hash(self._text)
 
 
-class ByRecord(Config):
+class ByRecord(Config, frozen=True):
     """A value that varies by record: `{expr: "…"}`."""
 
     expr: Annotated[Expression, doc("Computes the value for each record.")]
@@ -81,6 +83,7 @@ _WORDS: Final = {
     str: "text", int: "a whole number", float: "a number", bool: "true or false", Expression: "an expression",
     Secret: "text", type(None): "null",
 }  # fmt: skip
+_TRUE_BEFORE_YAML_1_2: Final = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
 def parse(kind: Any, data: object, path: str, findings: list[Finding]) -> Any:
@@ -95,19 +98,46 @@ def parse(kind: Any, data: object, path: str, findings: list[Finding]) -> Any:
 
 
 def _parse(kind: Any, data: object, path: str, findings: list[Finding]) -> Any:
-    kind = _bare(kind)
     origin = get_origin(kind)
+    if origin is Annotated:
+        return _parse_limited(kind, data, path, findings)
     if origin in (Union, types.UnionType):
-        return _parse_union(get_args(kind), data, path, findings)
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return _parse_union(kind, data, path, findings)
+    if _is_struct(kind):
         return _parse_struct(kind, data, path, findings)
     if origin is list and isinstance(data, list):
         (item,) = get_args(kind)
-        return [_parse(item, value, f"{path}[{i}]", findings) for i, value in enumerate(data)]
+        return [_parse(item, value, child(path, i), findings) for i, value in enumerate(data)]
     if origin is dict and isinstance(data, dict):
         _, item = get_args(kind)
-        return {str(key): _parse(item, value, f"{path}.{key}", findings) for key, value in data.items()}
+        return {key: _parse(item, value, child(path, key), findings) for key, value in data.items()}
     return _parse_scalar(kind, data, path, findings)
+
+
+def _parse_limited(kind: Any, data: object, path: str, findings: list[Finding]) -> Any:
+    inner, *notes = get_args(kind)
+    before = len(findings)
+    result = _parse(inner, data, path, findings)
+    if len(findings) > before or result is None:
+        return result
+    for meta in notes:
+        if isinstance(meta, msgspec.Meta) and not _within(meta, result):
+            hint = meta.description if meta.pattern else None
+            return _invalid(findings, path, f"expected {_words(kind)}", hint)
+    return result
+
+
+def _within(meta: msgspec.Meta, value: Any) -> bool:
+    return (
+        (meta.ge is None or value >= meta.ge)
+        and (meta.gt is None or value > meta.gt)
+        and (meta.le is None or value <= meta.le)
+        and (meta.lt is None or value < meta.lt)
+        and (meta.multiple_of is None or value % meta.multiple_of == 0)
+        and (meta.min_length is None or len(value) >= meta.min_length)
+        and (meta.max_length is None or len(value) <= meta.max_length)
+        and (meta.pattern is None or re.search(meta.pattern, value) is not None)
+    )
 
 
 def _parse_scalar(kind: Any, data: object, path: str, findings: list[Finding]) -> Any:
@@ -116,68 +146,88 @@ def _parse_scalar(kind: Any, data: object, path: str, findings: list[Finding]) -
             return _PARSERS[kind](data)
         except ValueError as exc:
             return _invalid(findings, path, str(exc))
-    if kind in (Secret, Expression):
-        if isinstance(data, str) or (kind is Expression and type(data) in (int, float, bool)):
-            return kind(data if isinstance(data, str) else str(data).lower())
-        return _invalid(findings, path, f"expected {_words(kind)}, found {_found(data)}")
+    if kind is Expression:
+        return _parse_expression(data, path, findings)
+    if kind is Secret:
+        return Secret(str(data)) if isinstance(data, str) else _mismatch(kind, data, path, findings)
     try:
+        if isinstance(data, Resolved):  # a reference's text may stand for a number: `port: ${env:PORT}`
+            return msgspec.convert(str(data), kind, strict=False)
         return msgspec.convert(data, kind)
     except msgspec.ValidationError:
-        return _invalid(findings, path, f"expected {_words(kind)}, found {_found(data)}")
+        return _mismatch(kind, data, path, findings)
 
 
-def _parse_union(members: tuple[Any, ...], data: object, path: str, findings: list[Finding]) -> Any:
+def _parse_expression(data: object, path: str, findings: list[Finding]) -> Any:
+    if isinstance(data, Resolved):  # I10: what an environment variable holds is a value, never a program
+        hint = "select the value into a field with `python:`, or write it here"
+        return _invalid(findings, path, "a reference can't be part of an expression", hint)
+    if isinstance(data, str):
+        return Expression(data)
+    if isinstance(data, bool | int | float):
+        return Expression(str(data).lower())
+    return _mismatch(Expression, data, path, findings)
+
+
+def _parse_union(kind: Any, data: object, path: str, findings: list[Finding]) -> Any:
+    members = [_stripped(member) for member in get_args(kind)]
     if data is None and type(None) in members:
         return None
-    structs = [m for m in map(_bare, members) if isinstance(m, type) and issubclass(m, msgspec.Struct)]
-    others = [m for m in map(_bare, members) if m not in structs and m is not type(None)]
+    structs = [m for m in members if _is_struct(m)]
     if structs and isinstance(data, dict):
-        chosen = structs[0] if len(structs) == 1 else _tagged(structs, data, path, findings)
+        chosen = structs[0] if len(structs) == 1 else _tagged(structs, data.get(_tag_field(structs)), path, findings)
         return chosen and _parse_struct(chosen, data, path, findings)
-    if structs and isinstance(data, str) and not others:
+    others = [m for m in get_args(kind) if _stripped(m) not in structs and m is not type(None)]
+    if structs and isinstance(data, str) and not others and _tag_field(structs):
         # a tagged union may be given by its tag alone: `format: csv`
-        return _parse_union(members, {structs[0].__struct_config__.tag_field or "type": data}, path, findings)
+        chosen = _tagged(structs, data, path, findings)
+        return chosen and _parse_struct(chosen, {}, path, findings)
+    attempts: list[list[Finding]] = []
     for other in others:
-        attempt: list[Finding] = []
-        result = _parse(other, data, path, attempt)
-        if not attempt:
+        attempts.append([])
+        result = _parse(other, data, path, attempts[-1])
+        if not attempts[-1]:
             return result
-        if len(others) == 1 or any(f.path != path for f in attempt):
-            findings.extend(attempt)
-            return None
-    return _invalid(findings, path, f"expected {' or '.join(_words(m) for m in others + structs)}, found {_found(data)}")
+    # the member that got furthest knows best what is wrong: a list whose third item is bad is a list
+    inner = next((attempt for attempt in attempts if any(f.path != path for f in attempt)), None)
+    if inner or (len(attempts) == 1 and not structs):
+        findings.extend(inner or attempts[0])
+        return None
+    return _mismatch(kind, data, path, findings)
 
 
-def _tagged(structs: list[Any], data: Mapping[str, object], path: str, findings: list[Finding]) -> Any:
-    field = structs[0].__struct_config__.tag_field
-    tags = {s.__struct_config__.tag: s for s in structs}
-    tag = data.get(field)
-    if isinstance(tag, str) and tag in tags:
-        return tags[tag]
-    return _invalid(findings, f"{path}.{field}", f"expected one of {', '.join(tags)}", suggest(tag, tags))
+def _tag_field(structs: list[Any]) -> Any:
+    return structs[0].__struct_config__.tag_field
+
+
+def _tagged(structs: list[Any], tag: object, path: str, findings: list[Finding]) -> Any:
+    tags = {struct.__struct_config__.tag: struct for struct in structs}
+    if isinstance(tag, str) and str(tag) in tags:
+        return tags[str(tag)]
+    field, expected = _tag_field(structs), f"one of {', '.join(tags)}"
+    if tag is None:
+        _missing(findings, child(path, field), field, f"say which kind it is: {expected}")
+        return None
+    return _invalid(findings, path, f"expected {expected}", suggest(tag, tags))
 
 
 def _parse_struct(kind: Any, data: object, path: str, findings: list[Finding]) -> Any:
     if not isinstance(data, dict):
-        return _invalid(findings, path, f"expected a mapping, found {_found(data)}")
+        return _mismatch(kind, data, path, findings)
+    before = len(findings)
     fields = fields_of(kind)
     known = {field.encode_name: field for field in fields}
-    tag_field = kind.__struct_config__.tag_field
     for key in data:
-        if key not in known and key != tag_field:
-            hint = suggest(key, known) or f"known here: {', '.join(sorted(known)) or 'nothing'}"
-            findings.append(
-                Finding(code="config.unknown_key", path=f"{path}.{key}", message=f"unknown field `{key}`", hint=hint)
-            )
+        if key not in known and key != kind.__struct_config__.tag_field:
+            _unknown(findings, child(path, key), key, known)
     values: dict[str, Any] = {}
     for field in fields:
-        where = f"{path}.{field.encode_name}"
+        where = child(path, field.encode_name)
         if field.encode_name in data:
             values[field.name] = _parse(field.type, data[field.encode_name], where, findings)
         elif field.required:
-            message = f"`{field.encode_name}` is required"
-            findings.append(Finding(code="config.missing", path=where, message=message, hint=description(field.type)))
-    if any(f.path.startswith(path) for f in findings):
+            _missing(findings, where, field.encode_name, description(field.type))
+    if len(findings) > before:
         return None
     try:
         return kind(**values)
@@ -201,48 +251,99 @@ def description(kind: Any) -> str | None:
 
 def suggest(word: object, known: typing.Iterable[str]) -> str | None:
     """Return "did you mean …?" for a misspelt word, None where nothing known is close."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6) if isinstance(word, str) else []
-    return f"did you mean `{close[0]}`?" if close else None
+    if not isinstance(word, str):
+        return None
+    by_form = {name.lower().replace("-", "_"): name for name in known}
+    close = difflib.get_close_matches(word.lower().replace("-", "_"), list(by_form), n=1, cutoff=0.6)
+    return f"did you mean `{by_form[close[0]]}`?" if close else None
 
 
-def _bare(kind: Any) -> Any:
-    while get_origin(kind) is Annotated:
-        meta = [m for m in get_args(kind)[1:] if isinstance(m, msgspec.Meta) and _constrains(m)]
-        if meta and not isinstance(get_args(kind)[0], types.UnionType):
-            return kind  # keep limits (ge=1) for msgspec.convert to check
-        kind = get_args(kind)[0]
-    return kind
+def _is_struct(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
-def _constrains(meta: msgspec.Meta) -> bool:
-    limits = (meta.ge, meta.gt, meta.le, meta.lt, meta.min_length, meta.max_length, meta.pattern, meta.multiple_of)
-    return any(limit is not None for limit in limits)
+def _stripped(kind: Any) -> Any:
+    return _stripped(get_args(kind)[0]) if get_origin(kind) is Annotated else kind
 
 
 def _invalid(findings: list[Finding], path: str, message: str, hint: str | None = None) -> None:
     findings.append(Finding(code="config.invalid", path=path, message=message, hint=hint))
 
 
+def _missing(findings: list[Finding], path: str, name: str, hint: str | None) -> None:
+    findings.append(Finding(code="config.missing", path=path, message=f"`{name}` is required", hint=hint))
+
+
+def _unknown(findings: list[Finding], path: str, key: str, known: typing.Iterable[str]) -> None:
+    hint = suggest(key, known) or f"known here: {', '.join(sorted(known)) or 'nothing'}"
+    findings.append(Finding(code="config.unknown_key", path=path, message=f"unknown field `{key}`", hint=hint))
+
+
+def _mismatch(kind: Any, data: object, path: str, findings: list[Finding]) -> None:
+    _invalid(findings, path, f"expected {_words(kind)}, found {_found(data)}", _mend(_stripped(kind), data))
+
+
+def _mend(kind: Any, data: object) -> str | None:
+    """Say how a value of the wrong kind would be written right, where that is likely to be what was meant."""
+    if kind in (str, Secret) and isinstance(data, bool | int | float):
+        return "put it in quotes"
+    if kind is bool and isinstance(data, str) and not isinstance(data, Resolved):
+        word = _TRUE_BEFORE_YAML_1_2.get(data.lower(), data.lower())
+        return f"write {word}, without quotes" if word in ("true", "false") else None
+    if kind in (int, float) and isinstance(data, str) and not isinstance(data, Resolved):
+        return "write it without quotes" if _NUMBER.fullmatch(data) else None
+    if get_origin(kind) is list and not isinstance(data, list | dict) and data is not None:
+        return "write it as a list: [ … ], or one item per line after `- `"
+    if _is_struct(kind) and isinstance(data, list):
+        return "this takes one mapping: remove the `- ` before its fields"
+    if get_origin(kind) is Literal and isinstance(data, str):
+        return suggest(data, map(str, get_args(kind)))
+    if get_origin(kind) in (Union, types.UnionType):
+        return next(filter(None, (_mend(_stripped(member), data) for member in get_args(kind))), None)
+    return None
+
+
+_NUMBER = re.compile(r"[-+]?\d+(\.\d*)?")
+
+
 def _words(kind: Any) -> str:
     origin = get_origin(kind)
     if origin is Annotated:
-        limits = [m for m in get_args(kind)[1:] if isinstance(m, msgspec.Meta)]
-        bounds = [f" {sign} {value}" for m in limits for sign, value in (("≥", m.ge), ("≤", m.le), (">", m.gt)) if value is not None]
-        return _words(get_args(kind)[0]) + " and".join(bounds)
+        limits = [limit for meta in get_args(kind)[1:] if isinstance(meta, msgspec.Meta) for limit in _limits(meta)]
+        return _words(get_args(kind)[0]) + "".join(f" {limit}" for limit in limits[:1]) + "".join(
+            f" and {limit}" for limit in limits[1:]
+        )  # fmt: skip
     if origin is Literal:
-        return "one of " + ", ".join(str(value) for value in get_args(kind))
+        values = [str(value) for value in get_args(kind)]
+        return f"one of {', '.join(values)}" if len(values) > 1 else f"`{values[0]}`"
     if origin is list:
-        return f"a list of {_words(_bare(get_args(kind)[0]))}"
-    if origin is dict:
-        return "a mapping"
+        return f"a list of {_words(_stripped(get_args(kind)[0]))}"
     if origin in (Union, types.UnionType):
-        return " or ".join(_words(member) for member in get_args(kind))
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return " or ".join(dict.fromkeys(_words(member) for member in get_args(kind) if member is not type(None)))
+    if origin is dict or _is_struct(kind):
         return "a mapping"
+    if kind in (Duration, Size):
+        return "a duration such as 5s" if kind is Duration else "a size such as 64KiB"
     return str(_WORDS.get(kind, getattr(kind, "__name__", str(kind)).lower()))
 
 
+def _limits(meta: msgspec.Meta) -> list[str]:
+    signs = (("≥", meta.ge), (">", meta.gt), ("≤", meta.le), ("<", meta.lt))
+    limits = [f"{sign} {limit}" for sign, limit in signs if limit is not None]
+    if meta.min_length is not None:
+        limits.append(f"of at least length {meta.min_length}")
+    if meta.max_length is not None:
+        limits.append(f"of at most length {meta.max_length}")
+    if meta.pattern is not None:
+        limits.append(f"matching {meta.pattern}")
+    if meta.multiple_of is not None:
+        limits.append(f"divisible by {meta.multiple_of}")
+    return limits
+
+
 def _found(data: object) -> str:
+    if isinstance(data, Resolved):
+        return "other text"
     if isinstance(data, dict):
         return "a mapping"
     if isinstance(data, list):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from wire.core.clock import Clock, SystemClock
@@ -29,7 +29,7 @@ class ComponentContext:
     pipeline: str
     name: str
     bounded: bool = False
-    clock: Clock = SystemClock()
+    clock: Clock = field(default_factory=SystemClock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def names(kind: Kind) -> tuple[str, ...]:
 
 @functools.cache
 def load(kind: Kind, name: str, path: str = "$") -> Plugin:
-    """Return a component by name. Raises ConfigError when unknown, UnavailableError when it can't be imported."""
+    """Return a component by name. Raises ConfigError when unknown, UnavailableError when it can't be loaded."""
     entries = _entries(kind)
     if name not in entries:
         hint = suggest(name, entries) or f"installed: {', '.join(sorted(entries))}"
@@ -69,11 +69,24 @@ def load(kind: Kind, name: str, path: str = "$") -> Plugin:
         raise ConfigError([Finding(code="config.unknown_component", path=path, message=message, hint=hint)])
     try:
         plugin = entries[name].load()
-    except ImportError as exc:
+    except ModuleNotFoundError as exc:
+        if exc.name is None or exc.name.partition(".")[0] == "wire":
+            raise _broken(entries[name], path) from exc
         raise missing_dependency(name, name, exc) from exc
-    if not isinstance(plugin, Plugin):
-        raise UnavailableError("config.unknown_component", f"the entry point of {kind} `{name}` is not a Plugin", path=path)
+    except Exception as exc:  # third-party code: whatever it raises while it is imported is about it, not about us
+        raise _broken(entries[name], path) from exc
+    if not isinstance(plugin, Plugin) or plugin.kind != kind:
+        raise _broken(entries[name], path)
     return plugin
+
+
+def _broken(entry: importlib.metadata.EntryPoint, path: str) -> UnavailableError:
+    return UnavailableError(
+        "config.broken_component",
+        f"the entry point `{entry.name}` of {entry.group} can't be loaded from {entry.value}",
+        path=path,
+        hint=f"reinstall or update {entry.dist.name if entry.dist else 'the package that provides it'}",
+    )
 
 
 def missing_dependency(component: str, extra: str, exc: ImportError) -> UnavailableError:

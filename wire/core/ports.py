@@ -54,7 +54,7 @@ class Reader(Protocol):
     async def release(self, upto: Position) -> None:
         """Learn that everything before `upto` is covered by a committed checkpoint and may be pruned (I1).
 
-        Best effort and idempotent; must not raise for a server that is away.
+        Best effort and idempotent; may come after `close`; must not raise for a server that is away.
         """
         ...
 

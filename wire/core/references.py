@@ -5,11 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from wire.core.errors import Finding
+from wire.core.paths import child
 
 REFERENCE = re.compile(r"\$\{(env|file):([^{}]+)\}")
+
+_MAX_FILE_BYTES: Final = 1 << 20
+
+
+class Resolved(str):
+    """Text in which a reference was replaced by what it names. `wire.core.config.parse` may read it as a number."""
+
+    __slots__ = ()
 
 
 def has_reference(value: object) -> bool:
@@ -20,16 +29,16 @@ def has_reference(value: object) -> bool:
 def resolve(data: Any, environ: Mapping[str, str], path: str, findings: list[Finding]) -> Any:
     """Return `data` with every reference replaced by what it names; what can't be found becomes a finding.
 
-    A value that is one reference and nothing else, in place of a number or a boolean, becomes that number or boolean:
-    `port: ${env:PORT}`. A file's trailing newline is dropped.
+    Text with a reference in it becomes `Resolved`, which `wire.core.config.parse` accepts in place of a number or a
+    boolean: `port: ${env:PORT}`. A file's trailing newline is dropped.
     """
     if isinstance(data, dict):
-        return {key: resolve(value, environ, f"{path}.{key}", findings) for key, value in data.items()}
+        return {key: resolve(value, environ, child(path, key), findings) for key, value in data.items()}
     if isinstance(data, list):
-        return [resolve(value, environ, f"{path}[{i}]", findings) for i, value in enumerate(data)]
+        return [resolve(value, environ, child(path, i), findings) for i, value in enumerate(data)]
     if not has_reference(data):
         return data
-    return REFERENCE.sub(lambda match: _look_up(match, environ, path, findings), data)
+    return Resolved(REFERENCE.sub(lambda match: _look_up(match, environ, path, findings), data))
 
 
 def _look_up(match: re.Match[str], environ: Mapping[str, str], path: str, findings: list[Finding]) -> str:
@@ -39,10 +48,16 @@ def _look_up(match: re.Match[str], environ: Mapping[str, str], path: str, findin
             return environ[name]
         return _missing(findings, path, f"the environment variable {name} is not set", f"set {name} before starting")
     try:
-        return Path(name).read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
-        return _missing(findings, path, f"the file {name} can't be read: {reason}", "check the path and its permissions")
+        with Path(name).open("rb") as file:
+            content = file.read(_MAX_FILE_BYTES + 1)
+        if len(content) <= _MAX_FILE_BYTES:
+            return content.decode().rstrip("\r\n")
+        reason = "it is larger than 1 MiB"
+    except OSError as exc:
+        reason = (exc.strerror or "it can't be opened").lower()
+    except UnicodeDecodeError:
+        reason = "it is not UTF-8 text"
+    return _missing(findings, path, f"the file {name} can't be read: {reason}", "check the path and its permissions")
 
 
 def _missing(findings: list[Finding], path: str, message: str, hint: str) -> str:

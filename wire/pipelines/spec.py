@@ -10,24 +10,28 @@ from wire.core.config import Config, Expression, doc
 from wire.core.units import Duration, Size
 
 
-class ComponentSpec(Config, kw_only=True):
+class ComponentSpec(Config, frozen=True, kw_only=True):
     """A source, or a dead-letter sink: a component and its configuration."""
 
     type: Annotated[str, doc("The component's name; `wire list` shows them.")]
-    config: Annotated[dict[str, Any], doc("The component's own fields; `wire describe TYPE` shows them.")] = {}
+    config: Annotated[dict[str, Any], doc("The component's own fields; `wire describe TYPE` shows them.")] = field(
+        default_factory=dict
+    )
     name: Annotated[str | None, doc("Tells several of a kind apart; the type's name unless given.")] = None
 
 
-class SinkSpec(Config, kw_only=True):
+class SinkSpec(Config, frozen=True, kw_only=True):
     """A sink, with the condition under which records go there."""
 
     type: Annotated[str, doc("The component's name; `wire list` shows them.")]
-    config: Annotated[dict[str, Any], doc("The component's own fields; `wire describe TYPE` shows them.")] = {}
+    config: Annotated[dict[str, Any], doc("The component's own fields; `wire describe TYPE` shows them.")] = field(
+        default_factory=dict
+    )
     name: Annotated[str | None, doc("Tells several of a kind apart; the type's name unless given.")] = None
     when: Annotated[Expression | None, doc("Only records for which this is true go to this sink.")] = None
 
 
-class BatchSpec(Config, kw_only=True):
+class BatchSpec(Config, frozen=True, kw_only=True):
     """How records are gathered into one write. All three are ceilings; whichever is reached first counts."""
 
     max_records: Annotated[int, Meta(ge=1, description="Records per write.")] = 1000
@@ -36,7 +40,7 @@ class BatchSpec(Config, kw_only=True):
     adaptive: Annotated[bool, doc("Find the best size below the ceilings from the sink's latency and errors.")] = True
 
 
-class RetrySpec(Config, kw_only=True):
+class RetrySpec(Config, frozen=True, kw_only=True):
     """How a failed operation is tried again: exponential backoff with full jitter, reset after a success."""
 
     initial: Annotated[Duration, doc("Ceiling of the first wait.")] = Duration(1000)
@@ -45,7 +49,7 @@ class RetrySpec(Config, kw_only=True):
     attempts: Annotated[Literal["unlimited"] | int, doc("How often to try before the pipeline stops.")] = "unlimited"
 
 
-class OnErrorSpec(Config, kw_only=True):
+class OnErrorSpec(Config, frozen=True, kw_only=True):
     """What happens to a record that can't be processed."""
 
     policy: Annotated[
@@ -55,23 +59,26 @@ class OnErrorSpec(Config, kw_only=True):
     sink: Annotated[ComponentSpec | None, doc("Where dead letters go; required with `dead_letter`.")] = None
 
 
-class CheckpointSpec(Config, kw_only=True):
+class CheckpointSpec(Config, frozen=True, kw_only=True):
     """How often progress is made durable."""
 
     interval: Annotated[Duration, doc("The longest time between two checkpoints while records flow.")] = Duration(1000)
 
 
-class TestCase(Config, kw_only=True):
+class TestCase(Config, frozen=True, kw_only=True):
     """Records to put in front of the transforms, and what must come out behind them."""
 
     __test__ = False  # not a test class, whatever pytest makes of its name
 
     name: Annotated[str | None, doc("Shown in the report.")] = None
-    input: Annotated[list[Any], doc("Decoded records, in order.")] = []
-    output: Annotated[list[Any], doc("The records expected, in order.")] = []
+    input: Annotated[list[Any], doc("Decoded records, in order.")] = field(default_factory=list)
+    output: Annotated[
+        list[Any] | dict[str, list[Any]],
+        doc("The records expected, in order; with several sinks, such a list for each by the sink's name."),
+    ] = field(default_factory=list)
 
 
-class PipelineSpec(Config, kw_only=True):
+class PipelineSpec(Config, frozen=True, kw_only=True):
     """One pipeline. Exactly one of `source` and `sources`, and of `sink` and `sinks`, is given."""
 
     name: Annotated[
@@ -82,7 +89,9 @@ class PipelineSpec(Config, kw_only=True):
     description: Annotated[str | None, doc("For people.")] = None
     source: Annotated[ComponentSpec | None, doc("Where records come from.")] = None
     sources: Annotated[list[ComponentSpec] | None, doc("Several sources, each with a `name`.")] = None
-    transforms: Annotated[list[dict[str, Any]], doc("Applied in order; each is one `name: configuration`.")] = []
+    transforms: Annotated[list[dict[str, Any]], doc("Applied in order; each is one `name: configuration`.")] = field(
+        default_factory=list
+    )
     sink: Annotated[SinkSpec | None, doc("Where records go.")] = None
     sinks: Annotated[list[SinkSpec] | None, doc("Several sinks, each with a `name`; `when` routes.")] = None
     delivery: Annotated[
