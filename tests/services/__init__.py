@@ -1,0 +1,9 @@
+"""Starts real servers for the tests, the benchmarks and the tutorial, and stops everything it started.
+
+- `kafka.KafkaServer`: one Apache Kafka broker; `kafka_client.KafkaCluster`: topics, records and offsets of any broker.
+- `process.Process`: a child that can't outlive us; `java`: a JRE, and jars through Maven.
+- `fixtures`: what tests ask for by name.
+
+Invariants: a process is only ever signalled by the object that started it; nothing started here outlives the Python
+process that started it, even when that one is killed; every wait has a deadline.
+"""

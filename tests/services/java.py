@@ -1,0 +1,116 @@
+"""A Java runtime, and jars through Maven. Installed from Debian's packages when we are root there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.services.cache import cache_dir, locked
+from tests.services.missing import ServiceMissing
+
+_LEAST_VERSION = 17
+_JRE_PACKAGES = ("openjdk-17-jre-headless", "openjdk-21-jre-headless", "default-jre-headless")
+_WHAT_TO_INSTALL = (
+    "Kafka needs a Java runtime of version 17 or newer and Maven. On Debian and Ubuntu: "
+    "apt-get install openjdk-17-jre-headless maven. Elsewhere: put `java` and `mvn` on PATH."
+)
+_POM = """\
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>wire</groupId><artifactId>test-services</artifactId><version>1</version><packaging>pom</packaging>
+  <dependencies>{dependencies}
+  </dependencies>
+</project>
+"""
+_DEPENDENCY = """
+    <dependency><groupId>{0}</groupId><artifactId>{1}</artifactId><version>{2}</version></dependency>"""
+
+
+def java() -> str:
+    """Return the `java` program, installed if we may. Raises ServiceMissing."""
+    with locked("java"):
+        found = _find_java()
+        if found is None:
+            _install(*_JRE_PACKAGES)
+            found = _find_java()
+    if found is None:
+        raise _missing("no such Java was found")
+    return found
+
+
+def jars(name: str, *coordinates: str) -> Path:
+    """Return a folder with these artifacts (`group:artifact:version`) and all they depend on, downloaded once."""
+    folder = cache_dir() / name / "lib"
+    with locked(name):
+        if not folder.is_dir():
+            _download(folder, coordinates)
+    return folder
+
+
+def _find_java() -> str | None:
+    home = os.environ.get("JAVA_HOME")
+    for candidate in (f"{home}/bin/java" if home else None, shutil.which("java")):
+        if candidate and _version(candidate) >= _LEAST_VERSION:
+            return candidate
+    return None
+
+
+def _version(program: str) -> int:
+    try:
+        banner = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=30, check=False).stderr
+    except OSError:
+        return 0
+    found = re.search(r'version "(\d+)', banner)
+    return int(found[1]) if found else 0
+
+
+def _download(folder: Path, coordinates: tuple[str, ...]) -> None:
+    work = folder.with_name("download")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    dependencies = "".join(_DEPENDENCY.format(*coordinate.split(":")) for coordinate in coordinates)
+    pom = work / "pom.xml"
+    pom.write_text(_POM.format(dependencies=dependencies))
+    command = [_maven(), "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={work}/lib"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    if done.returncode != 0:
+        raise _missing(f"Maven could not fetch {', '.join(coordinates)}:\n{done.stdout[-2000:]}")
+    (work / "lib").rename(folder)  # whole or not at all
+
+
+def _maven() -> str:
+    if shutil.which("mvn") is None:
+        _install("maven")
+    found = shutil.which("mvn")
+    if found is None:
+        raise _missing("Maven was not found")
+    return found
+
+
+def _install(*alternatives: str) -> None:
+    """Install the first of these Debian packages that there is, if we may; the caller looks again."""
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return
+    _apt("update")
+    package = next((name for name in alternatives if _run("apt-cache", "show", name).returncode == 0), None)
+    if package is not None:
+        print(f"installing the Debian package {package}", flush=True)  # this takes a while: say why
+        _apt("install", "-y", "--no-install-recommends", package)
+
+
+def _apt(*arguments: str) -> None:
+    done = _run("apt-get", "-q", *arguments)
+    if done.returncode != 0:
+        raise _missing(f"apt-get {' '.join(arguments)} failed:\n{done.stderr[-2000:]}")
+
+
+def _run(*command: str) -> subprocess.CompletedProcess[str]:
+    env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=900, check=False)
+
+
+def _missing(reason: str) -> ServiceMissing:
+    return ServiceMissing(f"{_WHAT_TO_INSTALL} ({reason})")
