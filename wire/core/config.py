@@ -37,7 +37,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def doc(text: str) -> msgspec.Meta:
-    """Document a field, in an annotation: `Annotated[int, doc("Records per request.")]`."""
+    """Attach documentation to a field's type.
+
+    As in `count: Annotated[int, doc("How many records.")]`; the text is a sentence.
+    """
     return msgspec.Meta(description=text)
 
 
