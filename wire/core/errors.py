@@ -112,3 +112,11 @@ class UnavailableError(FatalError):
 
 class FencedError(FatalError):
     """A newer epoch has taken this work over (I4)."""
+
+
+def root_cause(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the one error that says most about why a task group failed: a FatalError before anything else."""
+    leaves: list[BaseException] = []
+    for exc in group.exceptions:
+        leaves.append(root_cause(exc) if isinstance(exc, BaseExceptionGroup) else exc)
+    return next((leaf for leaf in leaves if isinstance(leaf, FatalError)), leaves[0])

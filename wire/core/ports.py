@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -129,6 +129,7 @@ class Writer(Protocol):
         ...
 
 
+@runtime_checkable
 class TransactionalWriter(Protocol):
     """Writes records that take effect only with the checkpoint that covers them.
 

@@ -7,7 +7,7 @@ without garbage-collector tracking where they hold no cycles: a million of them 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NewType
+from typing import Any, NamedTuple, NewType
 
 from msgspec import Struct
 
@@ -21,6 +21,13 @@ Fingerprint = NewType("Fingerprint", bytes)
 """Identifies what a source reads, so that a position is never used on something else."""
 
 Headers = tuple[tuple[str, bytes], ...]
+
+
+class PartitionKey(NamedTuple):
+    """Names a partition within a pipeline that may have several sources."""
+
+    source: str
+    partition: PartitionId
 
 
 class Record(Struct, gc=False):

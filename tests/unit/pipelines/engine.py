@@ -1,0 +1,112 @@
+"""Runs the engine on memory sources and sinks: what the tests of the runner have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from wire.core.clock import Clock, SystemClock
+from wire.core.errors import RecordError, WireError
+from wire.core.ports import Sink, Source
+from wire.core.records import Batch, Record
+from wire.core.units import Duration
+from wire.pipelines.assembly import Parts, SinkPart, SourcePart, opened
+from wire.pipelines.checkpoints import CheckpointStore, SqliteCheckpoints
+from wire.pipelines.progress import Progress
+from wire.pipelines.spec import BatchSpec, CheckpointSpec, OnErrorSpec, PipelineSpec, RetrySpec
+from wire.pipelines.stage import StageResult
+
+FAST = Duration(2)
+
+
+class PassStage:
+    """Passes everything to every sink; a value that starts with `bad` fails, one with `skip` is filtered."""
+
+    def __init__(self, sinks: int) -> None:
+        self._sinks = sinks
+
+    def run(self, batch: Batch) -> StageResult:
+        good: list[Record] = []
+        failures: list[tuple[int, WireError]] = []
+        filtered = 0
+        for index, record in enumerate(batch.records):
+            value = record.value or b""
+            if value.startswith(b"bad"):
+                failures.append((index, RecordError("record.decode", "bad")))
+            elif value.startswith(b"skip"):
+                filtered += 1
+            else:
+                good.append(record)
+        outputs = [Batch(batch.partition, batch.position, list(good)) for _ in range(self._sinks)]
+        return StageResult(outputs, filtered, failures)
+
+
+def spec(policy: str = "fail", *, records: int = 4, attempts: int | str = "unlimited") -> PipelineSpec:
+    return PipelineSpec(
+        name="test",
+        batch=BatchSpec(max_records=records, max_wait=FAST),
+        retry=RetrySpec(initial=FAST, max=FAST, attempts=attempts),  # type: ignore[arg-type]
+        on_error=OnErrorSpec(policy=policy),  # type: ignore[arg-type]
+        checkpoint=CheckpointSpec(interval=FAST),
+    )
+
+
+class Engine:
+    """One pipeline whose runs share a state folder, as restarts of a process do."""
+
+    def __init__(
+        self,
+        folder: Path,
+        source: Source,
+        *sinks: Sink,
+        pipeline: PipelineSpec | None = None,
+        dead_letter: Sink | None = None,
+        clock: Clock | None = None,
+        wrap_store: Callable[[CheckpointStore], CheckpointStore] = lambda store: store,
+    ) -> None:
+        self.folder = folder
+        self.clock = clock or SystemClock()
+        self.wrap_store = wrap_store
+        self.progress = Progress()
+        self.parts = Parts(
+            pipeline or spec(),
+            [SourcePart("in", "memory", source, PassStage(len(sinks)), bounded=True)],
+            [SinkPart(f"out{i}", "memory", sink) for i, sink in enumerate(sinks)],
+            dead_letter and SinkPart("dead", "memory", dead_letter),
+        )
+
+    async def run(self, stop: asyncio.Event | None = None) -> Progress:
+        """Run once, to the end of the source or until `stop`."""
+        self.progress = Progress()
+        store = SqliteCheckpoints(self.folder)
+        try:
+            async with opened(
+                self.parts, self.wrap_store(store), self.progress, clock=self.clock, rng=random.Random(1)
+            ) as runner:
+                await runner.run(stop or asyncio.Event())
+                return runner.update_progress()
+        finally:
+            await store.close()
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> object:  # type: ignore[misc]
+        """Run in the background; leaving stops it and waits for the drain."""
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(self.run(stop))
+            yield task
+            stop.set()
+
+
+def values(count: int, prefix: str = "r") -> Iterable[bytes]:
+    return [f"{prefix}{i}".encode() for i in range(count)]
+
+
+async def until(condition: Callable[[], bool], deadline_s: float = 10.0) -> None:
+    """Wait for a condition to hold; fails when it does not within the deadline."""
+    async with asyncio.timeout(deadline_s):
+        while not condition():
+            await asyncio.sleep(0.001)

@@ -1,0 +1,147 @@
+"""Opens everything a task needs, in the order that recovery asks for, and closes it again whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from wire.core.clock import Clock
+from wire.core.errors import RetryableError
+from wire.core.ports import Sink, Source, TaskId, TransactionalWriter, Writer
+from wire.pipelines.branch import Branch
+from wire.pipelines.checkpoints import CheckpointStore
+from wire.pipelines.committer import Committer
+from wire.pipelines.dead_letters import (
+    DeadLetter,
+    Fail,
+    RejectedByDeadLetterSink,
+    RejectPolicy,
+    Skip,
+    as_is,
+    envelope,
+)
+from wire.pipelines.ledger import Ledger
+from wire.pipelines.progress import Progress, SinkProgress, SourceProgress
+from wire.pipelines.run import Run
+from wire.pipelines.runner import Input, Runner
+from wire.pipelines.spec import PipelineSpec
+from wire.pipelines.stage import Stage
+
+log = structlog.get_logger()
+
+DEAD_LETTER = "dead_letter"
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePart:
+    """A source that is built, with the stage its records go through."""
+
+    name: str
+    type: str
+    source: Source
+    stage: Stage
+    bounded: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SinkPart:
+    """A sink that is built."""
+
+    name: str
+    type: str
+    sink: Sink
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A pipeline's components, built but not opened."""
+
+    spec: PipelineSpec
+    sources: Sequence[SourcePart]
+    sinks: Sequence[SinkPart]
+    dead_letter: SinkPart | None
+
+
+@contextlib.asynccontextmanager
+async def opened(
+    parts: Parts, store: CheckpointStore, progress: Progress, *, clock: Clock, rng: random.Random
+) -> AsyncIterator[Runner]:
+    """Take a new epoch, recover the sinks to the last checkpoint, and yield a runner that is ready to run.
+
+    Raises UnavailableError or FatalError when something can't be opened; what was opened is closed again. On the way
+    out the writers are closed first, then the sources.
+    """
+    run = Run(parts.spec, Ledger(), progress, clock, rng)
+    async with contextlib.AsyncExitStack() as stack:
+        for source in parts.sources:
+            stack.push_async_callback(source.source.close)
+        yield await _Assembly(parts, store, run, stack).open()
+
+
+class _Assembly:
+    def __init__(self, parts: Parts, store: CheckpointStore, run: Run, stack: contextlib.AsyncExitStack) -> None:
+        self._parts = parts
+        self._store = store
+        self._run = run
+        self._stack = stack
+        self._runner: Runner | None = None
+
+    async def open(self) -> Runner:
+        parts, store = self._parts, self._store
+        self._epoch = await store.begin()
+        self._committer = Committer(
+            self._run, store, epoch=self._epoch, generation=await store.generation(), loaded=await store.load()
+        )
+        dead_letter, rejects = await self._open_rejects()
+        branches = [await self._open_branch(sink, rejects) for sink in parts.sinks]
+        inputs = [self._input(source) for source in parts.sources]
+        self._runner = Runner(self._run, inputs, branches, dead_letter, rejects=rejects, committer=self._committer)
+        return self._runner
+
+    async def _open_rejects(self) -> tuple[Branch | None, RejectPolicy]:
+        progress, part = self._run.progress, self._parts.dead_letter
+        if part is None:
+            return None, Skip(progress) if self._parts.spec.on_error.policy == "skip" else Fail()
+        progress.dead_letter = SinkProgress(part.name, part.type)
+        writer = await self._open_writer(part, DEAD_LETTER)
+        branch = self._branch(writer, RejectedByDeadLetterSink(), progress.dead_letter)
+        wrap = as_is if part.sink.carries_headers else envelope
+        return branch, DeadLetter(self._parts.spec.name, progress, wrap, branch.put)
+
+    async def _open_branch(self, part: SinkPart, rejects: RejectPolicy) -> Branch:
+        progress = SinkProgress(part.name, part.type)
+        self._run.progress.sinks.append(progress)
+        return self._branch(await self._open_writer(part, part.name), rejects, progress)
+
+    def _branch(self, writer: Writer | TransactionalWriter, rejects: RejectPolicy, progress: SinkProgress) -> Branch:
+        return Branch(self._run, writer, settled=self._settled, rejects=rejects, progress=progress)
+
+    def _input(self, part: SourcePart) -> Input:
+        progress = SourceProgress(part.name, part.type)
+        self._run.progress.sources.append(progress)
+        return Input(part.name, part.source, part.stage, part.bounded, progress)
+
+    def _settled(self) -> None:
+        if self._runner:
+            self._runner.settled()
+
+    async def _open_writer(self, part: SinkPart, name: str) -> Writer | TransactionalWriter:
+        task = TaskId(f"{self._parts.spec.namespace}/{self._parts.spec.name}")
+        backoff = self._run.backoff()
+        while True:
+            try:
+                writer = await part.sink.open(task, self._epoch, self._committer.recover(name))
+                break
+            except RetryableError as exc:
+                self._run.progress.last_error = str(exc)
+                wait_s = backoff.next_s(exc)
+                log.warning("sink_open_retry", sink=name, code=exc.code, error=exc.message, wait_s=round(wait_s, 3))
+                await self._run.clock.sleep(wait_s)
+        self._stack.push_async_callback(writer.close)
+        if isinstance(writer, TransactionalWriter):
+            self._committer.add_writer(name, writer)
+        return writer

@@ -1,0 +1,159 @@
+"""Commits checkpoints: sinks first, then the store; only then may anyone be told (I1).
+
+With transactional writers the order is: `commit` of each (durable, but not yet in effect), the store takes positions
+and tokens together, `committed` of each. A crash in between is mended by `Sink.open`, which gets the stored token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+import structlog
+
+from wire.core.errors import ConfigError, Finding, RetryableError
+from wire.core.ports import TransactionalWriter
+from wire.core.records import Checkpoint, Fingerprint, PartitionId, PartitionKey, Position
+from wire.pipelines.checkpoints import CheckpointStore
+from wire.pipelines.run import Run
+
+log = structlog.get_logger()
+
+
+class Committer:
+    """Turns what the ledger has settled into committed checkpoints. One commit at a time."""
+
+    def __init__(
+        self,
+        run: Run,
+        store: CheckpointStore,
+        *,
+        epoch: int,
+        generation: int,
+        loaded: Mapping[PartitionKey, Checkpoint],
+    ) -> None:
+        """Go on from the checkpoints `loaded` from `store`, under `epoch`."""
+        self._store = store
+        self._ledger = run.ledger
+        self._clock = run.clock
+        self._backoff = run.backoff()
+        self._epoch = epoch
+        self._generation = generation
+        self._last = dict(loaded)
+        self._fingerprints: dict[str, Fingerprint] = {}
+        self._writers: dict[str, TransactionalWriter] = {}
+        self._committed_at: float | None = None
+        self.retrying: RetryableError | None = None
+
+    @property
+    def transactional(self) -> bool:
+        """Whether a sink takes part in the commit, so that nothing may be pending when it happens."""
+        return bool(self._writers)
+
+    def add_writer(self, name: str, writer: TransactionalWriter) -> None:
+        """Let a transactional writer take part, under the name of its sink."""
+        self._writers[name] = writer
+
+    def recover(self, sink: str) -> dict[PartitionId, Checkpoint]:
+        """Return what `Sink.open` needs: every partition's last checkpoint with this sink's own token."""
+        found: dict[PartitionId, Checkpoint] = {}
+        for key, checkpoint in self._last.items():
+            token = (
+                msgspec.msgpack.decode(checkpoint.sink, type=dict[str, bytes]).get(sink) if checkpoint.sink else None
+            )
+            found[_flat(key)] = msgspec.structs.replace(checkpoint, sink=token)
+        return found
+
+    def position(self, key: PartitionKey, fingerprint: Fingerprint) -> Position | None:
+        """Return where to resume a partition, None to begin at its start.
+
+        Raises ConfigError when the checkpoint was taken from something else than what is read now.
+        """
+        self._fingerprints[key.source] = fingerprint
+        checkpoint = self._last.get(key)
+        if checkpoint is None:
+            return None
+        if checkpoint.source != fingerprint:
+            finding = Finding(
+                code="checkpoint.source_changed",
+                path="$.source",
+                message=f"the checkpoints of `{key.source}` belong to another source than the one configured now",
+                hint="start over with --reset, or keep the old progress and use another --state-dir",
+            )
+            raise ConfigError([finding])
+        return checkpoint.position
+
+    def age_s(self) -> float | None:
+        """Return the seconds since the last commit, None before the first."""
+        return None if self._committed_at is None else self._clock.monotonic() - self._committed_at
+
+    async def commit(self) -> dict[PartitionKey, Position]:
+        """Commit what settled since the last time; return the positions that are now safe to release (I1).
+
+        With transactional writers, call it only while nothing is pending. Retries while there is hope, raises
+        FatalError or FencedError when there is none.
+        """
+        advanced = self._ledger.take()
+        if not advanced:
+            return {}
+        checkpoints = {key: self._next(key, position) for key, position in advanced.items()}
+        try:
+            checkpoints = await self._with_tokens(checkpoints)
+            await self._stored(checkpoints)
+        except BaseException:
+            self._ledger.put_back(advanced)
+            raise
+        self._last.update(checkpoints)
+        self._committed_at = self._clock.monotonic()
+        for writer in self._writers.values():
+            await writer.committed()
+        return advanced
+
+    def _next(self, key: PartitionKey, position: Position) -> Checkpoint:
+        last = self._last.get(key)
+        generation = max(self._generation, last.generation if last else 0)
+        seq = last.seq + 1 if last and last.generation == generation else 1
+        fingerprint = self._fingerprints[key.source]
+        return Checkpoint(generation=generation, seq=seq, position=position, source=fingerprint)
+
+    async def _with_tokens(self, checkpoints: dict[PartitionKey, Checkpoint]) -> dict[PartitionKey, Checkpoint]:
+        if not self._writers:
+            return checkpoints
+        flat = {_flat(key): checkpoint for key, checkpoint in checkpoints.items()}
+        tokens = {name: await self._patiently(writer, flat) for name, writer in self._writers.items()}
+        packed = msgspec.msgpack.encode(tokens)
+        return {key: msgspec.structs.replace(checkpoint, sink=packed) for key, checkpoint in checkpoints.items()}
+
+    async def _patiently(self, writer: TransactionalWriter, flat: Mapping[PartitionId, Checkpoint]) -> bytes:
+        while True:
+            try:
+                token = await writer.commit(flat)
+            except RetryableError as exc:
+                await self._pause(exc)
+            else:
+                self._succeeded()
+                return token
+
+    async def _stored(self, checkpoints: Mapping[PartitionKey, Checkpoint]) -> None:
+        while True:
+            try:
+                await self._store.commit(self._epoch, checkpoints)
+            except RetryableError as exc:
+                await self._pause(exc)
+            else:
+                self._succeeded()
+                return
+
+    async def _pause(self, error: RetryableError) -> None:
+        self.retrying = error
+        wait_s = self._backoff.next_s(error)
+        log.warning("checkpoint_retry", code=error.code, error=error.message, wait_s=round(wait_s, 3))
+        await self._clock.sleep(wait_s)
+
+    def _succeeded(self) -> None:
+        self.retrying = None
+        self._backoff.reset()
+
+
+def _flat(key: PartitionKey) -> PartitionId:
+    return PartitionId(f"{key.source}/{key.partition}")

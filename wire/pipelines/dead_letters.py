@@ -1,0 +1,137 @@
+"""What happens to a record that can't be processed: kept aside with its original bytes, dropped, or fatal."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from wire.core.errors import FatalError, WireError
+from wire.core.records import Batch, Record
+from wire.pipelines.ledger import Ticket
+from wire.pipelines.progress import Progress
+
+
+class Rejected(Struct, frozen=True):
+    """One record that can't be processed: `record` is the original as the source gave it."""
+
+    record: Record
+    error: WireError
+    attempts: int = 1
+
+
+class RejectPolicy(Protocol):
+    """Decides over rejected records. When `reject` returns, the caller may settle its hold on the ticket."""
+
+    def reject(self, ticket: Ticket, source: str, origin: Batch, rejected: Sequence[Rejected]) -> None:
+        """Take charge of records of `origin` that can't be processed. Raises FatalError to stop the pipeline."""
+        ...
+
+
+class Fail:
+    """Stops the pipeline at the first record that can't be processed. Nothing is lost: it is read again next time."""
+
+    def reject(self, ticket: Ticket, source: str, origin: Batch, rejected: Sequence[Rejected]) -> None:  # noqa: D102
+        first = rejected[0]
+        raise FatalError(
+            first.error.code,
+            f"{first.error.message}, in the record {coordinates(source, origin, first.record)}",
+            path=first.error.path,
+            hint=first.error.hint or "mend the record or the pipeline, or set `on_error.policy` to keep going",
+        ) from first.error
+
+
+class Skip:
+    """Drops and counts."""
+
+    def __init__(self, progress: Progress) -> None:
+        """Count into `progress`."""
+        self._progress = progress
+
+    def reject(self, ticket: Ticket, source: str, origin: Batch, rejected: Sequence[Rejected]) -> None:  # noqa: D102
+        self._progress.skipped += len(rejected)
+        self._progress.last_error = str(rejected[-1].error)
+
+
+class DeadLetter:
+    """Hands rejected records to the dead-letter sink; they settle when they are durable there (I2)."""
+
+    def __init__(self, pipeline: str, progress: Progress, wrap: Callable[[Record], Record], put: Put) -> None:
+        """Make dead letters of `pipeline` and give them to `put`; `wrap` fits them to the sink."""
+        self._pipeline = pipeline.encode()
+        self._progress = progress
+        self._wrap = wrap
+        self._put = put
+
+    def reject(self, ticket: Ticket, source: str, origin: Batch, rejected: Sequence[Rejected]) -> None:  # noqa: D102
+        letters = [self._wrap(self._letter(source, origin, one)) for one in rejected]
+        self._put(ticket, source, Batch(origin.partition, origin.position, letters), origin)
+        self._progress.dead_lettered += len(letters)
+        self._progress.last_error = str(rejected[-1].error)
+
+    def _letter(self, source: str, origin: Batch, rejected: Rejected) -> Record:
+        record, error = rejected.record, rejected.error
+        headers = (
+            *record.headers,
+            ("wire-error-code", error.code.encode()),
+            ("wire-error-message", error.message.encode()),
+            ("wire-error-path", (error.path or "").encode()),
+            ("wire-error-source", coordinates(source, origin, record).encode()),
+            ("wire-error-attempts", str(rejected.attempts).encode()),
+            ("wire-error-pipeline", self._pipeline),
+        )
+        return Record(record.value, record.key, record.ts_ms, headers, record.offset)
+
+
+class Put(Protocol):
+    """How a branch takes a batch: it holds the ticket until every record of the batch is done with."""
+
+    def __call__(self, ticket: Ticket, source: str, batch: Batch, origin: Batch) -> None:
+        """Queue `batch`, made from `origin`."""
+        ...
+
+
+class RejectedByDeadLetterSink:
+    """The policy of the dead-letter sink itself: what it refuses stops the pipeline rather than being dropped."""
+
+    def reject(self, ticket: Ticket, source: str, origin: Batch, rejected: Sequence[Rejected]) -> None:  # noqa: D102
+        first = rejected[0]
+        raise FatalError(
+            "pipeline.dead_letter_refused",
+            f"the dead-letter sink refused {coordinates(source, origin, first.record)}: {first.error.message}",
+            path="$.on_error.sink",
+            hint=first.error.hint or "mend the dead-letter sink; the record is read again at the next start",
+        ) from first.error
+
+
+def coordinates(source: str, origin: Batch, record: Record) -> str:
+    """Return where a record came from, `source/partition@offset`."""
+    return f"{source}/{origin.partition}@{record.offset}"
+
+
+def as_is(record: Record) -> Record:
+    """Fit a dead letter to a sink that carries key and headers: it keeps its original bytes as they are."""
+    return record
+
+
+def envelope(record: Record) -> Record:
+    """Fit a dead letter to a sink that carries only values: a JSON object with the original bytes and the headers.
+
+    `value` is text where the original bytes are valid UTF-8, else they are in `value_base64`; likewise the key.
+    """
+    body: dict[str, Any] = _text_or_base64("value", record.value) | _text_or_base64("key", record.key)
+    body["timestamp_ms"] = record.ts_ms
+    body["headers"] = {name: value.decode(errors="replace") for name, value in record.headers}
+    return Record(msgspec.json.encode(body), record.key, record.ts_ms, (), record.offset)
+
+
+def _text_or_base64(name: str, data: bytes | None) -> dict[str, str | None]:
+    if data is None:
+        return {name: None}
+    try:
+        return {name: data.decode()}
+    except UnicodeDecodeError:
+        return {f"{name}_base64": base64.b64encode(data).decode()}

@@ -1,0 +1,78 @@
+"""The acknowledgement ledger: which batches are done with, and up to where each partition may be checkpointed.
+
+Invariant I2 lives here: a partition's low-water position moves over a batch only when every branch that batch went
+to has settled it, and every batch before it is settled too. Pure bookkeeping: no I/O, no clock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from msgspec import Struct
+
+from wire.core.records import PartitionKey, Position
+
+
+class Ticket(Struct, eq=False):
+    """One batch under way. `open` counts the branches that have not settled it yet."""
+
+    partition: PartitionKey
+    position: Position
+    records: int
+    bytes: int
+    open: int
+
+
+class Ledger:
+    """Tracks the batches of every partition in the order they were read."""
+
+    def __init__(self) -> None:
+        """Start with nothing under way."""
+        self._queues: dict[PartitionKey, deque[Ticket]] = {}
+        self._advanced: dict[PartitionKey, Position] = {}
+        self.pending_records = 0
+        self.pending_bytes = 0
+        self.pending_batches = 0
+
+    def track(self, partition: PartitionKey, position: Position, records: int, size: int) -> Ticket:
+        """Enter a batch read from `partition`; it is held open once, by whoever dispatches it.
+
+        Batches of one partition are entered in the order they were read. The dispatcher calls `hold` for each branch
+        and then `settle` for itself, so that a batch that went nowhere is settled too.
+        """
+        ticket = Ticket(partition, position, records, size, 1)
+        self._queues.setdefault(partition, deque()).append(ticket)
+        self.pending_records += records
+        self.pending_bytes += size
+        self.pending_batches += 1
+        return ticket
+
+    def hold(self, ticket: Ticket) -> None:
+        """Say that one more branch has to settle this batch. Only while something still holds it."""
+        ticket.open += 1
+
+    def settle(self, ticket: Ticket) -> None:
+        """Say that one holder is done: all its records are durable, filtered or dead-lettered.
+
+        When it was the last holder, the partition's low-water position moves over every settled batch at its front.
+        """
+        ticket.open -= 1
+        if ticket.open:
+            return
+        self.pending_records -= ticket.records
+        self.pending_bytes -= ticket.bytes
+        self.pending_batches -= 1
+        queue = self._queues[ticket.partition]
+        while queue and not queue[0].open:  # I2: never past a batch that is still open
+            self._advanced[ticket.partition] = queue.popleft().position
+        if not queue:
+            del self._queues[ticket.partition]
+
+    def take(self) -> dict[PartitionKey, Position]:
+        """Return the low-water position of every partition that moved since the last `take`."""
+        advanced, self._advanced = self._advanced, {}
+        return advanced
+
+    def put_back(self, positions: dict[PartitionKey, Position]) -> None:
+        """Undo a `take` whose checkpoint could not be stored; positions that moved on meanwhile win."""
+        self._advanced = positions | self._advanced

@@ -1,0 +1,67 @@
+"""What a running pipeline says of itself: counters that only rise, and a few gauges, counted per batch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct, field
+
+State = Literal["starting", "running", "retrying", "draining", "done", "stopped", "failed"]
+
+
+class SourceProgress(Struct):
+    """One source. `lag_records` and `lag_bytes` are None where the source can't know."""
+
+    name: str
+    type: str
+    read: int = 0
+    bytes: int = 0
+    partitions: int = 0
+    ended: int = 0
+    lag_records: int | None = None
+    lag_bytes: int | None = None
+
+
+class SinkProgress(Struct):
+    """One sink. `written` counts records that are durable there; `target` is the batch size aimed at."""
+
+    name: str
+    type: str
+    written: int = 0
+    bytes: int = 0
+    retried: int = 0
+    queued: int = 0
+    in_flight: int = 0
+    target: int = 0
+    latency_ms: float = 0.0
+
+
+class Progress(Struct):
+    """A pipeline at one moment.
+
+    Every record read is filtered, dead-lettered, skipped, or written to at least one sink, or still `pending`.
+    `checkpoint_age_s` is the time since progress was last made durable while some was waiting, None before the first.
+    """
+
+    state: State = "starting"
+    elapsed_s: float = 0.0
+    filtered: int = 0
+    dead_lettered: int = 0
+    skipped: int = 0
+    pending: int = 0
+    checkpoints: int = 0
+    checkpoint_age_s: float | None = None
+    last_error: str | None = None
+    sources: list[SourceProgress] = field(default_factory=list)
+    sinks: list[SinkProgress] = field(default_factory=list)
+    dead_letter: SinkProgress | None = None
+
+    @property
+    def read(self) -> int:
+        """Records read from all sources in this run."""
+        return sum(source.read for source in self.sources)
+
+    @property
+    def written(self) -> int:
+        """Records durable in all sinks in this run; a record routed to two sinks counts twice."""
+        return sum(sink.written for sink in self.sinks)
