@@ -17,6 +17,16 @@ CODES: Final[dict[str, str]] = {
     "config.unknown_component": "no component of that name is installed",
     "config.missing_dependency": "a component's library is not installed",
     "config.reference_unresolved": "an ${env:} or ${file:} reference names something that is not there",
+    # progress that is kept
+    "checkpoint.damaged": "a checkpoint does not match its checksum, or its file is broken",
+    "checkpoint.disk_full": "there is no room to store a checkpoint",
+    "checkpoint.fenced": "a newer run of the pipeline has taken over",
+    "checkpoint.locked": "another run of the pipeline uses the same state folder",
+    "checkpoint.source_changed": "the checkpoints belong to another source than the one configured",
+    "checkpoint.unavailable": "the state folder can't be used",
+    # the engine
+    "pipeline.dead_letter_refused": "the dead-letter sink refused a record",
+    "pipeline.retries_exhausted": "an operation failed as often as the retry policy allows",
     # the memory connectors of wire.testing
     "memory.fenced": "a writer with a newer epoch has been opened",
     "memory.position_lost": "the position is not in the partition, or no longer",

@@ -1,0 +1,4 @@
+"""The composition root: the only place that builds components and joins them into something that runs.
+
+`local` runs one pipeline in this process, with its progress in a folder: the embedded default behind `wire run`.
+"""
