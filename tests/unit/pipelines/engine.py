@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 
 from wire.core.clock import Clock, SystemClock
-from wire.core.errors import RecordError, WireError
+from wire.core.errors import RecordError, WireError, root_cause
 from wire.core.ports import Sink, Source
 from wire.core.records import Batch, Record
 from wire.core.units import Duration
@@ -92,13 +92,15 @@ class Engine:
             await store.close()
 
     @contextlib.asynccontextmanager
-    async def running(self) -> object:  # type: ignore[misc]
+    async def running(self) -> AsyncIterator[asyncio.Task[Progress]]:
         """Run in the background; leaving stops it and waits for the drain."""
         stop = asyncio.Event()
-        async with asyncio.TaskGroup() as tasks:
-            task = tasks.create_task(self.run(stop))
-            yield task
-            stop.set()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                yield tasks.create_task(self.run(stop))
+                stop.set()
+        except BaseExceptionGroup as group:
+            raise root_cause(group) from None
 
 
 def values(count: int, prefix: str = "r") -> Iterable[bytes]:

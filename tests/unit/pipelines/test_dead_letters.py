@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import base64
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wire.core.records import Record
+from wire.pipelines.dead_letters import envelope
+
+
+def test_an_envelope_shows_text_as_text_with_where_it_came_from() -> None:
+    record = Record(b'{"a":1}', b"k", 5, (("wire-error-code", b"record.decode"),), 9)
+    assert json.loads(envelope(record).value or b"") == {
+        "value": '{"a":1}',
+        "key": "k",
+        "timestamp_ms": 5,
+        "headers": {"wire-error-code": "record.decode"},
+    }
+
+
+def test_a_tombstone_stays_one_in_its_envelope() -> None:
+    assert json.loads(envelope(Record(None, None, 0, (), 0)).value or b"")["value"] is None
+
+
+@given(st.binary(), st.binary() | st.none())
+def test_the_original_bytes_can_always_be_taken_out_again(value: bytes, key: bytes | None) -> None:
+    body = json.loads(envelope(Record(value, key, 0, (), 0)).value or b"")
+
+    def original(name: str) -> bytes | None:
+        if f"{name}_base64" in body:
+            return base64.b64decode(body[f"{name}_base64"])
+        return body[name] if body[name] is None else body[name].encode()
+
+    assert original("value") == value
+    assert original("key") == key
+    assert b"\n" not in (envelope(Record(value, key, 0, (), 0)).value or b"")
