@@ -1,0 +1,85 @@
+"""How a Kafka cluster is reached: the configuration that the source and the sink share. Needs no client library."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from wire.core.config import Config, Secret, doc
+
+Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+
+
+class KafkaSasl(Config, frozen=True, kw_only=True):
+    """A user name and a password."""
+
+    mechanism: Annotated[
+        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], doc("How the password is proved; as the broker is set up.")
+    ]
+    username: Annotated[str, doc("The user to log in as.")]
+    password: Annotated[Secret, doc("The user's password; best given as `${env:NAME}` or `${file:PATH}`.")]
+
+
+class KafkaTls(Config, frozen=True, kw_only=True):
+    """Encryption. All files are PEM."""
+
+    ca: Annotated[str | None, doc("File of the authorities to trust; the system's own unless given.")] = None
+    cert: Annotated[str | None, doc("File of the client's certificate, where the brokers ask for one.")] = None
+    key: Annotated[str | None, doc("File of the client's private key, if it is not in `cert`.")] = None
+    key_password: Annotated[Secret | None, doc("Opens an encrypted `key`.")] = None
+    verify: Annotated[
+        Literal["full", "chain", "none"],
+        doc("`full` checks the broker's certificate and its name, `chain` the certificate only, `none` nothing."),
+    ] = "full"
+
+    def __post_init__(self) -> None:
+        if self.key is not None and self.cert is None:
+            raise ValueError("`key` needs the certificate it belongs to: set `cert` too")
+
+
+class KafkaSecurity(Config, frozen=True, kw_only=True):
+    """Encryption and log-in. Without either, the connection is plain and anonymous."""
+
+    protocol: Annotated[
+        Protocol | None, doc("Kafka's name for the combination; follows from `tls` and `sasl` unless given.")
+    ] = None
+    tls: Annotated[KafkaTls | None, doc("Encrypts the connection; `{}` for TLS with the system's authorities.")] = None
+    sasl: Annotated[KafkaSasl | None, doc("Logs in with a user name and a password.")] = None
+
+    def __post_init__(self) -> None:
+        if self.protocol is None:
+            return
+        if self.protocol.startswith("SASL") != (self.sasl is not None):
+            wanted = "needs" if self.sasl is None else "does not go with"
+            raise ValueError(f"protocol {self.protocol} {wanted} `sasl`")
+        if self.tls is not None and not self.encrypted:
+            raise ValueError(f"protocol {self.protocol} does not go with `tls`")
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether connections use TLS."""
+        return self.protocol.endswith("SSL") if self.protocol else self.tls is not None
+
+
+class KafkaConnection(Config, frozen=True, kw_only=True):
+    """The part of a configuration that says which cluster, and as whom."""
+
+    bootstrap_servers: Annotated[
+        list[str] | str, doc("Brokers to ask for the others, each `host:port`; one that answers is enough.")
+    ]
+    security: Annotated[KafkaSecurity, doc("Encryption and log-in.")] = KafkaSecurity()
+    client_id: Annotated[str, doc("The name under which the brokers' logs and quotas know this client.")] = "wire"
+
+    def __post_init__(self) -> None:
+        if not self.servers:
+            raise ValueError("`bootstrap_servers` names no broker: give at least one `host:port`")
+        for server in self.servers:
+            _, colon, port = server.rpartition(":")
+            if not colon or not port.isdecimal() or not 0 < int(port) < 65536:
+                raise ValueError(f"`bootstrap_servers`: expected host:port, such as localhost:9092, found `{server}`")
+
+    @property
+    def servers(self) -> list[str]:
+        """The brokers to ask first, one `host:port` each."""
+        given = self.bootstrap_servers
+        listed = given.split(",") if isinstance(given, str) else given
+        return [server.strip() for server in listed if server.strip()]
