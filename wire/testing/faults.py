@@ -53,6 +53,10 @@ class Play:
         self._steps: Iterator[Step] = itertools.chain(steps, itertools.repeat(None))
         self._clock = clock
 
+    def now(self, *steps: Step) -> None:
+        """Put steps before those that are left."""
+        self._steps = itertools.chain(steps, self._steps)
+
     async def step(self) -> Raise | Reject | None:
         """Take the next step; what is left to do when it has waited is returned."""
         match next(self._steps):
