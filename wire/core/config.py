@@ -294,7 +294,8 @@ def _mend(kind: Any, data: object) -> str | None:
         word = _TRUE_BEFORE_YAML_1_2.get(data.lower(), data.lower())
         return f"write {word}, without quotes" if word in ("true", "false") else None
     if kind in (int, float) and isinstance(data, str) and not isinstance(data, Resolved):
-        return "write it without quotes" if _NUMBER.fullmatch(data) else None
+        plain = "write it without quotes" if _NUMBER.fullmatch(data) else "write plain digits, without quotes"
+        return plain if data[:1].isdecimal() else None
     if get_origin(kind) is list and not isinstance(data, list | dict) and data is not None:
         return "write it as a list: [ … ], or one item per line after `- `"
     if _is_struct(kind) and isinstance(data, list):
@@ -302,7 +303,7 @@ def _mend(kind: Any, data: object) -> str | None:
     if get_origin(kind) is Literal and isinstance(data, str):
         return suggest(data, map(str, get_args(kind)))
     if get_origin(kind) in (Union, types.UnionType):
-        return next(filter(None, (_mend(_stripped(member), data) for member in get_args(kind))), None)
+        return next(filter(None, (_mend(_stripped(m), data) for m in get_args(kind) if not _is_struct(m))), None)
     return None
 
 

@@ -53,13 +53,11 @@ class Plugin:
 GROUPS: dict[Kind, str] = {"source": "wire.sources", "sink": "wire.sinks", "transform": "wire.transforms"}
 
 
-@functools.cache
 def names(kind: Kind) -> tuple[str, ...]:
     """Return the names of all installed components of a kind, sorted."""
     return tuple(sorted(_entries(kind)))
 
 
-@functools.cache
 def load(kind: Kind, name: str, path: str = "$") -> Plugin:
     """Return a component by name. Raises ConfigError when unknown, UnavailableError when it can't be loaded."""
     entries = _entries(kind)

@@ -16,9 +16,12 @@ _MAX_FILE_BYTES: Final = 1 << 20
 
 
 class Resolved(str):
-    """Text in which a reference was replaced by what it names. `wire.core.config.parse` may read it as a number."""
+    """Text in which references were replaced by what they name. `wire.core.config.parse` may read it as a number.
 
-    __slots__ = ()
+    `hidden` holds what was put in, which no message may repeat (I9).
+    """
+
+    hidden: tuple[str, ...] = ()
 
 
 def has_reference(value: object) -> bool:
@@ -38,7 +41,11 @@ def resolve(data: Any, environ: Mapping[str, str], path: str, findings: list[Fin
         return [resolve(value, environ, child(path, i), findings) for i, value in enumerate(data)]
     if not has_reference(data):
         return data
-    return Resolved(REFERENCE.sub(lambda match: _look_up(match, environ, path, findings), data))
+    hidden = [_look_up(match, environ, path, findings) for match in REFERENCE.finditer(data)]
+    values = iter(hidden)
+    text = Resolved(REFERENCE.sub(lambda _: next(values), data))
+    text.hidden = tuple(hidden)
+    return text
 
 
 def _look_up(match: re.Match[str], environ: Mapping[str, str], path: str, findings: list[Finding]) -> str:

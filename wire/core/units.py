@@ -37,8 +37,8 @@ class Duration:
     def __str__(self) -> str:
         for unit in ("d", "h", "m", "s", "ms"):
             if self.ms >= _DURATION_MS[unit] and self.ms % _DURATION_MS[unit] == 0:
-                return f"{self.ms / _DURATION_MS[unit]:g}{unit}"
-        return f"{self.ms:g}ms"
+                return f"{self.ms / _DURATION_MS[unit]:.15g}{unit}"
+        return f"{self.ms:.15g}ms"
 
 
 @dataclass(frozen=True, slots=True, order=True)

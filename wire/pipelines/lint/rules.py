@@ -1,0 +1,153 @@
+"""What a pipeline's parts must be to each other: rules that no single field can check."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from wire.core.config import suggest
+from wire.core.errors import WireError
+from wire.core.formats import CsvFormat
+from wire.core.paths import ROOT, child
+from wire.core.plugins import ComponentContext
+from wire.core.ports import Guarantee, Sink
+from wire.core.references import has_reference
+from wire.pipelines.lint.findings import Findings
+from wire.pipelines.loaded import Component, LoadedPipeline, SinkComponent
+
+_IDENTITY: Final = {"file": ("path",), "kafka": ("bootstrap_servers", "topic")}
+"""By component type: the fields that together say where it reads or writes."""
+
+_COMPONENT_FIELDS: Final = ("source", "sources", "transforms", "sink", "sinks", "tests", "description")
+
+
+def check_document(tree: dict[str, Any], findings: Findings) -> None:
+    """Check what can be checked on the plain document, whether or not its parts are right."""
+    for one, several in (("source", "sources"), ("sink", "sinks")):
+        if one in tree and several in tree:
+            message = f"`{one}` and `{several}` can't both be given"
+            findings.add("config.conflict", child(ROOT, several), message, f"move the {one} into the list `{several}`")
+        elif one not in tree and several not in tree:
+            hint = f"add {one}: {{type: …, config: {{…}}}}; `wire list {several}` shows the types"
+            findings.add("config.missing", child(ROOT, one), f"`{one}` is required", hint)
+        elif tree.get(several) == []:
+            findings.add("config.invalid", child(ROOT, several), f"expected at least one {one}, found an empty list")
+    _check_references(tree, findings)
+    _check_on_error(tree.get("on_error"), findings)
+
+
+def _check_references(tree: dict[str, Any], findings: Findings) -> None:
+    """References are resolved on the worker, so they can't decide what the cluster must know beforehand."""
+    outside = {key: value for key, value in tree.items() if key not in _COMPONENT_FIELDS and key != "on_error"}
+    for path, value in _scalars(outside, ROOT):
+        if has_reference(value):
+            hint = "write the value here, or give it to `wire run` with --set"
+            message = "a reference works only in the configuration of a source, a transform or a sink"
+            findings.add("config.reference_misplaced", path, message, hint)
+
+
+def _scalars(data: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(data, dict | list):
+        for key, value in data.items() if isinstance(data, dict) else enumerate(data):
+            yield from _scalars(value, child(path, key))
+    else:
+        yield path, data
+
+
+def _check_on_error(on_error: Any, findings: Findings) -> None:
+    if not isinstance(on_error, dict):
+        return
+    policy, sink = on_error.get("policy"), on_error.get("sink")
+    if policy == "dead_letter" and sink is None:
+        hint = "add sink: {type: file, config: {path: dead/letters.jsonl}}"
+        findings.add(
+            "config.missing", "$.on_error.sink", "policy dead_letter needs a `sink` for the dead letters", hint
+        )
+    elif sink is not None and policy in (None, "skip", "fail"):
+        message = f"a sink for dead letters does not go with policy {policy or 'fail'}"
+        findings.add("config.conflict", "$.on_error.sink", message, "set policy: dead_letter, or remove the sink")
+
+
+def check_names(components: Sequence[Component | None], paths: Sequence[str], findings: Findings) -> None:
+    """Check that several sources, or several sinks, can be told apart."""
+    names = Counter(component.name for component in components if component)
+    for component, path in zip(components, paths, strict=True):
+        if component and names[component.name] > 1:
+            hint = "give each a `name` of its own"
+            findings.add("config.duplicate_name", path, f"several are called `{component.name}`", hint)
+
+
+def check_pipeline(pipeline: LoadedPipeline, findings: Findings) -> None:
+    """Check how the parts of a pipeline go together. Builds the components, which does no I/O."""
+    _check_retry(pipeline, findings)
+    _check_tests(pipeline, findings)
+    _check_loops(pipeline, findings)
+    for source in pipeline.sources:
+        _build(source, pipeline, findings)
+    for sink in pipeline.sinks:
+        built = _build(sink, pipeline, findings)
+        if built is not None:
+            _check_sink(sink, built, pipeline, findings)
+    if pipeline.dead_letter:
+        _build(pipeline.dead_letter, pipeline, findings)
+
+
+def _build(component: Component, pipeline: LoadedPipeline, findings: Findings) -> Any:
+    """Return what the component's factory makes, None where it refuses."""
+    context = ComponentContext(pipeline=pipeline.spec.name, name=component.name)
+    try:
+        return component.plugin.build(component.config, context)
+    except WireError as exc:
+        if exc.code == "config.missing_dependency":
+            findings.warn(exc.code, component.path, exc.message, exc.hint)  # it may be there where the pipeline runs
+        else:
+            findings.put_error(exc, component.path)
+        return None
+
+
+def _check_sink(component: SinkComponent, sink: Sink, pipeline: LoadedPipeline, findings: Findings) -> None:
+    if pipeline.spec.delivery == "exactly_once" and sink.guarantee is not Guarantee.EXACTLY_ONCE:
+        message = f"the sink `{component.name}` can't give exactly_once: it may write a record twice after a failure"
+        findings.add(
+            "config.delivery_unsupported", "$.delivery", message, "use delivery: at_least_once, or another sink"
+        )
+    if isinstance(sink.format, CsvFormat) and sink.format.columns is None:
+        path = child(child(component.path, "format"), "columns")
+        hint = "as in format: {type: csv, columns: [id, name]}"
+        findings.add("config.missing", path, "a CSV sink must be told its columns and their order", hint)
+
+
+def _check_retry(pipeline: LoadedPipeline, findings: Findings) -> None:
+    retry = pipeline.spec.retry
+    if retry.initial > retry.max:
+        message = f"the first wait ({retry.initial}) is longer than the longest ({retry.max})"
+        findings.add("config.conflict", "$.retry.initial", message, "lower `initial` or raise `max`")
+
+
+def _check_tests(pipeline: LoadedPipeline, findings: Findings) -> None:
+    names = [sink.name for sink in pipeline.sinks]
+    for i, case in enumerate(pipeline.spec.tests):
+        path = f"$.tests[{i}].output"
+        if isinstance(case.output, list):
+            if len(names) > 1:
+                hint = f"as in output: {{{names[0]}: […], {names[1]}: […]}}"
+                findings.add("config.invalid", path, "with several sinks, say what is expected at which", hint)
+            continue
+        for name in case.output:
+            if name not in names:
+                hint = suggest(name, names) or f"the sinks are: {', '.join(names)}"
+                findings.add("config.invalid", child(path, name), f"no sink is called `{name}`", hint)
+
+
+def _check_loops(pipeline: LoadedPipeline, findings: Findings) -> None:
+    for sink in pipeline.sinks:
+        for source in pipeline.sources:
+            if source.type == sink.type and _identity(source) is not None and _identity(source) == _identity(sink):
+                message = f"the sink writes to what the source `{source.name}` reads: the pipeline feeds itself"
+                findings.warn("config.loop", sink.path, message, "write somewhere else")
+
+
+def _identity(component: Component) -> tuple[object, ...] | None:
+    values = tuple(getattr(component.config, field, None) for field in _IDENTITY.get(component.type, ()))
+    return values if values and None not in values else None
