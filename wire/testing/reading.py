@@ -33,14 +33,14 @@ async def read_rest(reader: Reader, limits: Iterator[ReadLimit]) -> list[Batch]:
     return batches
 
 
-async def cancelled_read(reader: Reader, limit: ReadLimit, passes: int) -> Batch | None:
-    """Cancel a read after some passes of the event loop. Returns what it gave if it was done by then."""
+async def cancelled_read(reader: Reader, limit: ReadLimit, passes: int) -> asyncio.Task[Batch | None]:
+    """Start a read and cancel it after some passes of the event loop. Returns it, cancelled or done before that."""
     task = asyncio.get_running_loop().create_task(_read(reader, limit))
     for _ in range(passes):
         await asyncio.sleep(0)
     task.cancel()
     await asyncio.wait([task])
-    return None if task.cancelled() else task.result()
+    return task
 
 
 async def _read(reader: Reader, limit: ReadLimit) -> Batch | None:
