@@ -46,7 +46,7 @@ class GappyMemorySourceHarness(MemorySourceHarness):
         return [item for value in values for item in (GAP, value)]
 
 
-def _refuse(record: Record) -> RecordError | None:
+def refuse_some(record: Record) -> RecordError | None:
     return RecordError("memory.scripted") if record.value == b"refused" else None
 
 
@@ -55,7 +55,7 @@ class MemorySinkHarness(SinkHarness):
     breaks = True
 
     def __init__(self) -> None:
-        self.target: MemorySink | MemoryTransactionalSink = MemorySink(refuse=_refuse, max_in_flight=3)
+        self.target: MemorySink | MemoryTransactionalSink = MemorySink(refuse=refuse_some, max_in_flight=3)
 
     def sink(self) -> Sink:
         return self.target
@@ -77,4 +77,4 @@ class MemoryTransactionalSinkHarness(MemorySinkHarness):
     transactional = True
 
     def __init__(self) -> None:
-        self.target = MemoryTransactionalSink(refuse=_refuse)
+        self.target = MemoryTransactionalSink(refuse=refuse_some)

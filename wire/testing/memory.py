@@ -220,7 +220,7 @@ class _MemorySinkBase:
     refuse: Refusal = _take_all
     clock: Clock = field(default_factory=SystemClock)
     format: Format = field(default_factory=JsonFormat)
-    carries_headers: bool = True
+    carries_headers = True
     openings: list[Opening] = field(default_factory=list, init=False)
     closed: int = field(default=0, init=False)
 
@@ -253,7 +253,7 @@ class MemorySink(_MemorySinkBase):
     """
 
     max_in_flight: int = 1
-    guarantee: Guarantee = Guarantee.AT_LEAST_ONCE
+    guarantee = Guarantee.AT_LEAST_ONCE
     log: list[Batch] = field(default_factory=list, init=False)
     in_flight: int = field(default=0, init=False)
     peak_in_flight: int = field(default=0, init=False)
@@ -289,10 +289,11 @@ class MemoryWriter:
         self._sink.closed += 1
 
 
-class _TaskLog:
+class TaskLog:
     """What one task wrote: `log[:public]` is seen by consumers, `log[:durable]` survives a crash."""
 
     def __init__(self) -> None:
+        """Start with nothing."""
         self.log: list[Batch] = []
         self.durable = 0
         self.public = 0
@@ -309,22 +310,26 @@ class MemoryTransactionalSink(_MemorySinkBase):
 
     commit_script: Iterable[Step] = ()
     committed_script: Iterable[Step] = ()
-    guarantee: Guarantee = Guarantee.EXACTLY_ONCE
+    guarantee = Guarantee.EXACTLY_ONCE
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.commits = Play(self.commit_script, self.clock)
         self.committeds = Play(self.committed_script, self.clock)
-        self._tasks: dict[TaskId, _TaskLog] = {}
+        self._tasks: dict[TaskId, TaskLog] = {}
 
     def batches(self) -> list[Batch]:  # noqa: D102 (contract in the base)
         return [batch for log in self._tasks.values() for batch in log.log[: log.public]]
+
+    def log_of(self, task: TaskId) -> TaskLog:
+        """Return all that one task has written and was not cut back since."""
+        return self._tasks.setdefault(task, TaskLog())
 
     async def open(  # noqa: D102 (contract in Sink)
         self, task: TaskId, epoch: int, recover: Mapping[PartitionId, Checkpoint]
     ) -> MemoryTransactionalWriter:
         await self._opening(task, epoch, recover)
-        log = self._tasks.setdefault(task, _TaskLog())
+        log = self.log_of(task)
         if epoch <= log.epoch:
             raise FencedError("memory.fenced", f"epoch {log.epoch} of {task.pipeline} came before epoch {epoch}")
         log.epoch = epoch
@@ -337,7 +342,7 @@ class MemoryTransactionalSink(_MemorySinkBase):
 class MemoryTransactionalWriter:
     """Appends to what one task wrote into a `MemoryTransactionalSink`."""
 
-    def __init__(self, sink: MemoryTransactionalSink, log: _TaskLog, epoch: int) -> None:
+    def __init__(self, sink: MemoryTransactionalSink, log: TaskLog, epoch: int) -> None:
         """Write into `log` as long as nobody opens it with a higher epoch."""
         self._sink = sink
         self._log = log

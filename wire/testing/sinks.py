@@ -157,7 +157,7 @@ async def close_may_come_twice(harness: SinkHarness) -> None:
 async def crashes_lose_nothing(harness: SinkHarness) -> None:
     """Tasks that die anywhere and start again lose no record; where exactly once is promised, none is seen twice.
 
-    The writers of the dead are left open, and closed at the very end, when that may not undo the promise either.
+    Some close their writer as they die. The other writers are closed at the very end, which may undo nothing either.
     """
     feed = Feed()
     for seed in harness.seeds:
@@ -170,6 +170,8 @@ async def crashes_lose_nothing(harness: SinkHarness) -> None:
                     await life.write_some(rng)
                     if rng.randrange(2):
                         await life.checkpoint()
+            if feed.opened and rng.randrange(2):
+                await feed.opened[-1].close()
         await _end_with_all(harness, feed)
         await _expect_guarantee(harness, feed, f"seed {seed}")
     for writer in feed.opened:
@@ -268,6 +270,18 @@ async def what_was_not_committed_is_discarded(harness: SinkHarness) -> None:
 
 
 @within_deadline
+async def closing_commits_nothing(harness: SinkHarness) -> None:
+    """What was written but not committed when a writer was closed is never seen."""
+    feed = Feed()
+    for name in ("first", "second"):
+        life = await _begin_and_write(harness, feed, name)
+        await life.checkpoint()
+        await life.write(_stray(harness, feed, name))
+        await life.writer.close()
+        await _expect_gone(harness, feed, life, f"after the {name} close before commit")
+
+
+@within_deadline
 async def what_was_committed_but_not_stored_is_discarded(harness: SinkHarness) -> None:
     """A crash between `commit` and storing its checkpoints undoes the commit: the checkpoints are the truth."""
     feed = Feed()
@@ -310,10 +324,14 @@ async def an_older_epoch_changes_nothing(harness: SinkHarness) -> None:
     await zombie.checkpoint()
     await zombie.write(_stray(harness, feed, "before"))
     _fill(harness, feed, "second", 4, 2)
-    life = await _begin(harness, feed)
-    await _haunt(harness, feed, zombie, "at the start")
-    await life.write_all()
+    short_life = await _begin(harness, feed)
+    await _haunt(harness, feed, zombie, "opened")
+    await short_life.write_all()
     await _haunt(harness, feed, zombie, "written")
+    life = await _begin(harness, feed)
+    await _haunt(harness, feed, zombie, "opened again")
+    await life.write_all()
+    await _haunt(harness, feed, short_life, "written again")
     await life.checkpoint()
     await _haunt(harness, feed, zombie, "checkpointed")
     await life.end()
@@ -355,6 +373,7 @@ _KEEPING: Final[Sequence[SinkCheck]] = (
 _PLAIN: Final[Sequence[SinkCheck]] = (a_write_may_be_repeated, writes_under_way_at_once_keep_order)
 _TRANSACTIONAL: Final[Sequence[SinkCheck]] = (
     what_was_not_committed_is_discarded,
+    closing_commits_nothing,
     what_was_committed_but_not_stored_is_discarded,
     what_was_stored_is_kept,
     a_failed_first_run_leaves_nothing,
