@@ -16,11 +16,13 @@ from msgspec import Struct
 
 
 class Rows(Struct):
-    """Consecutive rows without their line breaks, where each starts, and where the first row after them starts."""
+    """Consecutive rows without their line breaks.
+
+    `edges` has one item more than `values`: where each row starts, then where the row after the last one does.
+    """
 
     values: list[bytes]
-    starts: list[int]
-    end: int
+    edges: list[int]
 
 
 class RowTooLargeError(Exception):
@@ -86,26 +88,27 @@ class Framer:
             raise RowTooLargeError(self._refused)
         rest, self._rest = self._rest, b""
         if not rest:
-            return Rows([], [], self.end)
+            return Rows([], [self.end])
         rows = self._framed([rest], rest)
         if self._refused is not None:
             raise RowTooLargeError(self._refused)
-        rows.end = self.end = self.end - 1  # there was no line feed to count
+        self.end -= 1  # there was no line feed to count
+        rows.edges[-1] = self.end
         return rows
 
     def _framed(self, lines: list[bytes], data: bytes) -> Rows:
-        starts = list(map(operator.add, accumulate(map(len, lines), initial=self.end), range(len(lines) + 1)))
+        edges = list(map(operator.add, accumulate(map(len, lines), initial=self.end), range(len(lines) + 1)))
         if len(data) > self._max_row and max(map(len, lines), default=0) > self._max_row:
             first = next(i for i, line in enumerate(lines) if len(line) > self._max_row)
-            self._refused = starts[first]
-            lines, starts = lines[:first], starts[: first + 1]
-        self.end = starts.pop()
+            self._refused = edges[first]
+            lines, edges = lines[:first], edges[: first + 1]
+        self.end = edges[-1]
         if b"\r" in data:
             lines = [line[:-1] if line[-1:] == b"\r" else line for line in lines]
         if not self._keep_blank and not all(lines):
-            starts = [start for start, line in zip(starts, lines, strict=True) if line]
+            edges = [start for start, line in zip(edges, lines, strict=False) if line] + [self.end]
             lines = [line for line in lines if line]
-        return Rows(lines, starts, self.end)
+        return Rows(lines, edges)
 
 
 class _CsvQuotes:
