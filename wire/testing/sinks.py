@@ -18,19 +18,19 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from wire.core.errors import RecordError, RetryableError, WireError
-from wire.core.ports import Guarantee
+from wire.core.ports import Guarantee, TransactionalWriter
 from wire.core.records import Batch, PartitionId, Position, Record
 from wire.testing.checking import document, expect, seeded
 from wire.testing.faults import Crash
 from wire.testing.harness import SinkHarness, within_deadline
-from wire.testing.writing import Feed, Fuse, Life, batch_of, is_transactional
+from wire.testing.writing import Feed, Fuse, Life, batch_of
 
 SinkCheck = Callable[[SinkHarness], Awaitable[None]]
 
 
 async def _begin(harness: SinkHarness, feed: Feed, fuse: Fuse | None = None) -> Life:
     life = await Life.begin(feed, harness.sink(), harness.prepare, fuse)
-    found = is_transactional(life.writer)
+    found = isinstance(life.writer, TransactionalWriter)
     expect(found == harness.transactional, f"the harness says transactional = {harness.transactional}, found {found}")
     return life
 
@@ -125,16 +125,17 @@ async def _end_with_all(harness: SinkHarness, feed: Feed) -> None:
 
 @within_deadline
 async def nothing_to_write_is_fine(harness: SinkHarness) -> None:
-    """Writes without batches and batches without records succeed and change nothing."""
+    """Writes without batches and batches without records succeed, also when nothing else is committed."""
     feed = Feed()
     _fill(harness, feed, "first", 3)
     (partition,) = feed.values
-    empty, full = (harness.prepare(batch) for batch in (batch_of(partition, []), feed.batch(partition, 0, 3)))
+    first, second, third = (batch_of(PartitionId("filtered"), [], position) for position in (1, 2, 3))
     life = await _begin(harness, feed)
+    for batches in ([], [first], [first, first]):
+        failures = await life.write_once(batches)
+        expect(not failures, f"writing nothing has no failures, found {failures}")
     await life.checkpoint()
-    for batches in ([], [empty], [empty, full, empty], [empty, empty]):
-        expect(not await life.writer.write(batches), "writing nothing has no failures")
-        await life.checkpoint()
+    await life.write([second, feed.batch(partition, 0, 3), third])
     await life.end()
     if harness.keeps:
         await _expect_seen(harness, feed, "after the end")
@@ -225,7 +226,7 @@ async def failures_point_to_the_right_records(harness: SinkHarness) -> None:
         records = [*good.records[:place], bad, *good.records[place:]]
         batches.append(Batch(partition, good.position, records))
     life = await _begin(harness, feed)
-    failures = await life.writer.write([harness.prepare(batch) for batch in batches])
+    failures = await life.write_once(batches)
     places = sorted((failure.batch, failure.record) for failure in failures)
     expect(places == [(0, 0), (1, 1), (2, 3)], f"the refused records are (0, 0), (1, 1) and (2, 3), found {places}")
     wrong = [failure.error for failure in failures if not isinstance(failure.error, RecordError)]
@@ -246,7 +247,7 @@ async def an_outage_is_survived(harness: SinkHarness) -> None:
     batches = [feed.batch(partition, 0, 5) for partition in feed.values if partition.startswith("second")]
     await harness.take_away()
     try:
-        errors = [f.error for f in await life.writer.write([harness.prepare(batch) for batch in batches])]
+        errors = [f.error for f in await life.write_once(batches)]
     except RetryableError as error:
         errors = [error]
     expect(bool(errors), "a write fails while the other side is away")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Final, TypeGuard, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
 from wire.core.errors import RetryableError
-from wire.core.ports import Sink, TaskId, TransactionalWriter, Writer
+from wire.core.ports import Failure, Sink, TaskId, TransactionalWriter, Writer
 from wire.core.records import Batch, Checkpoint, Fingerprint, PartitionId, Position, Record
 from wire.testing.checking import expect, seeded
 from wire.testing.faults import Crash
@@ -20,11 +20,6 @@ T = TypeVar("T")
 _TASK: Final = TaskId("default/conformance")
 _SOURCE: Final = Fingerprint(b"conformance")
 _CRASH_PASSES: Final = (0, 1, 2, 3, 5, 8, 13, 21, 34)
-
-
-def is_transactional(writer: Writer | TransactionalWriter) -> TypeGuard[TransactionalWriter]:
-    """Say which of the two kinds of writer a sink gave."""
-    return hasattr(writer, "commit")
 
 
 class Feed:
@@ -131,19 +126,24 @@ class Life:
         """Write whatever is left."""
         await self._write_next({p: len(self._feed.values[p]) for p in self._unfinished()})
 
+    async def write_once(self, batches: Sequence[Batch]) -> Sequence[Failure]:
+        """Write and move behind it, whatever the answer is."""
+        failures = await self.writer.write([self._prepare(batch) for batch in batches])
+        self._next.update({batch.partition: int(batch.position) for batch in batches})
+        return failures
+
     async def write(self, batches: Sequence[Batch]) -> None:
         """Write and move behind it, repeating what may succeed if repeated. Fails when a record is refused for good."""
-        pending = [self._prepare(batch) for batch in batches]
+        pending = list(batches)
         while pending:
             try:
-                failures = await self.writer.write(pending)
+                failures = await self.write_once(pending)
             except RetryableError:
                 await asyncio.sleep(0)
                 continue
             refused = [failure for failure in failures if not isinstance(failure.error, RetryableError)]
             expect(not refused, f"every record is good, but the sink refused {refused}")
             pending = [pending[failure.batch].take([failure.record]) for failure in failures]
-        self._next.update({batch.partition: int(batch.position) for batch in batches})
 
     async def _write_next(self, counts: Mapping[PartitionId, int]) -> None:
         batches = [
@@ -161,17 +161,20 @@ class Life:
 
     async def checkpoint(self) -> None:
         """Commit what was written, store its checkpoints, tell the sink: in this order, so that I2 holds."""
-        await self.store(await self.commit())
-        await self.committed()
+        if self._changed():
+            await self.store(await self.commit())
+            await self.committed()
 
     async def commit(self) -> dict[PartitionId, Checkpoint]:
         """Have the sink commit. Returns the checkpoints that are to be stored."""
-        changed = {p: self._checkpoint(p) for p, count in self._next.items() if count > self._feed.stored_at(p)}
-        writer = self.writer
-        if not is_transactional(writer):
+        changed, writer = self._changed(), self.writer
+        if not isinstance(writer, TransactionalWriter):
             return changed
         token = await self._fuse.step(lambda: writer.commit(changed))
         return {p: msgspec.structs.replace(checkpoint, sink=token) for p, checkpoint in changed.items()}
+
+    def _changed(self) -> dict[PartitionId, Checkpoint]:
+        return {p: self._checkpoint(p) for p, count in self._next.items() if count > self._feed.stored_at(p)}
 
     async def store(self, checkpoints: Mapping[PartitionId, Checkpoint]) -> None:
         """Store the checkpoints of a commit."""
@@ -183,7 +186,7 @@ class Life:
 
     async def committed(self) -> None:
         """Tell the sink that the checkpoints are stored."""
-        if is_transactional(self.writer):
+        if isinstance(self.writer, TransactionalWriter):
             await self._fuse.step(self.writer.committed)
 
     def _checkpoint(self, partition: PartitionId) -> Checkpoint:
