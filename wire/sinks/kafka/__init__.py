@@ -1,0 +1,68 @@
+"""Writes records to topics of an Apache Kafka cluster.
+
+- `sink`: connects and checks. - `writer`: decides where each record goes and what becomes of it. - `producer`: gets
+batches acknowledged by all replicas, in order and without duplicates of its own. - `partitioner`: Kafka's own mapping
+from key to partition.
+
+Invariants: a write returns only when every record is on all in-sync replicas or has a verdict (I2); the records of one
+target partition keep their order through retries, moved leaders and restarted brokers.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from wire.clients.kafka import KafkaConnection
+from wire.core.config import ByRecord, Expression, doc
+from wire.core.formats import Format, JsonFormat
+from wire.core.plugins import ComponentContext, Plugin
+from wire.core.units import Size
+
+
+class KafkaSinkConfig(KafkaConnection, frozen=True, kw_only=True):
+    """Where to write, and how. Every write is acknowledged by all in-sync replicas."""
+
+    topic: Annotated[str | ByRecord, doc("The topic to write to. It must exist: Wire creates none.")]
+    key: Annotated[
+        Expression | None, doc("The key to write: text as UTF-8, NULL for no key. Without it the record keeps its own.")
+    ] = None
+    partition: Annotated[
+        Expression | None,
+        doc("The partition's number. Without it, or where it is NULL, Kafka's own mapping from the key decides."),
+    ] = None
+    timestamp: Annotated[
+        Literal["record", "now"], doc("Stamp with the record's event time, or with the time of writing.")
+    ] = "record"
+    compression: Annotated[
+        Literal["none", "gzip", "snappy", "lz4", "zstd"], doc("Compression of record batches; `zstd` is a good choice.")
+    ] = "none"
+    max_request_size: Annotated[
+        Size,
+        doc(
+            "The largest record batch to send, and so the largest record; at most what the topic takes "
+            "(`max.message.bytes`). A record that does not fit goes to the dead letters."
+        ),
+    ] = Size(1_000_000)
+    format: Annotated[Format, doc("How values are encoded.")] = JsonFormat()
+
+
+def _build(config: KafkaSinkConfig, context: ComponentContext) -> Any:
+    from wire.sinks.kafka.sink import KafkaSink
+
+    return KafkaSink(config, context)
+
+
+PLUGIN = Plugin(
+    kind="sink",
+    summary="Writes records to topics of an Apache Kafka cluster.",
+    config=KafkaSinkConfig,
+    build=_build,
+    extra="kafka",
+    example="""\
+type: kafka
+config:
+  bootstrap_servers: [localhost:9092]
+  topic: delayed-flights
+  key: carrier
+""",
+)
