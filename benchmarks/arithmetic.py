@@ -66,3 +66,8 @@ def window(samples: Sequence[Sample], total: int, *, skip: float = 0.1) -> tuple
     if first is None or last is None or first is last:
         raise ValueError(f"the samples do not show {total} records arriving")
     return first, last
+
+
+def ratios(ours: Sequence[float], theirs: Sequence[float]) -> list[float]:
+    """Return each of ours over the one of theirs that ran beside it."""
+    return [a / b for a, b in zip(ours, theirs, strict=False)]

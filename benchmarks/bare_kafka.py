@@ -48,7 +48,10 @@ async def loop(consumer: AIOKafkaConsumer, producer: AIOKafkaProducer, target: s
 
 async def main(task: Loop) -> None:
     """Run the loop until SIGTERM."""
-    async with consuming(task.bootstrap, task.source) as consumer, producing(task.bootstrap, idempotent=True) as producer:
+    async with (
+        consuming(task.bootstrap, task.source) as consumer,
+        producing(task.bootstrap, idempotent=True) as producer,
+    ):
         async with asyncio.TaskGroup() as tasks:
             copying = tasks.create_task(loop(consumer, producer, task.target))
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, copying.cancel)
