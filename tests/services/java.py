@@ -98,7 +98,7 @@ def _install(*alternatives: str) -> None:
     package = next((name for name in alternatives if _run("apt-cache", "show", name).returncode == 0), None)
     if package is not None:
         print(f"installing the Debian package {package}", flush=True)  # this takes a while: say why
-        _apt("install", "-y", "--no-install-recommends", package)
+        _apt("install", "-y", "--no-install-recommends", "--no-upgrade", package)
 
 
 def _apt(*arguments: str) -> None:
