@@ -2,19 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import pytest
 
+from tests.conformance.file_source import FILE_SOURCES
+from tests.conformance.kafka_source import Kafka
 from tests.conformance.memory import GappyMemorySourceHarness, MemorySourceHarness
+from wire.core import plugins
 from wire.testing.harness import SourceHarness
 from wire.testing.sources import SourceCheck, source_checks
 
+HARNESSES: dict[str, Sequence[Any]] = {"file": FILE_SOURCES, "kafka": (Kafka,)}
+"""By entry point, classes made with the pytest request."""
+
+INSTALLED = [
+    pytest.param(harness, check, id=f"{name}-{harness.__name__}-{check.__name__}", marks=marks)
+    for name, harnesses in HARNESSES.items()
+    for marks in [[pytest.mark.kafka] if name == "kafka" else []]
+    for harness in harnesses
+    for check in source_checks(harness)
+]
 KIT = [
-    pytest.param(harness(), check, id=f"{harness.__name__}-{check.__name__}")
+    pytest.param(harness, check, id=f"{harness.__name__}-{check.__name__}")
     for harness in (MemorySourceHarness, GappyMemorySourceHarness)
     for check in source_checks(harness)
 ]
 
 
-@pytest.mark.parametrize(("harness", "check"), KIT)
-async def test_memory_source(harness: SourceHarness, check: SourceCheck) -> None:
+@pytest.fixture
+def harness(request: pytest.FixtureRequest) -> SourceHarness:
+    made: SourceHarness = request.param(request)  # outside the event loop, as fixtures that start servers need it
+    return made
+
+
+@pytest.mark.parametrize(("harness", "check"), INSTALLED, indirect=["harness"])
+async def test_installed_source(harness: SourceHarness, check: SourceCheck) -> None:
     await check(harness)
+
+
+@pytest.mark.parametrize(("harness", "check"), KIT)
+async def test_memory_source(harness: type[MemorySourceHarness], check: SourceCheck) -> None:
+    await check(harness())
+
+
+def test_no_installed_source_is_left_out() -> None:
+    assert set(plugins.names("source")) == HARNESSES.keys()
