@@ -125,9 +125,14 @@ def _parse_limited(kind: Any, data: object, path: str, findings: list[Finding]) 
         return result
     for meta in notes:
         if isinstance(meta, msgspec.Meta) and not _within(meta, result):
-            hint = meta.description if meta.pattern else None
-            return _invalid(findings, path, f"expected {_words(kind)}", hint)
+            if meta.pattern and meta.description:  # which says the same, for people
+                return _invalid(findings, path, f"expected {_as_clause(meta.description)}")
+            return _invalid(findings, path, f"expected {_words(kind)}")
     return result
+
+
+def _as_clause(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:].rstrip(".")
 
 
 def _within(meta: msgspec.Meta, value: Any) -> bool:
@@ -220,15 +225,14 @@ def _parse_struct(kind: Any, data: object, path: str, findings: list[Finding]) -
     before = len(findings)
     fields = fields_of(kind)
     known = {field.encode_name: field for field in fields}
-    for key in data:
-        if key not in known and key != kind.__struct_config__.tag_field:
-            _unknown(findings, child(path, key), key, known)
+    unknown = [key for key in data if key not in known and key != kind.__struct_config__.tag_field]
+    misspelt = {_unknown(findings, child(path, key), key, known) for key in unknown}
     values: dict[str, Any] = {}
     for field in fields:
         where = child(path, field.encode_name)
         if field.encode_name in data:
             values[field.name] = _parse(field.type, data[field.encode_name], where, findings)
-        elif field.required:
+        elif field.required and field.encode_name not in misspelt:
             _missing(findings, where, field.encode_name, description(field.type))
     if len(findings) > before:
         return None
@@ -254,11 +258,17 @@ def description(kind: Any) -> str | None:
 
 def suggest(word: object, known: typing.Iterable[str]) -> str | None:
     """Return "did you mean …?" for a misspelt word, None where nothing known is close."""
+    close = closest(word, known)
+    return f"did you mean `{close}`?" if close else None
+
+
+def closest(word: object, known: typing.Iterable[str]) -> str | None:
+    """Return the known word that was probably meant, None where nothing known is close."""
     if not isinstance(word, str):
         return None
     by_form = {name.lower().replace("-", "_"): name for name in known}
     close = difflib.get_close_matches(word.lower().replace("-", "_"), list(by_form), n=1, cutoff=0.6)
-    return f"did you mean `{by_form[close[0]]}`?" if close else None
+    return by_form[close[0]] if close else None
 
 
 def _is_struct(kind: Any) -> bool:
@@ -277,9 +287,11 @@ def _missing(findings: list[Finding], path: str, name: str, hint: str | None) ->
     findings.append(Finding(code="config.missing", path=path, message=f"`{name}` is required", hint=hint))
 
 
-def _unknown(findings: list[Finding], path: str, key: str, known: typing.Iterable[str]) -> None:
+def _unknown(findings: list[Finding], path: str, key: str, known: typing.Iterable[str]) -> str | None:
+    """Report an unknown field and return the field that was probably meant."""
     hint = suggest(key, known) or f"known here: {', '.join(sorted(known)) or 'nothing'}"
     findings.append(Finding(code="config.unknown_key", path=path, message=f"unknown field `{key}`", hint=hint))
+    return closest(key, known)
 
 
 def _mismatch(kind: Any, data: object, path: str, findings: list[Finding]) -> None:

@@ -46,7 +46,9 @@ class RetrySpec(Config, frozen=True, kw_only=True):
     initial: Annotated[Duration, doc("Ceiling of the first wait.")] = Duration(1000)
     max: Annotated[Duration, doc("Ceiling of any wait.")] = Duration(600_000)
     factor: Annotated[float, Meta(ge=1, description="By how much the ceiling grows with each attempt.")] = 2.0
-    attempts: Annotated[Literal["unlimited"] | int, doc("How often to try before the pipeline stops.")] = "unlimited"
+    attempts: Annotated[
+        Literal["unlimited"] | Annotated[int, Meta(ge=1)], doc("How often to try before the pipeline stops.")
+    ] = "unlimited"
 
 
 class OnErrorSpec(Config, frozen=True, kw_only=True):
@@ -76,6 +78,7 @@ class TestCase(Config, frozen=True, kw_only=True):
         list[Any] | dict[str, list[Any]],
         doc("The records expected, in order; with several sinks, such a list for each by the sink's name."),
     ] = field(default_factory=list)
+    failures: Annotated[int, Meta(ge=0, description="How many of the records can't be processed.")] = 0
 
 
 class PipelineSpec(Config, frozen=True, kw_only=True):
@@ -97,7 +100,9 @@ class PipelineSpec(Config, frozen=True, kw_only=True):
     delivery: Annotated[
         Literal["at_least_once", "exactly_once"], doc("What the pipeline promises; lint says what can't keep it.")
     ] = "at_least_once"
-    parallelism: Annotated[Literal["auto"] | int, doc("How many tasks share the source's partitions.")] = "auto"
+    parallelism: Annotated[
+        Literal["auto"] | Annotated[int, Meta(ge=1)], doc("How many tasks share the source's partitions.")
+    ] = "auto"
     batch: BatchSpec = BatchSpec()
     retry: RetrySpec = RetrySpec()
     on_error: OnErrorSpec = OnErrorSpec()

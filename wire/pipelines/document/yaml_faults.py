@@ -36,6 +36,8 @@ def explain(exc: yaml.YAMLError, text: str) -> ConfigError:
             return syntax_error("a value can't start with `&` here", opened, _QUOTE_IT)
         case (_, "while scanning a directive"):
             return syntax_error("a line can't start with `%`", opened, "put the text in quotes")
+    if problem.startswith("found a tab character"):
+        return syntax_error("a tab can't be used to indent", at, "indent with spaces")
     if "cannot start any token" in problem:
         return _bad_first_character(_character(lines, at), at)
     if problem.startswith("mapping values are not allowed"):

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from wire.core.config import fields_of, parse
-from wire.core.errors import ConfigError, Finding, WireError
+from wire.core.errors import Finding, WireError
 from wire.core.paths import child
 from wire.core.plugins import Kind, Plugin, load
 from wire.core.references import Resolved, has_reference, resolve
@@ -47,7 +45,7 @@ class Components:
         if self._findings.any_under(path):
             return None
         name = raw.get("name")
-        return Component(name if isinstance(name, str) else raw["type"], raw["type"], plugin, parsed, config_path)
+        return Component(name if isinstance(name, str) else raw["type"], raw["type"], plugin, parsed, path)
 
     def transform(self, raw: Any, path: str) -> Component | None:
         """Read one item of `transforms`; None if anything about it is wrong."""
@@ -61,20 +59,25 @@ class Components:
             hint = f"put `{more[0]}` into an item of its own: `- {more[0]}: …`"
             self._findings.add("config.invalid", child(path, more[0]), "each item holds exactly one transform", hint)
         where = child(path, name)
-        plugin = self._plugin("transform", name, where)
+        plugin = self._transform_plugin(name, where)
         if plugin is None:
             return None
         parsed = self._config(plugin, raw[name], where)
         return None if self._findings.any_under(path) else Component(name, name, plugin, parsed, where)
 
+    def _transform_plugin(self, name: str, path: str) -> Plugin | None:
+        try:
+            return load("transform", name)
+        except WireError as exc:  # a transform is named by its key
+            self._findings.put_at_key(Finding(code=exc.code, path=path, message=exc.message, hint=exc.hint))
+            return None
+
     def _plugin(self, kind: Kind, name: str, path: str) -> Plugin | None:
         try:
             return load(kind, name)
-        except ConfigError as exc:
-            self._findings.put_all(msgspec.structs.replace(finding, path=path) for finding in exc.findings)
         except WireError as exc:
             self._findings.add(exc.code, path, exc.message, exc.hint)
-        return None
+            return None
 
     def _config(self, plugin: Plugin, raw: Any, path: str) -> Any:
         found: list[Finding] = []
@@ -85,7 +88,7 @@ class Components:
         self._findings.put_all(found)
         found = []
         parsed = parse(plugin.config, resolved, path, found)
-        self.hidden.update(text for value in _texts(resolved) for text in _hidden(value))
+        self.hidden.update(text for value in _texts(resolved) for text in value.hidden)
         self._findings.put_all(found)
         return parsed
 
@@ -119,7 +122,3 @@ def _texts(data: Any) -> list[Resolved]:
     if isinstance(data, list):
         return [text for value in data for text in _texts(value)]
     return [data] if isinstance(data, Resolved) else []
-
-
-def _hidden(text: Resolved) -> tuple[str, ...]:
-    return text.hidden

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import msgspec
 
 from wire.core.errors import ConfigError, Finding, WireError
-from wire.core.paths import ROOT, parent
+from wire.core.paths import ROOT, child, parent
 from wire.pipelines.document import Document
 from wire.pipelines.expressions.errors import ExpressionError
 
@@ -38,11 +38,17 @@ class Findings:
         for finding in findings:
             self.put(finding)
 
+    def put_at_key(self, finding: Finding) -> None:
+        """Add a finding about the name of a field rather than its value."""
+        line, column = self._document.key_position(finding.path) or (None, None)
+        self._found.setdefault(finding.path, msgspec.structs.replace(finding, line=line, column=column))
+
     def put_error(self, exc: WireError, base: str) -> None:
-        """Add what an error says; its paths are relative to the part of the document at `base`."""
+        """Add what an error says; its paths are whole, or relative to the part of the document at `base`."""
         found = exc.findings if isinstance(exc, ConfigError) else [_as_finding(exc)]
         for finding in found:
-            self.put(msgspec.structs.replace(finding, path=base + finding.path.removeprefix(ROOT)))
+            path = finding.path if finding.path.startswith(base) else base + finding.path.removeprefix(ROOT)
+            self.put(msgspec.structs.replace(finding, path=path))
 
     def any_under(self, path: str) -> bool:
         """Say whether there is an error at `path` or below it."""
@@ -61,6 +67,7 @@ class Findings:
         message, hint = finding.message, finding.hint
         if finding.line is not None and finding.column is not None:  # so far within the text of an expression
             mark = document.inside(path, finding.line, finding.column)
+            mark = mark or document.inside(child(path, "expr"), finding.line, finding.column)
             if mark is None:
                 message = f"{message} (line {finding.line}, column {finding.column} of the expression)"
                 mark = document.position(path)

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from wire.core.config import Expression, parse
-from wire.core.errors import ConfigError, Finding
+from wire.core.errors import ConfigError, Finding, WireError
 from wire.core.paths import ROOT, child
 from wire.pipelines.document import Document
 from wire.pipelines.document import parse as parse_document
@@ -31,18 +31,25 @@ class LintResult:
     """What lint found. `pipeline` is None where any finding is an error.
 
     `lines` is the text with its secrets masked, for showing where a finding is; `shown` is the plain specification with
-    its secrets masked, None where the text could not be read.
+    its secrets masked, None where the text could not be read. `document` is what was read, secrets and all.
     """
 
     findings: tuple[Finding, ...]
     pipeline: LoadedPipeline | None = None
     lines: Sequence[str] = ()
     shown: Any = field(default=None, repr=False)
+    document: Document | None = field(default=None, repr=False)
 
     @property
     def errors(self) -> tuple[Finding, ...]:
         """The findings that keep the pipeline from running."""
         return tuple(finding for finding in self.findings if finding.severity == "error")
+
+    def placed(self, exc: WireError) -> tuple[Finding, ...]:
+        """Return what an error that a later step raised says, with its places in the text."""
+        findings = Findings(self.document or Document("", None))
+        findings.put_error(exc, ROOT)
+        return findings.sorted()
 
     def require(self) -> LoadedPipeline:
         """Return the pipeline. Raises ConfigError with all errors if there are any."""
@@ -105,7 +112,7 @@ class _Linter:
         if any(finding.severity == "error" for finding in findings):
             pipeline = None
         secrets = frozenset(self._components.secrets)
-        return LintResult(findings, pipeline, self._document.masked(secrets), masked(tree, secrets))
+        return LintResult(findings, pipeline, self._document.masked(secrets), masked(tree, secrets), self._document)
 
     def _not_a_mapping(self, tree: Any) -> None:
         if tree is None:

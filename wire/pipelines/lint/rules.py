@@ -8,13 +8,15 @@ from typing import Any, Final
 
 from wire.core.config import suggest
 from wire.core.errors import WireError
-from wire.core.formats import CsvFormat
 from wire.core.paths import ROOT, child
 from wire.core.plugins import ComponentContext
 from wire.core.ports import Guarantee, Sink
 from wire.core.references import has_reference
+from wire.pipelines.codecs import encoder
 from wire.pipelines.lint.findings import Findings
 from wire.pipelines.loaded import Component, LoadedPipeline, SinkComponent
+from wire.pipelines.plan import parse_at, sink_expressions
+from wire.pipelines.transforms import TransformContext
 
 _IDENTITY: Final = {"file": ("path",), "kafka": ("bootstrap_servers", "topic")}
 """By component type: the fields that together say where it reads or writes."""
@@ -85,12 +87,29 @@ def check_pipeline(pipeline: LoadedPipeline, findings: Findings) -> None:
     _check_loops(pipeline, findings)
     for source in pipeline.sources:
         _build(source, pipeline, findings)
+    for transform in pipeline.transforms:
+        try:
+            transform.plugin.build(transform.config, TransformContext(transform.path))
+        except WireError as exc:
+            findings.put_error(exc, transform.path)
     for sink in pipeline.sinks:
+        _check_expressions(sink, findings)
         built = _build(sink, pipeline, findings)
         if built is not None:
             _check_sink(sink, built, pipeline, findings)
     if pipeline.dead_letter:
         _build(pipeline.dead_letter, pipeline, findings)
+
+
+def _check_expressions(sink: SinkComponent, findings: Findings) -> None:
+    expressions = {f"{sink.path}.config.{name}": text for name, text in sink_expressions(sink.config).items()}
+    if sink.when is not None:
+        expressions[f"{sink.path}.when"] = sink.when
+    for path, text in expressions.items():
+        try:
+            parse_at(text, path)
+        except WireError as exc:
+            findings.put_error(exc, path)
 
 
 def _build(component: Component, pipeline: LoadedPipeline, findings: Findings) -> Any:
@@ -100,9 +119,11 @@ def _build(component: Component, pipeline: LoadedPipeline, findings: Findings) -
         return component.plugin.build(component.config, context)
     except WireError as exc:
         if exc.code == "config.missing_dependency":
-            findings.warn(exc.code, component.path, exc.message, exc.hint)  # it may be there where the pipeline runs
+            findings.warn(
+                exc.code, child(component.path, "type"), exc.message, exc.hint
+            )  # it may be there where the pipeline runs
         else:
-            findings.put_error(exc, component.path)
+            findings.put_error(exc, child(component.path, "config"))
         return None
 
 
@@ -112,10 +133,11 @@ def _check_sink(component: SinkComponent, sink: Sink, pipeline: LoadedPipeline, 
         findings.add(
             "config.delivery_unsupported", "$.delivery", message, "use delivery: at_least_once, or another sink"
         )
-    if isinstance(sink.format, CsvFormat) and sink.format.columns is None:
-        path = child(child(component.path, "format"), "columns")
-        hint = "as in format: {type: csv, columns: [id, name]}"
-        findings.add("config.missing", path, "a CSV sink must be told its columns and their order", hint)
+    path = f"{component.path}.config.format"
+    try:
+        encoder(sink.format, path)
+    except WireError as exc:
+        findings.put_error(exc, path)
 
 
 def _check_retry(pipeline: LoadedPipeline, findings: Findings) -> None:

@@ -1,0 +1,89 @@
+"""`wire describe`: what a component does, its fields, an example."""
+
+from __future__ import annotations
+
+import enum
+import sys
+from typing import Annotated, Any, Final, get_args
+
+import typer
+
+from wire.cli.output import Output, OutputFormat, print_data
+from wire.cli.terminal import Style, table
+from wire.core import plugins
+from wire.core.config import suggest
+from wire.core.errors import ConfigError, Finding
+
+app = typer.Typer()
+
+_KINDS: Final[tuple[plugins.Kind, ...]] = get_args(plugins.Kind)
+
+
+class OneKind(enum.StrEnum):
+    """Where a name may be looked for."""
+
+    SOURCE = "source"
+    SINK = "sink"
+    TRANSFORM = "transform"
+
+
+def _names() -> list[str]:
+    return sorted({name for kind in _KINDS for name in plugins.names(kind)})
+
+
+@app.command()
+def describe(
+    name: Annotated[str, typer.Argument(help="The component; `wire list` shows them.", autocompletion=_names)],
+    kind: Annotated[OneKind | None, typer.Option("--kind", help="Only the component of this kind.")] = None,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Show what a source, sink or transform does: its fields with their defaults, and an example."""
+    kinds: tuple[plugins.Kind, ...] = (kind.value,) if kind else _KINDS
+    found = {k: plugins.load(k, name) for k in kinds if name in plugins.names(k)}
+    if not found:
+        raise _unknown(name)
+    if output is OutputFormat.TABLE:
+        print("\n\n".join(_as_text(name, plugin) for plugin in found.values()))
+    else:
+        print_data([_as_data(name, plugin) for plugin in found.values()], output)
+
+
+def _unknown(name: str) -> ConfigError:
+    hint = suggest(name, _names()) or "`wire list` shows what is installed"
+    message = f"no source, sink or transform is called `{name}`"
+    return ConfigError([Finding(code="config.unknown_component", path="$", message=message, hint=hint)])
+
+
+def _as_data(name: str, plugin: plugins.Plugin) -> dict[str, Any]:
+    from wire.pipelines.describe import describe as fields_of
+
+    return {
+        "name": name,
+        "kind": plugin.kind,
+        "summary": plugin.summary,
+        "extra": plugin.extra,
+        "fields": fields_of(plugin.config),
+        "example": plugin.example,
+    }
+
+
+def _as_text(name: str, plugin: plugins.Plugin) -> str:
+    from wire.pipelines.describe import describe as fields_of
+
+    style = Style(sys.stdout)
+    lines = [f"{style.bold(f'{name} {plugin.kind}')}  {plugin.summary}", ""]
+    fields = fields_of(plugin.config)
+    if fields and fields[0].name:
+        rows = [[f.name, f.type, _default(f.default, f.required), f.description] for f in fields]
+        lines += table(["FIELD", "TYPE", "DEFAULT", "DESCRIPTION"], rows, style)
+    else:
+        lines += [f"Takes {field.type}. {field.description}".rstrip() for field in fields] or ["Takes no fields."]
+    if plugin.example:
+        lines += ["", style.bold("Example"), "", *(f"  {line}" for line in plugin.example.strip("\n").splitlines())]
+    if plugin.extra:
+        lines += ["", f"Needs: pip install 'wire-cluster[{plugin.extra}]'"]
+    return "\n".join(lines)
+
+
+def _default(default: str | None, required: bool) -> str:
+    return "required" if required else default or ""

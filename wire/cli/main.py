@@ -1,0 +1,134 @@
+"""The entry point: finds the command, and turns whatever it raises into words and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from wire.core.errors import WireError
+
+COMMANDS: Final = {
+    "run": "run",
+    "lint": "lint",
+    "test": "test",
+    "list": "list_components",
+    "describe": "describe",
+    "schema": "schema",
+    "new": "new",
+    "doctor": "doctor",
+    "completion": "completion",
+    "version": "version",
+}
+"""By name: the module of `wire.cli.commands` that has it."""
+
+PROGRAM: Final = "wire"
+
+
+class LazyGroup(TyperGroup):
+    """A group whose commands are imported when they are asked for."""
+
+    def __init__(self, **attributes: Any) -> None:
+        """Know all commands by name, none by content."""
+        super().__init__(**attributes)
+        names: Any = dict.fromkeys(COMMANDS)
+        self.commands = names  # where "did you mean" looks
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the commands in the order they are best learned."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import a command, None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"wire.cli.commands.{COMMANDS[cmd_name]}")
+        command = typer.main.get_command(module.app)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    add_completion=False,  # `wire completion` prints it instead
+    no_args_is_help=True,
+    rich_markup_mode="rich" if sys.stdout.isatty() else None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from wire import __version__
+
+        typer.echo(f"wire {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the traceback of an unexpected error (or set WIRE_DEBUG=1).")
+    ] = False,
+) -> None:
+    """Move and transform records continuously: from Kafka and files into Kafka and files."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit the process."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in words or os.environ.get("WIRE_DEBUG", "0") not in ("", "0")
+    words = [word for word in words if word != "--debug"]  # it may stand anywhere
+    if f"_{PROGRAM.upper()}_COMPLETE" in os.environ:
+        from typer.completion import completion_init  # type: ignore[attr-defined] # there since 0.1, never re-exported
+
+        completion_init()
+    sys.exit(_run(words, debug))
+
+
+def _run(words: list[str], debug: bool) -> int:
+    try:
+        typer.main.get_command(app).main(args=words, prog_name=PROGRAM)
+    except SystemExit as exc:
+        return exc.code if isinstance(exc.code, int) else int(exc.code is not None)
+    except WireError as exc:
+        from wire.cli.report import print_error
+
+        print_error(exc)
+        if debug:
+            traceback.print_exc()
+        return exc.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BaseExceptionGroup as exc:
+        return _unexpected(exc, debug)
+    except Exception as exc:
+        return _unexpected(exc, debug)
+    return 0
+
+
+def _unexpected(exc: BaseException, debug: bool) -> int:
+    from wire import __version__
+    from wire.cli.terminal import Style
+
+    style = Style(sys.stderr)
+    if debug:
+        traceback.print_exception(exc)
+    print(f"{style.red('error[internal]')}: {type(exc).__name__}: {exc}", file=sys.stderr)
+    print(f"This is a bug in Wire {__version__}, not in your pipeline.", file=sys.stderr)
+    if not debug:
+        print("Run the same command with --debug for the traceback, and report it with that.", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,255 @@
+"""What a running pipeline shows: a live view on a terminal, a line every few seconds elsewhere, a summary at the end.
+
+All of it goes to standard error: standard output may be carrying records.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+
+from wire.cli.numbers import count, duration, rate, size
+from wire.cli.terminal import Style
+from wire.core.config import ByRecord
+from wire.pipelines.loaded import Component, LoadedPipeline
+from wire.pipelines.progress import Progress
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+_WINDOW: Final = 21
+"""Samples a rate is taken over; there are four a second."""
+_LINE_EVERY_S: Final = 5.0
+
+
+class _Sample(NamedTuple):
+    at_s: float
+    read: int
+    read_bytes: int
+    written: int
+    written_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Averages over the last seconds, per second."""
+
+    read: float = 0.0
+    read_bytes: float = 0.0
+    written: float = 0.0
+    written_bytes: float = 0.0
+
+
+class Speedometer:
+    """Turns counters into rates."""
+
+    def __init__(self) -> None:
+        """Start with nothing seen."""
+        self._samples: collections.deque[_Sample] = collections.deque([_Sample(0.0, 0, 0, 0, 0)], maxlen=_WINDOW)
+
+    def measure(self, progress: Progress) -> Speed:
+        """Take a sample and return the rates since the oldest one kept."""
+        read_bytes = sum(source.bytes for source in progress.sources)
+        written_bytes = sum(sink.bytes for sink in progress.sinks)
+        now = _Sample(progress.elapsed_s, progress.read, read_bytes, progress.written, written_bytes)
+        first = self._samples[0]
+        self._samples.append(now)
+        seconds = now.at_s - first.at_s
+        if seconds <= 0:
+            return Speed()
+        return Speed(
+            (now.read - first.read) / seconds,
+            (now.read_bytes - first.read_bytes) / seconds,
+            (now.written - first.written) / seconds,
+            (now.written_bytes - first.written_bytes) / seconds,
+        )
+
+
+def fraction_done(progress: Progress) -> float | None:
+    """Return how much of the input has been read, from 0 to 1; None where a source can't know how much there is."""
+    done = left = 0
+    for source in progress.sources:
+        if source.lag_bytes is not None:
+            done, left = done + source.bytes, left + source.lag_bytes
+        elif source.lag_records is not None:
+            done, left = done + source.read, left + source.lag_records
+        else:
+            return None
+    return done / (done + left) if done + left else None
+
+
+def lag(progress: Progress) -> str:
+    """Return how far the sources' ends are away, as far as they know."""
+    records = [source.lag_records for source in progress.sources if source.lag_records is not None]
+    bytes_ = [source.lag_bytes for source in progress.sources if source.lag_bytes is not None]
+    parts = [f"{count(sum(records))} records"] if records else []
+    return " and ".join([*parts, *([size(sum(bytes_))] if bytes_ else [])]) or "unknown"
+
+
+def lost(progress: Progress) -> int:
+    """Return how many records did not go where they should: dead letters and skipped ones."""
+    return progress.dead_lettered + progress.skipped
+
+
+class View(Protocol):
+    """Shows progress while a pipeline runs."""
+
+    def update(self, progress: Progress) -> None:
+        """Take note of the newest state; called a few times a second."""
+        ...
+
+
+class QuietView:
+    """Shows nothing: records are going to the terminal themselves."""
+
+    def update(self, progress: Progress) -> None:  # noqa: D102 (contract in View)
+        pass
+
+
+class LineView:
+    """Writes one plain line every few seconds, for logs."""
+
+    def __init__(self) -> None:
+        """Wait a full interval before the first line."""
+        self._speed = Speedometer()
+        self._next_s = _LINE_EVERY_S
+
+    def update(self, progress: Progress) -> None:  # noqa: D102 (contract in View)
+        speed = self._speed.measure(progress)
+        if progress.elapsed_s >= self._next_s:
+            self._next_s = progress.elapsed_s + _LINE_EVERY_S
+            print(line(progress, speed), file=sys.stderr, flush=True)
+
+
+def line(progress: Progress, speed: Speed) -> str:
+    """Return one line that says how things are."""
+    parts = [
+        f"{duration(progress.elapsed_s)} {progress.state}",
+        f"read {count(progress.read)} ({rate(speed.read)}, {size(speed.read_bytes)}/s)",
+        f"written {count(progress.written)} ({rate(speed.written)})",
+        f"filtered {count(progress.filtered)}",
+        f"errors {count(lost(progress))}",
+        f"lag {lag(progress)}",
+        f"batch {_batch(progress)}",
+    ]
+    if progress.state == "retrying" and progress.last_error:
+        parts.append(progress.last_error)
+    return "  ".join(parts)
+
+
+def _batch(progress: Progress) -> str:
+    return "/".join(count(sink.target) for sink in progress.sinks) or "-"
+
+
+class LiveView:
+    """Redraws a few lines in place, on a terminal."""
+
+    def __init__(self, name: str, live: Any) -> None:
+        """Draw through a `rich.live.Live`."""
+        self._name = name
+        self._live = live
+        self._speed = Speedometer()
+
+    def update(self, progress: Progress) -> None:  # noqa: D102 (contract in View)
+        self._live.update(render(self._name, progress, self._speed.measure(progress)), refresh=True)
+
+
+def render(name: str, progress: Progress, speed: Speed) -> RenderableType:
+    """Return the live view of one moment."""
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    head = Text.assemble(
+        (name, "bold"), "  ", (progress.state, _COLOURS[progress.state]), f"  {duration(progress.elapsed_s)}"
+    )
+    grid = Table.grid(padding=(0, 2))
+    for justify in ("left", "right", "right", "right", "right"):
+        grid.add_column(justify=justify)
+    read_bytes = sum(source.bytes for source in progress.sources)
+    written_bytes = sum(sink.bytes for sink in progress.sinks)
+    grid.add_row("read", count(progress.read), rate(speed.read), size(read_bytes), f"{size(speed.read_bytes)}/s")
+    grid.add_row(
+        "written", count(progress.written), rate(speed.written), size(written_bytes), f"{size(speed.written_bytes)}/s"
+    )
+    grid.add_row("filtered", count(progress.filtered))
+    grid.add_row(Text("errors", style="red" if lost(progress) else ""), count(lost(progress)))
+    foot = [f"lag {lag(progress)}", f"batch {_batch(progress)}", f"in flight {count(progress.pending)}"]
+    if progress.checkpoint_age_s is not None:
+        foot.append(f"checkpoint {duration(progress.checkpoint_age_s)} ago")
+    parts: list[RenderableType] = [head, grid, Text("  ".join(foot), style="dim")]
+    done = fraction_done(progress)
+    if done is not None:
+        parts.insert(1, ProgressBar(total=1.0, completed=done, width=50))
+    if progress.last_error and progress.state in ("retrying", "failed"):
+        parts.append(Text(progress.last_error, style="yellow"))
+    return Group(*parts)
+
+
+_COLOURS: Final = {
+    "starting": "dim",
+    "running": "green",
+    "retrying": "yellow",
+    "draining": "cyan",
+    "done": "green",
+    "stopped": "cyan",
+    "failed": "bold red",
+}
+
+
+@contextlib.contextmanager
+def view(pipeline: LoadedPipeline) -> Iterator[View]:
+    """Show progress in the way that suits where standard error goes."""
+    if sys.stdout.isatty() and any(sink.type == "stdout" for sink in pipeline.sinks):
+        yield QuietView()
+    elif not Style(sys.stderr).terminal:
+        yield LineView()
+    else:
+        from rich.console import Console
+        from rich.live import Live
+
+        with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as live:
+            yield LiveView(pipeline.spec.name, live)
+
+
+def summary(pipeline: LoadedPipeline, progress: Progress) -> str:
+    """Return what a run did: what was read, filtered, written and dead-lettered, where, and how fast."""
+    style = Style(sys.stderr)
+    how = {"done": style.green("done"), "failed": style.red("failed")}.get(progress.state, progress.state)
+    rows = [
+        ("read", source.read, size(source.bytes), f"from {_place(component)}")
+        for component, source in zip(pipeline.sources, progress.sources, strict=False)
+    ]
+    rows.append(("filtered", progress.filtered, "", ""))
+    rows += [
+        ("written", sink.written, size(sink.bytes), f"to {_place(component)}")
+        for component, sink in zip(pipeline.sinks, progress.sinks, strict=False)
+    ]
+    if pipeline.dead_letter:
+        rows.append(("dead-lettered", progress.dead_lettered, "", f"to {_place(pipeline.dead_letter)}"))
+    if pipeline.spec.on_error.policy == "skip" or progress.skipped:
+        rows.append(("skipped", progress.skipped, "", "could not be processed"))
+    numbers = max(len(count(row[1])) for row in rows)
+    seconds = max(progress.elapsed_s, 1e-3)
+    speed = f"{rate(progress.read / seconds)}, {size(sum(s.bytes for s in progress.sources) / seconds)}/s"
+    lines = [f"{style.bold(pipeline.spec.name)}: {how} in {duration(progress.elapsed_s)} ({speed})"]
+    for label, number, amount, where in rows:
+        text = f"  {label:<13}  {count(number):>{numbers}}  {amount:>10}  {where}".rstrip()
+        lines.append(style.yellow(text) if number and label in ("dead-lettered", "skipped") else text)
+    return "\n".join(lines)
+
+
+def _place(component: Component) -> str:
+    """Return what a user would call the place a component reads or writes: a path, a topic."""
+    for field in ("path", "topic", "topics"):
+        value = getattr(component.config, field, None)
+        if isinstance(value, ByRecord):
+            return f"{component.name} ({field} by record)"
+        if value:
+            return f"{component.type} {', '.join(value) if isinstance(value, list) else value}"
+    return component.name
