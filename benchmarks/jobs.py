@@ -12,7 +12,10 @@ KEPT_OF_TEN = 9
 """Of ten consecutive records the filter keeps this many."""
 
 FILTER = "dep_delay > 0"
-SELECT = "ts, id, upper(carrier) AS carrier, flight, origin, dest, dep_delay, dep_delay * 60 AS delay_s, distance, tail_number"
+SELECT = (
+    "ts, id, upper(carrier) AS carrier, flight, origin, dest, "
+    "dep_delay, dep_delay * 60 AS delay_s, distance, tail_number"
+)
 
 _CARRIERS = ("ua", "aa", "b6", "dl", "ev", "mq", "us", "wn", "vx", "fl")
 _AIRPORTS = ("EWR", "JFK", "LGA", "IAH", "MIA", "BQN", "ATL", "ORD", "FLL", "IAD")

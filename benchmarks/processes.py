@@ -33,7 +33,7 @@ class Usage(msgspec.Struct, frozen=True):
     rss: int
 
 
-class Failed(Exception):
+class RunError(Exception):
     """A process of the run did not do its part; the text says which, and what it printed."""
 
 
@@ -47,17 +47,18 @@ class Child:
 
     @property
     def pid(self) -> int:
+        """Its process id."""
         return self.process.pid
 
     async def line(self, deadline_s: float) -> bytes:
-        """Return the next line it prints. Raises Failed when there is none by the deadline."""
+        """Return the next line it prints. Raises RunError when there is none by the deadline."""
         assert self.process.stdout is not None  # noqa: S101 (for the type checker: always piped here)
         try:
             line = await asyncio.wait_for(self.process.stdout.readline(), deadline_s)
         except TimeoutError:
-            raise Failed(f"{self.name} said nothing for {deadline_s:g} s: {self.tail()}") from None
+            raise RunError(f"{self.name} said nothing for {deadline_s:g} s: {self.tail()}") from None
         if not line:
-            raise Failed(f"{self.name} ended without an answer: {self.tail()}")
+            raise RunError(f"{self.name} ended without an answer: {self.tail()}")
         return line
 
     async def report(self, kind: type[T], deadline_s: float) -> T:

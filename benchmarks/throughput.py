@@ -12,7 +12,7 @@ from benchmarks.broker import watch
 from benchmarks.contenders import BARE, WIRE, kafka_command
 from benchmarks.counter import Count, Counted
 from benchmarks.generator import Fill, Written
-from benchmarks.processes import Failed, module, running
+from benchmarks.processes import RunError, module, running
 from benchmarks.progress import say
 from tests.services.kafka_client import KafkaCluster
 
@@ -76,7 +76,7 @@ async def _fill(cluster: KafkaCluster, topic: str, records: int, folder: Path) -
     async with running("generator", module("generator", task), folder) as generator:
         written = await generator.report(Written, _DEADLINE_S)
     if written.count != records:
-        raise Failed(f"the generator wrote {written.count} of {records} records")
+        raise RunError(f"the generator wrote {written.count} of {records} records")
 
 
 async def _run(contender: str, cluster: KafkaCluster, source: str, records: int, folder: Path) -> Run:
@@ -86,7 +86,7 @@ async def _run(contender: str, cluster: KafkaCluster, source: str, records: int,
         try:
             seen = await watch(cluster, target, total, child.pid)
         except TimeoutError as exc:
-            raise Failed(f"{contender}: {exc}: {child.tail()}") from None
+            raise RunError(f"{contender}: {exc}: {child.tail()}") from None
     await verify(cluster, target, records, folder)
     await cluster.delete_topic(target)
     first, last = window(seen.samples, total)
@@ -96,7 +96,7 @@ async def _run(contender: str, cluster: KafkaCluster, source: str, records: int,
 
 
 async def verify(cluster: KafkaCluster, topic: str, records: int, folder: Path) -> None:
-    """Read the copy and raise Failed unless it has every record the filter keeps, once."""
+    """Read the copy and raise RunError unless it has every record the filter keeps, once."""
     task = Count(cluster.bootstrap, topic, records)
     async with running("counter", module("counter", task), folder) as counter:
         await counter.line(_DEADLINE_S)
@@ -105,9 +105,9 @@ async def verify(cluster: KafkaCluster, topic: str, records: int, folder: Path) 
 
 
 def check(counted: Counted) -> None:
-    """Raise Failed unless everything arrived once."""
+    """Raise RunError unless everything arrived once."""
     if counted.missing or counted.repeated or counted.unexpected:
-        raise Failed(
+        raise RunError(
             f"wrong records at the destination: {counted.missing} missing, {counted.repeated} repeated, "
             f"{counted.unexpected} unexpected"
         )

@@ -1,0 +1,86 @@
+"""`python -m benchmarks`: run the benchmarks, keep the results, write the report.
+
+Everything runs beside its rival in the same session, several times in turn, and every run's destination is checked
+record by record. A full run takes about ten minutes, `--quick` under three; `--soak` adds ten minutes at a steady rate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from benchmarks import files, latency, report, results, soak, startup, throughput
+from benchmarks.broker import broker
+from benchmarks.processes import RunError
+from benchmarks.progress import say
+
+PARTS = ("throughput", "files", "startup", "latency", "soak")
+_RATE = 10_000.0
+
+
+class Size(msgspec.Struct, frozen=True):
+    """How much each part does."""
+
+    records: int
+    rounds: int
+    latency_s: int
+    latency_rounds: int
+    soak_s: int
+
+
+FULL = Size(2_000_000, 5, 30, 3, 600)
+QUICK = Size(500_000, 2, 10, 1, 60)
+
+
+async def measure(parts: Sequence[str], size: Size, out: Path) -> None:
+    """Run the parts one after the other, and write each one's results as soon as it is done."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        if "files" in parts:
+            results.write(out, "files", await files.measure(folder, size.records, size.rounds))
+        if set(parts) == {"files"}:
+            return
+        async with broker() as cluster:
+            if "throughput" in parts:
+                done = await throughput.measure(cluster, folder, size.records, size.rounds)
+                results.write(out, "throughput", done)
+            if "startup" in parts:
+                results.write(out, "startup", await startup.measure(cluster, folder, size.rounds))
+            if "latency" in parts:
+                slow = await latency.measure(cluster, folder, _RATE, size.latency_s, size.latency_rounds)
+                results.write(out, "latency", slow)
+            if "soak" in parts:
+                results.write(out, "soak", await soak.measure(cluster, folder, _RATE, size.soak_s))
+
+
+def main() -> int:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="smaller runs, kept apart from the published results")
+    parser.add_argument("--soak", action="store_true", help="add ten minutes at a steady rate, watching memory")
+    parser.add_argument("--only", action="append", choices=PARTS, help="run this part only (may be repeated)")
+    parser.add_argument("--report", action="store_true", help="only write the report from the results there are")
+    arguments = parser.parse_args()
+    parts = arguments.only or [part for part in PARTS if part != "soak" or arguments.soak]
+    out = results.QUICK if arguments.quick else results.PUBLISHED
+    if not arguments.report:
+        try:
+            asyncio.run(measure(parts, QUICK if arguments.quick else FULL, out))
+        except RunError as problem:
+            print(f"the benchmark failed: {problem}", file=sys.stderr)
+            return 1
+    print(report.table(out))
+    if out == results.PUBLISHED:
+        report.publish(out)
+        say(f"wrote {report.PAGE.relative_to(results.ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,6 @@
+"""placeholder"""
+from pathlib import Path
+from benchmarks.results import ROOT
+PAGE = ROOT / "docs" / "performance.md"
+def table(out: Path) -> str: return ""
+def publish(out: Path) -> None: ...
