@@ -6,18 +6,20 @@ import asyncio
 import contextlib
 import gc
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 from wire.core.clock import SystemClock
 from wire.core.plugins import ComponentContext
 from wire.core.ports import Sink, Source
-from wire.pipelines.assembly import DEAD_LETTER, Parts, SinkPart, SourcePart, opened
+from wire.pipelines.assembly import Parts, SinkPart, SourcePart, opened
 from wire.pipelines.checkpoints import SqliteCheckpoints
 from wire.pipelines.loaded import Component, LoadedPipeline
-from wire.pipelines.plan import stage_for
+from wire.pipelines.plan import OutputPlan, compile_stage, sink_expressions
 from wire.pipelines.progress import Progress
+from wire.pipelines.stage import Stage
+from wire.pipelines.transforms import TransformContext
 
 _PROGRESS_S: Final = 0.25
 
@@ -63,20 +65,33 @@ async def run_pipeline(
 
 
 def _build(pipeline: LoadedPipeline, *, bounded: bool) -> Parts:
-    name = pipeline.spec.name
-    sinks = [SinkPart(c.name, c.type, _sink(c, name)) for c in pipeline.sinks]
+    sinks = [SinkPart(sink.name, sink.type, _sink(sink, pipeline)) for sink in pipeline.sinks]
+    outputs = [
+        OutputPlan(sink.name, part.sink.format, sink.when, sink_expressions(sink.config), sink.path)
+        for sink, part in zip(pipeline.sinks, sinks, strict=True)
+    ]
+    sources = [_source(component, pipeline, outputs, bounded=bounded) for component in pipeline.sources]
     dead = pipeline.dead_letter
-    sources = []
-    for component in pipeline.sources:
-        context = ComponentContext(pipeline=name, name=component.name, bounded=bounded)
-        source: Source = component.plugin.build(component.config, context)
-        stage = stage_for(pipeline, source, component.name, [part.sink for part in sinks])
-        sources.append(SourcePart(component.name, component.type, source, stage, bounded))
-    return Parts(pipeline.spec, sources, sinks, dead and SinkPart(DEAD_LETTER, dead.type, _sink(dead, name)))
+    dead_letter = SinkPart(dead.name, dead.type, _sink(dead, pipeline)) if dead else None
+    return Parts(pipeline.spec, sources, sinks, dead_letter)
 
 
-def _sink(component: Component, pipeline: str) -> Sink:
-    sink: Sink = component.plugin.build(component.config, ComponentContext(pipeline=pipeline, name=component.name))
+def _source(
+    component: Component, pipeline: LoadedPipeline, outputs: Sequence[OutputPlan], *, bounded: bool
+) -> SourcePart:
+    context = ComponentContext(pipeline=pipeline.spec.name, name=component.name, bounded=bounded)
+    source: Source = component.plugin.build(component.config, context)
+
+    def compiled() -> Stage:
+        nodes = [t.plugin.build(t.config, TransformContext(t.path)) for t in pipeline.transforms]
+        return compile_stage(source.format, component.name, nodes, outputs, component.path)
+
+    return SourcePart(component.name, component.type, source, compiled, bounded)
+
+
+def _sink(component: Component, pipeline: LoadedPipeline) -> Sink:
+    context = ComponentContext(pipeline=pipeline.spec.name, name=component.name)
+    sink: Sink = component.plugin.build(component.config, context)
     return sink
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
@@ -33,17 +34,19 @@ from wire.pipelines.stage import Stage
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 DEAD_LETTER = "dead_letter"
 
 
 @dataclass(frozen=True, slots=True)
 class SourcePart:
-    """A source that is built, with the stage its records go through."""
+    """A source that is built. `compile` makes the stage its records go through, once its partitions are known."""
 
     name: str
     type: str
     source: Source
-    stage: Stage
+    compile: Callable[[], Stage]
     bounded: bool
 
 
@@ -96,9 +99,9 @@ class _Assembly:
         self._committer = Committer(
             self._run, store, epoch=self._epoch, generation=await store.generation(), loaded=await store.load()
         )
+        inputs = [await self._input(source) for source in parts.sources]
         dead_letter, rejects = await self._open_rejects()
         branches = [await self._open_branch(sink, rejects) for sink in parts.sinks]
-        inputs = [self._input(source) for source in parts.sources]
         self._runner = Runner(self._run, inputs, branches, dead_letter, rejects=rejects, committer=self._committer)
         return self._runner
 
@@ -120,10 +123,12 @@ class _Assembly:
     def _branch(self, writer: Writer | TransactionalWriter, rejects: RejectPolicy, progress: SinkProgress) -> Branch:
         return Branch(self._run, writer, settled=self._settled, rejects=rejects, progress=progress)
 
-    def _input(self, part: SourcePart) -> Input:
+    async def _input(self, part: SourcePart) -> Input:
         progress = SourceProgress(part.name, part.type)
         self._run.progress.sources.append(progress)
-        return Input(part.name, part.source, part.stage, part.bounded, progress)
+        # asked first: a CSV source learns its columns by it, which the stage needs
+        partitions = await self._patiently(part.name, part.source.partitions)
+        return Input(part.name, part.source, part.compile(), part.bounded, partitions, progress)
 
     def _settled(self) -> None:
         if self._runner:
@@ -131,17 +136,19 @@ class _Assembly:
 
     async def _open_writer(self, part: SinkPart, name: str) -> Writer | TransactionalWriter:
         task = TaskId(f"{self._parts.spec.namespace}/{self._parts.spec.name}")
-        backoff = self._run.backoff()
-        while True:
-            try:
-                writer = await part.sink.open(task, self._epoch, self._committer.recover(name))
-                break
-            except RetryableError as exc:
-                self._run.progress.last_error = str(exc)
-                wait_s = backoff.next_s(exc)
-                log.warning("sink_open_retry", sink=name, code=exc.code, error=exc.message, wait_s=round(wait_s, 3))
-                await self._run.clock.sleep(wait_s)
+        writer = await self._patiently(name, lambda: part.sink.open(task, self._epoch, self._committer.recover(name)))
         self._stack.push_async_callback(writer.close)
         if isinstance(writer, TransactionalWriter):
             self._committer.add_writer(name, writer)
         return writer
+
+    async def _patiently(self, name: str, attempt: Callable[[], Awaitable[T]]) -> T:
+        backoff = self._run.backoff()
+        while True:
+            try:
+                return await attempt()
+            except RetryableError as exc:
+                self._run.progress.last_error = str(exc)
+                wait_s = backoff.next_s(exc)
+                log.warning("open_retry", component=name, code=exc.code, error=exc.message, wait_s=round(wait_s, 3))
+                await self._run.clock.sleep(wait_s)

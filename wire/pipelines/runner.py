@@ -37,12 +37,16 @@ _WATCHDOG_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One source with the stage its records go through. `bounded` sources end; others are searched for partitions."""
+    """One source with the stage its records go through and the `partitions` it had at the start.
+
+    A `bounded` source has no others; any other is searched for new ones while one of its partitions is being read.
+    """
 
     name: str
     source: Source
     stage: Stage
     bounded: bool
+    partitions: Sequence[PartitionId]
     progress: SourceProgress
 
 
@@ -145,33 +149,36 @@ class Runner:
         known: set[PartitionId] = set()
         async with asyncio.TaskGroup() as tasks:
             readers: set[asyncio.Task[None]] = set()
+            found = entry.partitions
             while True:
-                found = await self._partitions(entry, first=not known)
                 new = [partition for partition in found if partition not in known]
                 known.update(new)
                 entry.progress.partitions = len(known)
                 readers |= {tasks.create_task(self._read_partition(entry, partition, slots)) for partition in new}
-                if not readers and not entry.bounded:
-                    await self._clock.sleep(_DISCOVERY_S)
-                    continue
                 if readers:
-                    timeout = None if entry.bounded else _DISCOVERY_S
-                    _, readers = await asyncio.wait(readers, timeout=timeout)
-                if not readers:
+                    _, readers = await asyncio.wait(readers, timeout=None if entry.bounded else _DISCOVERY_S)
+                    if not readers:
+                        return
+                elif entry.bounded:
                     return
+                else:  # nothing there yet: a pattern that no topic matches so far
+                    await self._clock.sleep(_DISCOVERY_S)
+                found = await self._partitions(entry)
 
-    async def _partitions(self, entry: Input, *, first: bool) -> Sequence[PartitionId]:
+    async def _partitions(self, entry: Input) -> Sequence[PartitionId]:
         backoff = self._job.backoff()
+        key = PartitionKey(entry.name, PartitionId("*"))
         while True:
             try:
-                return await entry.source.partitions()
+                found = await entry.source.partitions()
             except RetryableError as exc:
                 error = exc
-            except UnavailableError as exc:
-                if first:
-                    raise
+            except UnavailableError as exc:  # it was there at the start: what is away now may come back
                 error = RetryableError(exc.code, exc.message, hint=exc.hint)
-            await self._pause(PartitionKey(entry.name, PartitionId("*")), backoff, error)
+            else:
+                self._read_errors.pop(key, None)
+                return found
+            await self._pause(key, backoff, error)
 
     async def _read_partition(self, entry: Input, partition: PartitionId, slots: asyncio.Semaphore) -> None:
         key = PartitionKey(entry.name, partition)

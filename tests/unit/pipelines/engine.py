@@ -73,7 +73,7 @@ class Engine:
         self.progress = Progress()
         self.parts = Parts(
             pipeline or spec(),
-            [SourcePart("in", "memory", source, PassStage(len(sinks)), bounded=True)],
+            [SourcePart("in", "memory", source, lambda: PassStage(len(sinks)), bounded=True)],
             [SinkPart(f"out{i}", "memory", sink) for i, sink in enumerate(sinks)],
             dead_letter and SinkPart("dead", "memory", dead_letter),
         )

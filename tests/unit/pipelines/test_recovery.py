@@ -44,7 +44,7 @@ async def test_kill_around_the_checkpoint_repeats_but_never_skips(tmp_path: Path
 
     async def run_until_it_dies() -> None:
         async with engine.running():
-            await until(lambda: len(sink.values()) == 50)
+            await until(lambda: source.pruned("p") == 50)
             await source.append("p", *values(50, "s"))
             await until(lambda: False)
 
