@@ -99,7 +99,7 @@ def reason(exc: BaseException) -> str:
     if isinstance(exc, OSError):
         return os.strerror(exc.errno).lower() if exc.errno else "the connection failed"
     if isinstance(exc, errors.BrokerResponseError):
-        return (exc.description or type(exc).__name__).strip().rstrip(".")
+        return str(exc.message).replace("_", " ").lower()
     return "the connection was closed" if isinstance(exc, errors.KafkaConnectionError) else type(exc).__name__
 
 

@@ -26,8 +26,10 @@ class Partition:
     `end`, nothing at or behind it is handed out. Used by one event loop; nothing in it waits but `wait`.
     """
 
-    def __init__(self, topic: str, number: int, start: int, end: int | None, topic_id: bytes | None) -> None:
-        """Begin at offset `start` of partition `number`."""
+    def __init__(
+        self, topic: str, number: int, start: int, end: int | None, topic_id: bytes | None, *, announce: bool = False
+    ) -> None:
+        """Begin at offset `start` of partition `number`; with `announce` the first batch tells the start itself."""
         self.topic = topic
         self.number = number
         self.topic_id = topic_id
@@ -43,6 +45,7 @@ class Partition:
         self._current: Chunk | None = None
         self._decoded_to = start
         self._weight: float = 0  # no fewer than the bytes decoded and not yet read
+        self._announce = announce
         self._problem: WireError | None = None
         self._failing_since: float | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -122,8 +125,9 @@ class Partition:
             self._weight = self._current.size if self._current else 0
         else:
             after = records[-1].offset + 1
-        if after == self.position:
+        if after == self.position and not self._announce:
             return None
+        self._announce = False
         self.position = after
         return Batch(self.id, encode_position(after, self.topic_id), records)
 

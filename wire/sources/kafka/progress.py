@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import Final
 
 import structlog
 
-from wire.core.errors import WireError
+from wire.core.errors import RetryableError, WireError
 from wire.core.plugins import ComponentContext
 from wire.sources.kafka.offsets import Group
 
 _INTERVAL_S: Final = 1.0
 _CLOSE_TIMEOUT_S: Final = 2.0
+_RETRY_S: Final = 0.1
+_PATIENCE: Final = 5  # failures before anyone is told: a coordinator may be moving, or its topic being created
 
 log = structlog.get_logger(__name__)
 
 
 class Progress:
-    """Publishes the newest released offsets, about once a second. What fails is tried again with newer ones."""
+    """Publishes the newest released offsets, about once a second. What fails is tried again, with newer ones if any."""
 
     def __init__(self, group: Group, context: ComponentContext) -> None:
         """Publish to `group`; begins with the first offset."""
@@ -26,7 +29,7 @@ class Progress:
         self._context = context
         self._pending: dict[tuple[str, int], int] = {}
         self._noted = asyncio.Event()
-        self._warned = False
+        self._failures = 0
         self._task: asyncio.Task[None] | None = None
 
     def note(self, partition: tuple[str, int], offset: int) -> None:
@@ -43,31 +46,32 @@ class Progress:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSE_TIMEOUT_S):
-                await self._publish()
-        except TimeoutError:
-            return
+                while not await self._publish():
+                    await self._context.clock.sleep(_RETRY_S)
 
     async def _run(self) -> None:
         while True:
             await self._noted.wait()
             self._noted.clear()
-            await self._publish()
+            if not await self._publish():
+                self._noted.set()
             await self._context.clock.sleep(_INTERVAL_S)
 
-    async def _publish(self) -> None:
+    async def _publish(self) -> bool:
+        """Publish what is pending; return whether nothing is left to try again."""
         offsets = dict(self._pending)
         if not offsets:
-            return
+            return True
         try:
             await self._group.commit(offsets)
         except WireError as exc:
-            self._noted.set()
-            if not self._warned:
-                self._warned = True
+            self._failures += 1
+            if self._failures == (_PATIENCE if isinstance(exc, RetryableError) else 1):
                 where = {"pipeline": self._context.pipeline, "component": self._context.name}
                 log.warning("group_offsets_not_published", code=exc.code, reason=exc.message, hint=exc.hint, **where)
-            return
-        self._warned = False
+            return not isinstance(exc, RetryableError)
+        self._failures = 0
         self._pending = {key: offset for key, offset in self._pending.items() if offsets.get(key) != offset}
+        return True

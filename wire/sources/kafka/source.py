@@ -33,10 +33,13 @@ class KafkaSource:
         self._lock = asyncio.Lock()
         self._shared: _Shared | None = None
         self._topics: dict[str, Topic] = {}
+        self._at_first: frozenset[PartitionId] | None = None
 
     def fingerprint(self) -> Fingerprint:
-        """Identify the kind of position: which topic it is of, and which incarnation, each position says itself."""
-        return Fingerprint(b"kafka")
+        """Identify the topics. Which creation of its topic a position is of, it says itself."""
+        names = self._config.names()
+        what = f"/{self._config.topic_pattern}/" if names is None else ",".join(sorted(set(names)))
+        return Fingerprint(f"kafka:{what}".encode())
 
     async def partitions(self) -> Sequence[PartitionId]:
         """Return the partitions of all topics there are now, as `topic/number`.
@@ -49,9 +52,14 @@ class KafkaSource:
             self._topics = await cluster.require(names)
         else:
             matches = self._config.pattern().fullmatch
-            found = await cluster.topics(None)
-            self._topics = {name: topic for name, topic in found.items() if not topic.internal and matches(name)}
-        return [PartitionId(f"{name}/{n}") for name in sorted(self._topics) for n in sorted(self._topics[name].leaders)]
+            every = await cluster.topics(None)
+            self._topics = {name: topic for name, topic in every.items() if not topic.internal and matches(name)}
+        found = [
+            PartitionId(f"{name}/{n}") for name in sorted(self._topics) for n in sorted(self._topics[name].leaders)
+        ]
+        if self._at_first is None:
+            self._at_first = frozenset(found)
+        return found
 
     async def open(self, partition: PartitionId, resume: Position | None) -> KafkaReader:
         """Open a partition. Raises FatalError when its topic is not the one that `resume` is of."""
@@ -59,7 +67,7 @@ class KafkaSource:
         topic, _, number = partition.rpartition("/")
         topic_id = await self._topic_id(shared.cluster, topic)
         if resume is None:
-            start = await self._start(shared.cluster, topic, int(number))
+            start = await self._start(shared.cluster, partition)
         else:
             start, known_id = decode_position(resume)
             if known_id and topic_id and known_id != topic_id:
@@ -67,7 +75,9 @@ class KafkaSource:
         end = None
         if self._context.bounded:
             end = await self._offset(shared.cluster, topic, int(number), LATEST)
-        opened = Partition(topic, int(number), start, end, topic_id)
+        # where `latest` was must be known after a restart even if nothing came: hence a first batch that tells it
+        announce = resume is None and self._config.start != "earliest"
+        opened = Partition(topic, int(number), start, end, topic_id, announce=announce)
         shared.fetcher.add(opened)
         return KafkaReader(opened, shared.fetcher, shared.progress)
 
@@ -91,7 +101,9 @@ class KafkaSource:
             self._topics |= await cluster.require([name])
         return self._topics[name].id
 
-    async def _start(self, cluster: KafkaCluster, topic: str, number: int) -> int:
+    async def _start(self, cluster: KafkaCluster, partition: PartitionId) -> int:
+        topic, _, digits = partition.rpartition("/")
+        number = int(digits)
         start = self._config.start
         if start == "group":
             recorded = await Group(cluster, str(self._config.group)).fetch(topic, number)
@@ -100,7 +112,9 @@ class KafkaSource:
         if isinstance(start, datetime.datetime):
             found = await list_offset(cluster, topic, number, int(start.timestamp() * 1000), self._isolation)
             return found if found is not None else await self._offset(cluster, topic, number, LATEST)
-        return await self._offset(cluster, topic, number, LATEST if start == "latest" else EARLIEST)
+        # a partition that appears while we run holds nothing that was there before `latest`
+        late = self._at_first is not None and partition not in self._at_first
+        return await self._offset(cluster, topic, number, LATEST if start == "latest" and not late else EARLIEST)
 
     async def _offset(self, cluster: KafkaCluster, topic: str, number: int, at: int) -> int:
         return await list_offset(cluster, topic, number, at, self._isolation) or 0
