@@ -88,9 +88,9 @@ def values(batches: Sequence[Batch]) -> list[bytes | None]:
     return [record.value for batch in batches for record in batch.records]
 
 
-def batch_of(*records: Record, partition: str = "source/0", **columns: list[Any]) -> Batch:
+def batch_of(*records: Record, source: str = "source/0", **columns: list[Any]) -> Batch:
     """A batch as the engine hands it to a writer."""
-    return Batch(PartitionId(partition), Position(b""), list(records), columns=columns or None)
+    return Batch(PartitionId(source), Position(b""), list(records), columns=columns or None)
 
 
 def record(value: bytes | None, key: bytes | None = None, offset: int = 0, **more: Any) -> Record:
