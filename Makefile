@@ -19,6 +19,7 @@ run: $(VENV)/.run ## the quickstart: 27,004 real flights, filtered and enriched 
 	@$(BIN)/wire run configs/quickstart/flights.yaml
 
 test: check ## the checks, then every test, with the real servers they need
+	@$(BIN)/python -m tests.services install
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: $(VENV)/.dev ## format, lint, types, import contracts, dependencies
@@ -37,6 +38,7 @@ bench: $(VENV)/.test ## the benchmarks, beside their rivals, with a real broker
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 chaos: $(VENV)/.test ## only the tests that kill things (seeds are printed)
+	@$(BIN)/python -m tests.services install
 	@$(BIN)/python -m pytest -m chaos $(ARGS)
 
 docs: $(VENV)/.run ## write the connector reference from the configuration structs

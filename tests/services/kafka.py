@@ -21,6 +21,11 @@ _START_DEADLINE_S: Final = 90.0
 _CLUSTER_ID: Final = "d2lyZS10ZXN0LWJyb2tlcg"
 
 
+def install() -> tuple[str, Path]:
+    """Return the Java program and the folder of Kafka's jars, fetched if need be. Raises ServiceMissing."""
+    return java.java(), java.jars(f"kafka-{VERSION}", *_ARTIFACTS)
+
+
 class KafkaServer(KafkaCluster):
     """A broker of our own. Ports and data are kept from `start` to `start`; `close` throws the data away.
 
@@ -101,8 +106,7 @@ class KafkaServer(KafkaCluster):
         return self._process
 
     def _prepare(self) -> None:
-        self._program = java.java()
-        self._jars = java.jars(f"kafka-{VERSION}", *_ARTIFACTS)
+        self._program, self._jars = install()
         self.listeners.prepare(self._run_dir)
         self._properties.write_text(server_properties(self._ports, self._run_dir / "data", self.listeners))
 
