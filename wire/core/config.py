@@ -13,6 +13,7 @@ parsing, lint with paths, `wire describe`, the JSON Schema and the reference pag
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import re
 import types
@@ -84,7 +85,7 @@ class ByRecord(Config, frozen=True):
 _PARSERS: Final[dict[type, Any]] = {Duration: Duration.parse, Size: Size.parse}
 _WORDS: Final = {
     str: "text", int: "a whole number", float: "a number", bool: "true or false", Expression: "an expression",
-    Secret: "text", type(None): "null",
+    Secret: "text", datetime.datetime: "a time such as 2024-05-01T00:00:00Z", type(None): "null",
 }  # fmt: skip
 _TRUE_BEFORE_YAML_1_2: Final = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 

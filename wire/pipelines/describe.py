@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import datetime
 import enum
 import types
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import msgspec
 from msgspec import NODEFAULT, Struct
 
 from wire.core.config import ByRecord, Expression, Secret, description, fields_of
+from wire.core.plugins import Plugin
 from wire.core.units import Duration, Size
 
 
@@ -39,6 +41,18 @@ def describe(kind: Any) -> list[FieldDoc]:
     if _is_struct(kind):
         return list(_fields(kind, ""))
     return [FieldDoc(name="", type=words(kind), required=True, default=None, description=description(kind) or "")]
+
+
+def example(name: str, plugin: Plugin) -> str:
+    """Return a component's example as it stands in a pipeline: below `source:`, `sink:` or `transforms:`."""
+    lines = plugin.example.strip("\n").splitlines()
+    if plugin.kind == "transform":
+        lines = ["transforms:", *(f"  {'-' if i == 0 else ' '} {line}" for i, line in enumerate(lines))]
+    elif not lines:
+        lines = [f"{plugin.kind}:", f"  type: {name}"]
+    elif lines[0].rstrip() != f"{plugin.kind}:":
+        lines = [f"{plugin.kind}:", *(f"  {line}".rstrip() for line in lines)]
+    return "\n".join([*lines, ""])
 
 
 def _fields(kind: Any, prefix: str) -> Iterator[FieldDoc]:
@@ -141,6 +155,7 @@ _WORDS: dict[Any, str] = {
     Any: "anything",
     Expression: "expression",
     Secret: "secret text",
+    datetime.datetime: "time",
     Duration: "duration",
     Size: "size",
     ByRecord: "{expr: expression}",

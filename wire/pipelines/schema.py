@@ -5,6 +5,7 @@ Draft 7, which editors know best: `wire schema > pipeline.schema.json`, then `# 
 
 from __future__ import annotations
 
+import datetime
 import types
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
@@ -27,6 +28,7 @@ _LEAF: Final[dict[Any, Schema]] = {
     bool: {"type": "boolean"},
     type(None): {"type": "null"},
     Any: {},
+    datetime.datetime: {"type": "string", "format": "date-time"},
     Expression: {"type": ["string", "number", "boolean"]},
     Secret: {"type": "string", "writeOnly": True},
     Duration: {"type": "string", "pattern": rf"^(\s*\d+(\.\d+)?(us|ms|s|m|h|d))+$|{_REFERENCE}"},

@@ -56,6 +56,7 @@ def _unknown(name: str) -> ConfigError:
 
 def _as_data(name: str, plugin: plugins.Plugin) -> dict[str, Any]:
     from wire.pipelines.describe import describe as fields_of
+    from wire.pipelines.describe import example
 
     return {
         "name": name,
@@ -63,12 +64,13 @@ def _as_data(name: str, plugin: plugins.Plugin) -> dict[str, Any]:
         "summary": plugin.summary,
         "extra": plugin.extra,
         "fields": fields_of(plugin.config),
-        "example": plugin.example,
+        "example": example(name, plugin),
     }
 
 
 def _as_text(name: str, plugin: plugins.Plugin) -> str:
     from wire.pipelines.describe import describe as fields_of
+    from wire.pipelines.describe import example
 
     style = Style(sys.stdout)
     lines = [f"{style.bold(f'{name} {plugin.kind}')}  {plugin.summary}", ""]
@@ -78,8 +80,7 @@ def _as_text(name: str, plugin: plugins.Plugin) -> str:
         lines += table(["FIELD", "TYPE", "DEFAULT", "DESCRIPTION"], rows, style)
     else:
         lines += [f"Takes {field.type}. {field.description}".rstrip() for field in fields] or ["Takes no fields."]
-    if plugin.example:
-        lines += ["", style.bold("Example"), "", *(f"  {line}" for line in plugin.example.strip("\n").splitlines())]
+    lines += ["", style.bold("Example"), "", *(f"  {line}" for line in example(name, plugin).splitlines())]
     if plugin.extra:
         lines += ["", f"Needs: pip install 'wire-cluster[{plugin.extra}]'"]
     return "\n".join(lines)

@@ -1,0 +1,140 @@
+"""`wire new`: a pipeline to start from, written out with comments."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from wire.core import plugins
+from wire.core.config import suggest
+from wire.core.errors import ConfigError, Finding
+from wire.core.formats import CsvFormat, Format
+
+app = typer.Typer()
+
+_TEMPLATE: Final = """\
+# {source} → {sink}: check it with `wire lint`, test it with `wire test`, run it with `wire run`.
+name: {name}
+
+{source_text}
+{transforms}
+{sink_text}
+# Records that can't be processed are kept here, with the reason.
+on_error:
+  policy: dead_letter
+  sink: {{type: file, config: {{path: dead-letters/{name}.jsonl}}}}
+{tests}"""
+
+_TRANSFORMS: Final = """\
+# What happens to the records in between; `wire list transforms` shows what there is.
+# transforms:
+#   - filter: "amount > 100"
+#   - select: "*, upper(country) AS country"
+"""
+
+_TESTS: Final = """
+# tests:
+#   - input: [{amount: 120, country: de}]
+#     output: [{amount: 120, country: DE}]
+"""
+
+
+def _components() -> list[str]:
+    return sorted({*plugins.names("source"), *plugins.names("sink")})
+
+
+@app.command()
+def new(
+    components: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE SINK", help="Such as `kafka file`, or kafka-to-file.", autocompletion=_components
+        ),
+    ],
+    sample: Annotated[
+        Path | None, typer.Option(help="A file to read; the types of its columns are proposed from its rows.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="The pipeline's name.", show_default="SOURCE-to-SINK")] = None,
+) -> None:
+    """Print a pipeline to start from: `wire new kafka file > pipeline.yaml`."""
+    source, sink = _pair(components)
+    called = name or f"{source}-to-{sink}"
+    texts = {"transforms": _TRANSFORMS, "tests": _TESTS, "source_text": _example("source", source)}
+    if sample is not None:
+        texts.update(_from_sample(source, sample))
+    print(_TEMPLATE.format(source=source, sink=sink, name=called, sink_text=_example("sink", sink), **texts), end="")
+
+
+def _pair(components: list[str]) -> tuple[str, str]:
+    words = components[0].split("-to-") if len(components) == 1 else components
+    if len(words) != 2:
+        raise _mistake("expected a source and a sink", "as in `wire new kafka file` or `wire new kafka-to-file`")
+    for kind, word in zip(("source", "sink"), words, strict=True):
+        known = plugins.names("source" if kind == "source" else "sink")
+        if word not in known:
+            raise _mistake(f"no {kind} is called `{word}`", suggest(word, known) or f"installed: {', '.join(known)}")
+    return words[0], words[1]
+
+
+def _mistake(message: str, hint: str) -> ConfigError:
+    return ConfigError([Finding(code="config.unknown_component", path="$", message=message, hint=hint)])
+
+
+def _example(kind: plugins.Kind, name: str) -> str:
+    from wire.pipelines.describe import example
+
+    return example(name, plugins.load(kind, name))
+
+
+def _from_sample(source: str, path: Path) -> dict[str, str]:
+    from wire.cli.sample import look_at
+
+    if source != "file":
+        raise _mistake(f"--sample goes with the source `file`, not `{source}`", "wire new file SINK --sample FILE")
+    sample = look_at(path)
+    lines = [
+        "source:",
+        "  type: file",
+        "  config:",
+        f"    path: {_text(str(path))}",
+        *_format(sample.format, sample.rows),
+    ]
+    texts = {"source_text": "\n".join([*lines, ""])}
+    if sample.first:
+        record = _flow(sample.first)
+        texts["tests"] = f"\ntests:\n  - name: a record passes through\n    input:\n      - {record}\n"
+        texts["tests"] += f"    output:\n      - {record}\n"
+    return texts
+
+
+def _format(form: Format, rows: int) -> list[str]:
+    kind = form.__struct_config__.tag
+    if not isinstance(form, CsvFormat):
+        return [f"    format: {kind}"]
+    lines = ["    format:", "      type: csv"]
+    if form.delimiter != ",":
+        lines.append(f"      delimiter: {json.dumps(form.delimiter)}")
+    if form.types:
+        lines.append(f"      types: # proposed from the first {rows:,} rows; a column not named here is text")
+        lines += [f"        {_text(column)}: {kind}" for column, kind in form.types.items()]
+    if form.nulls != [""]:
+        lines.append(f"      nulls: {_flow(form.nulls)} # cells that mean NULL")
+    return lines
+
+
+def _flow(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_text(key)}: {_flow(item)}' for key, item in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_flow, value))}]"
+    return _text(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _text(text: str) -> str:
+    """Write text in YAML, without quotes where it can't be taken for anything else."""
+    plain = re.fullmatch(r"[A-Za-z_./][A-Za-z0-9_./-]*", text) and text.lower() not in ("true", "false", "null")
+    return text if plain else json.dumps(text, ensure_ascii=False)
