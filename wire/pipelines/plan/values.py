@@ -1,0 +1,80 @@
+"""Running a pipeline's transforms on plain values, for `wire test`: no source, no sink, no formats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from wire.core.errors import RecordError, WireError
+from wire.core.formats import CsvFormat, Format
+from wire.core.records import Batch, PartitionId, Position, Record
+from wire.pipelines.codecs.cells import cell_reader
+from wire.pipelines.codecs.json import encode
+from wire.pipelines.plan.decoded import DecodedValues, PlainValues
+from wire.pipelines.plan.node import PlanNode
+from wire.pipelines.plan.planner import OutputPlan, build, routes_to
+from wire.pipelines.plan.stage import CompiledStage
+
+
+class ValuesResult(msgspec.Struct):
+    """What became of a list of values: per sink what it would get, in order, as JSON would show it.
+
+    `failures` pairs an index into the input with the reason.
+    """
+
+    outputs: list[list[Any]]
+    filtered: int
+    failures: list[tuple[int, WireError]]
+
+
+class ValuesStage:
+    """A compiled stage for values."""
+
+    def __init__(self, stage: CompiledStage, read: Callable[[Any], Any]) -> None:
+        """`read` turns a value as the user wrote it into one as the source would have decoded it."""
+        self._stage = stage
+        self._read = read
+
+    def run(self, values: Sequence[Any]) -> ValuesResult:
+        """Transform values: mappings, or None for a tombstone. The input is left as it is."""
+        records: list[Record] = []
+        failures: list[tuple[int, WireError]] = []
+        for index, value in enumerate(values):
+            try:
+                records.append(Record(self._read(value), None, 0, (), index))
+            except RecordError as exc:
+                failures.append((index, exc))
+        result = self._stage.run(Batch(PartitionId("test"), Position(b""), records))
+        failures += [(records[index].offset, error) for index, error in result.failures]
+        outputs = [[_as_json(record.value) for record in batch.records] for batch in result.outputs]
+        return ValuesResult(outputs, result.filtered, sorted(failures, key=lambda failure: failure[0]))
+
+
+def compile_values_stage(
+    source_format: Format, transforms: Sequence[PlanNode], outputs: Sequence[OutputPlan]
+) -> ValuesStage:
+    """Compile transforms as `compile_stage` does, for values. The sinks' formats don't matter.
+
+    Text in columns for which a CSV source declares a type is read as that type.
+    """
+    stage = build(DecodedValues("raw"), "test", transforms, routes_to(outputs, lambda _: (PlainValues(), True)))
+    types = source_format.types if isinstance(source_format, CsvFormat) else {}
+    readers = {column: cell_reader(kind, column) for column, kind in types.items()}
+    return ValuesStage(stage, lambda value: _read(value, readers))
+
+
+def _read(value: Any, readers: Mapping[str, Callable[[str], Any]]) -> Any:
+    plain = _as_json(value)
+    if plain is None:
+        return None
+    if not isinstance(plain, dict):
+        raise RecordError("record.not_an_object", f"expected a mapping, found {type(value).__name__}")
+    return {
+        name: readers[name](item) if name in readers and isinstance(item, str) else item for name, item in plain.items()
+    }
+
+
+def _as_json(value: Any) -> Any:
+    return msgspec.json.decode(encode(value))
