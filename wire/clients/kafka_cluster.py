@@ -86,7 +86,7 @@ async def reachable(options: dict[str, Any], codes: Codes) -> str:
         if refusal := translate_refusal(problem, codes, f"connecting to {server}"):
             raise refusal from problem
     tried = "; ".join(f"{server}: {reason(problem)}" for server, problem in problems.items())
-    hint = "check the address and that the broker is up; if it expects TLS or a log-in, set `security`"
+    hint = "check the address, that the broker is up, and that `security` is what this port expects (TLS, log-in)"
     raise UnavailableError(codes.unreachable, f"no broker can be reached ({tried})", hint=hint)
 
 

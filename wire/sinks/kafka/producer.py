@@ -23,6 +23,7 @@ from wire.core.errors import FatalError, RecordError, RetryableError, WireError
 from wire.sinks.kafka.lane import Encoding, Lane, ProducerId, Target
 
 DELIVERY_TIMEOUT_S: Final = 30.0
+_START_TIMEOUT_S: Final = 8.0
 _BROKER_TIMEOUT_MS: Final = 10_000  # how long the replicas may take; below the client's own REQUEST_TIMEOUT_MS
 _BACKOFF_S: Final = (0.02, 0.1, 0.2, 0.5, 1.0)
 _ALL: Final = -1
@@ -54,13 +55,16 @@ class Producer:
         self._fatal: FatalError | None = None
 
     async def start(self) -> None:
-        """Get an identity from the brokers. Raises RetryableError or UnavailableError."""
-        try:
+        """Get an identity from the brokers. Raises RetryableError or UnavailableError, within seconds."""
+        deadline = asyncio.get_running_loop().time() + _START_TIMEOUT_S
+        while True:
             response = await self._cluster.ask(InitProducerIdRequest(None, _NO_TIMEOUT))
-            if response.error_code:
-                raise for_code(response.error_code)()
-        except KafkaError as exc:
-            raise translate(exc, SINK, "starting an idempotent producer") from exc
+            if not response.error_code:
+                break
+            error = for_code(response.error_code)()  # a broker that has just started asks for patience
+            if not error.retriable or asyncio.get_running_loop().time() > deadline:
+                raise translate(error, SINK, "starting an idempotent producer")
+            await asyncio.sleep(_BACKOFF_S[1])
         self._id = ProducerId(response.producer_id, response.producer_epoch)
         self._sequences.clear()
 
