@@ -30,10 +30,13 @@ class Progress:
         self._pending: dict[tuple[str, int], int] = {}
         self._noted = asyncio.Event()
         self._failures = 0
+        self._closed = False
         self._task: asyncio.Task[None] | None = None
 
     def note(self, partition: tuple[str, int], offset: int) -> None:
-        """Learn that everything before `offset` is done with. Never waits."""
+        """Learn that everything before `offset` is done with. Never waits; does nothing once closed."""
+        if self._closed:
+            return
         self._pending[partition] = offset
         self._noted.set()
         if self._task is None:
@@ -41,6 +44,7 @@ class Progress:
 
     async def close(self) -> None:
         """Publish what is left, if that can be done within seconds. Idempotent."""
+        self._closed = True
         if self._task is None:
             return
         self._task.cancel()
