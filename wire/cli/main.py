@@ -49,6 +49,7 @@ class LazyGroup(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"wire.cli.commands.{COMMANDS[cmd_name]}")
+        module.app.rich_markup_mode = app.rich_markup_mode
         command = typer.main.get_command(module.app)
         command.name = cmd_name
         return command
@@ -59,7 +60,7 @@ app = typer.Typer(
     add_completion=False,  # `wire completion` prints it instead
     no_args_is_help=True,
     rich_markup_mode="rich" if sys.stdout.isatty() else None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
 

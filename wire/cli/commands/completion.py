@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from typer.completion import get_completion_script  # type: ignore[attr-defined] # there since 0.1, never re-exported
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 class Shell(enum.StrEnum):
@@ -25,7 +25,7 @@ class Shell(enum.StrEnum):
 def completion(
     shell: Annotated[Shell | None, typer.Argument(help="The shell; that of $SHELL unless given.")] = None,
 ) -> None:
-    """Print the completion script of a shell: `source <(wire completion bash)`."""
+    """Print the completion script of a shell. As in `source <(wire completion bash)`."""
     print(get_completion_script(prog_name="wire", complete_var="_WIRE_COMPLETE", shell=shell or _own_shell()))
 
 

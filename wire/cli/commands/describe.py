@@ -14,7 +14,7 @@ from wire.core import plugins
 from wire.core.config import suggest
 from wire.core.errors import ConfigError, Finding
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 _KINDS: Final[tuple[plugins.Kind, ...]] = get_args(plugins.Kind)
 
@@ -37,7 +37,7 @@ def describe(
     kind: Annotated[OneKind | None, typer.Option("--kind", help="Only the component of this kind.")] = None,
     output: Output = OutputFormat.TABLE,
 ) -> None:
-    """Show what a source, sink or transform does: its fields with their defaults, and an example."""
+    """Show what a component does. Its fields with their defaults, and an example."""
     kinds: tuple[plugins.Kind, ...] = (kind.value,) if kind else _KINDS
     found = {k: plugins.load(k, name) for k in kinds if name in plugins.names(k)}
     if not found:

@@ -23,7 +23,7 @@ from wire.core.errors import WireError
 from wire.core.plugins import ComponentContext
 from wire.pipelines.loaded import Component, LoadedPipeline
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 _DISTRIBUTION: Final = "wire-cluster"
 _OLDEST_PYTHON: Final = (3, 11)
@@ -43,7 +43,7 @@ class Check(Struct, frozen=True):
 @app.command()
 def doctor(
     file: Annotated[
-        Path | None, typer.Argument(metavar="[PIPELINE]", help="Also look whether this pipeline can reach its ends.")
+        Path | None, typer.Argument(metavar="PIPELINE", help="Also look whether this pipeline can reach its ends.")
     ] = None,
     state_dir: Annotated[Path, typer.Option(help="The folder where progress is to be kept.")] = Path("wire-data"),
     assignments: Assignments = None,

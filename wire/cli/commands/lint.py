@@ -14,12 +14,12 @@ from wire.cli.report import print_findings
 from wire.cli.terminal import Style
 from wire.pipelines.lint import LintResult, lint_file
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()
 def lint(
-    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Pipelines, in YAML or JSON.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Pipelines, in YAML or JSON.")],
     assignments: Assignments = None,
     output: Output = OutputFormat.TABLE,
 ) -> None:

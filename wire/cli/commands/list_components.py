@@ -11,7 +11,7 @@ from wire.cli.output import Output, OutputFormat, print_data, print_table
 from wire.core import plugins
 from wire.core.errors import UnavailableError
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 class Kinds(enum.StrEnum):

@@ -14,7 +14,7 @@ from wire.core.config import suggest
 from wire.core.errors import ConfigError, Finding
 from wire.core.formats import CsvFormat, Format
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 _TEMPLATE: Final = """\
 # {source} → {sink}: check it with `wire lint`, test it with `wire test`, run it with `wire run`.
@@ -43,25 +43,27 @@ _TESTS: Final = """
 """
 
 
-def _components() -> list[str]:
-    return sorted({*plugins.names("source"), *plugins.names("sink")})
+def _sources() -> list[str]:
+    return list(plugins.names("source"))
+
+
+def _sinks() -> list[str]:
+    return list(plugins.names("sink"))
 
 
 @app.command()
 def new(
-    components: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="SOURCE SINK", help="Such as `kafka file`, or kafka-to-file.", autocompletion=_components
-        ),
+    source: Annotated[
+        str, typer.Argument(help="A source such as kafka, or both as in kafka-to-file.", autocompletion=_sources)
     ],
+    sink: Annotated[str | None, typer.Argument(help="A sink such as file.", autocompletion=_sinks)] = None,
     sample: Annotated[
         Path | None, typer.Option(help="A file to read; the types of its columns are proposed from its rows.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="The pipeline's name.", show_default="SOURCE-to-SINK")] = None,
 ) -> None:
-    """Print a pipeline to start from: `wire new kafka file > pipeline.yaml`."""
-    source, sink = _pair(components)
+    """Print a pipeline to start from. As in `wire new kafka file > pipeline.yaml`."""
+    source, sink = _pair(source, sink)
     called = name or f"{source}-to-{sink}"
     texts = {"transforms": _TRANSFORMS, "tests": _TESTS, "source_text": _example("source", source)}
     if sample is not None:
@@ -69,15 +71,15 @@ def new(
     print(_TEMPLATE.format(source=source, sink=sink, name=called, sink_text=_example("sink", sink), **texts), end="")
 
 
-def _pair(components: list[str]) -> tuple[str, str]:
-    words = components[0].split("-to-") if len(components) == 1 else components
-    if len(words) != 2:
+def _pair(source: str, sink: str | None) -> tuple[str, str]:
+    if sink is None:
+        source, _, sink = source.partition("-to-")
+    if not sink:
         raise _mistake("expected a source and a sink", "as in `wire new kafka file` or `wire new kafka-to-file`")
-    for kind, word in zip(("source", "sink"), words, strict=True):
-        known = plugins.names("source" if kind == "source" else "sink")
-        if word not in known:
-            raise _mistake(f"no {kind} is called `{word}`", suggest(word, known) or f"installed: {', '.join(known)}")
-    return words[0], words[1]
+    for kind, name, known in (("source", source, _sources()), ("sink", sink, _sinks())):
+        if name not in known:
+            raise _mistake(f"no {kind} is called `{name}`", suggest(name, known) or f"installed: {', '.join(known)}")
+    return source, sink
 
 
 def _mistake(message: str, hint: str) -> ConfigError:

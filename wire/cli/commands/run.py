@@ -18,7 +18,7 @@ from wire.core.errors import WireError
 from wire.pipelines.loaded import LoadedPipeline
 from wire.pipelines.progress import Progress
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

@@ -17,7 +17,7 @@ from wire.cli.terminal import Style
 from wire.core.errors import Finding, WireError
 from wire.pipelines.lint import lint_file
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 class FileResult(Struct, frozen=True):
@@ -31,7 +31,7 @@ class FileResult(Struct, frozen=True):
 
 @app.command()
 def run_tests(
-    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Pipelines, in YAML or JSON.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Pipelines, in YAML or JSON.")],
     assignments: Assignments = None,
     output: Output = OutputFormat.TABLE,
 ) -> None:

@@ -9,7 +9,7 @@ import typer
 from wire import __version__
 from wire.cli.output import Output, OutputFormat, print_data
 
-app = typer.Typer()
+app = typer.Typer(add_completion=False)
 
 
 @app.command()

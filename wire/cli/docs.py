@@ -1,0 +1,177 @@
+"""Writes the reference pages from what the code says of itself: `python -m wire.cli.docs docs/reference`.
+
+Only components that come with Wire are written; `wire describe` knows those of other packages too.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+from unittest import mock
+
+from wire.cli import main
+from wire.core import plugins
+from wire.core.codes import CODES
+from wire.pipelines.describe import FieldDoc, describe, example
+from wire.pipelines.spec import PipelineSpec
+
+_NOTE: Final = "<!-- Written by `make docs` from the code. Change it there. -->"
+_KINDS: Final[tuple[plugins.Kind, ...]] = ("source", "sink", "transform")
+
+_SPEC: Final = """\
+A pipeline is one YAML or JSON document. `wire lint` finds every mistake in it, `wire schema` prints its JSON Schema for
+editors, `wire new` writes one to start from.
+
+```yaml
+name: delayed-flights
+source:
+  type: kafka
+  config: {bootstrap_servers: [localhost:9092], topic: flights}
+transforms:
+  - filter: "dep_delay > 15"
+  - select: "*, dep_delay * 60 AS delay_s, upper(carrier) AS carrier"
+sink:
+  type: file
+  config: {path: out/delayed.jsonl}
+on_error:
+  policy: dead_letter
+  sink: {type: file, config: {path: out/dead.jsonl}}
+tests:
+  - input: [{dep_delay: 20, carrier: ua}]
+    output: [{dep_delay: 20, carrier: UA, delay_s: 1200}]
+```
+
+- `sources:` and `sinks:` are lists of what `source:` and `sink:` take, where several are needed, each with a `name`.
+- Durations (`5ms`, `30s`, `1h30m`) and sizes (`64KiB`, `10MB`) have units.
+- `${env:NAME}` and `${file:PATH}` are replaced where the pipeline runs, in the configuration of sources, transforms and
+  sinks. What they stand for is never stored or shown. An expression can't hold one.
+- Scalars follow YAML 1.2: `yes`, `no`, `on` and `off` are text, as are dates. No key may be given twice, and tags are
+  refused.
+- `--set key=value` on the command line sets a value on top of the file: `--set source.config.topic=test`.
+"""
+
+
+def pages() -> dict[str, str]:
+    """Return all pages by their path below the reference's folder."""
+    found = {"pipeline.md": _pipeline(), "codes.md": _codes(), "cli.md": _cli()}
+    components = {kind: _components(kind) for kind in _KINDS}
+    for kind, named in components.items():
+        found.update({f"{kind}s/{name}.md": _component(name, plugin) for name, plugin in named.items()})
+    return {"README.md": _index(components), **found}
+
+
+def _components(kind: plugins.Kind) -> dict[str, plugins.Plugin]:
+    loaded = {name: plugins.load(kind, name) for name in plugins.names(kind)}
+    return {name: plugin for name, plugin in loaded.items() if plugin.build.__module__.startswith("wire.")}
+
+
+def _page(title: str, *parts: str) -> str:
+    return "\n\n".join([f"# {title}", _NOTE, *(part.strip("\n") for part in parts if part)]) + "\n"
+
+
+def _index(components: Mapping[plugins.Kind, Mapping[str, plugins.Plugin]]) -> str:
+    links = [
+        "- [The pipeline specification](pipeline.md)",
+        "- [The expression language](expressions.md)",
+        "- [The command line](cli.md)",
+        "- [Error codes](codes.md)",
+    ]
+    parts = ["\n".join(links)]
+    for kind, named in components.items():
+        rows = [[f"[{name}]({kind}s/{name}.md)", plugin.summary] for name, plugin in named.items()]
+        parts.append(f"## {kind.capitalize()}s\n\n{_table([kind, 'what it does'], rows)}")
+    return _page("Reference", *parts)
+
+
+def _pipeline() -> str:
+    return _page("The pipeline specification", _SPEC, "## Fields", _fields(describe(PipelineSpec)))
+
+
+def _codes() -> str:
+    areas = sorted({code.partition(".")[0] for code in CODES})
+    intro = "Every error has a code. Codes are part of Wire's interface: they are added, never renamed or reused."
+    parts = [intro]
+    for area in areas:
+        rows = [[f"`{code}`", meaning] for code, meaning in sorted(CODES.items()) if code.startswith(f"{area}.")]
+        parts.append(f"## {area}\n\n{_table(['code', 'meaning'], rows)}")
+    return _page("Error codes", *parts)
+
+
+def _cli() -> str:
+    intro = (
+        "Data goes to standard output, everything else to standard error. Exit codes: 0 fine, 1 failed at run time, "
+        "2 invalid input, 3 something around it is missing (a server, a library, a right)."
+    )
+    helps = [f"## wire {name}\n\n```text\n{_help([name])}\n```" for name in main.COMMANDS]
+    return _page("The command line", intro, f"```text\n{_help([])}\n```", *helps)
+
+
+def _help(words: list[str]) -> str:
+    from typer.testing import CliRunner
+
+    plain = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
+    with mock.patch.object(main.app, "rich_markup_mode", None), mock.patch.dict(os.environ, plain):
+        result = CliRunner().invoke(main.app, [*words, "--help"], prog_name=main.PROGRAM)
+    return "\n".join(line.rstrip() for line in result.stdout.strip("\n").splitlines())
+
+
+def _component(name: str, plugin: plugins.Plugin) -> str:
+    parts = [plugin.summary]
+    if plugin.extra:
+        parts.append(f"Needs `pip install 'wire-cluster[{plugin.extra}]'`.")
+    parts += [f"```yaml\n{example(name, plugin)}```", _prose(plugin)]
+    fields = describe(plugin.config)
+    if fields and fields[0].name:
+        parts += ["## Fields", _fields(fields)]
+    elif fields:
+        parts.append(f"Takes {fields[0].type}. {fields[0].description}".strip())
+    return _page(f"{name} ({plugin.kind})", *parts)
+
+
+def _prose(plugin: plugins.Plugin) -> str:
+    """Return what the component's author wrote: of a transform its module says it, of others its configuration."""
+    if plugin.kind == "transform":
+        module = sys.modules[plugin.build.__module__]
+        return inspect.cleandoc(module.__doc__ or "").partition("\n\n")[2]
+    return inspect.cleandoc(plugin.config.__doc__ or "")
+
+
+def _fields(fields: Sequence[FieldDoc]) -> str:
+    rows = [[f"`{field.name}`", field.type, _default(field), field.description] for field in fields]
+    return _table(["field", "type", "default", "description"], rows)
+
+
+def _default(field: FieldDoc) -> str:
+    if field.required:
+        return "required"
+    return f"`{field.default}`" if field.default else ""
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+
+
+def _cell(value: object) -> str:
+    return str(value).replace("|", "\\|")
+
+
+def write(folder: Path) -> None:
+    """Write all pages, and remove those of components that are gone."""
+    written = pages()
+    for kind in _KINDS:
+        for page in (folder / f"{kind}s").glob("*.md"):
+            if f"{kind}s/{page.name}" not in written:
+                page.unlink()
+    for name, text in written.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1] if len(sys.argv) > 1 else "docs/reference"))
