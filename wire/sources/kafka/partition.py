@@ -121,8 +121,7 @@ class Partition:
         self._at += len(records)
         if self._at == len(self._decoded):
             after = self._decoded_to
-            self._decoded, self._at = [], 0
-            self._weight = self._current.size if self._current else 0
+            self._decoded, self._at, self._weight = [], 0, 0
         else:
             after = records[-1].offset + 1
         if after == self.position and not self._announce:
@@ -134,7 +133,6 @@ class Partition:
     def _begin(self) -> Chunk:
         self._current = chunk = self._chunks.popleft()
         self.ahead -= chunk.size
-        self._weight += chunk.size
         self.on_room()
         return chunk
 
@@ -148,9 +146,10 @@ class Partition:
         if self._end is not None and chunk.position > self._end:
             self._decoded_to = self._end
             records = [record for record in records if record.offset < self._end]
-        self._decoded = self._decoded + records if self._decoded else records
-        if chunk.compressed:
-            self._weight = math.inf
+        # I8: what was read is let go of here, since batches of the brokers' size need never end where a read does
+        left = self._decoded[self._at :]
+        self._decoded, self._at = (left + records if left else records), 0
+        self._weight = _size(left) + (math.inf if chunk.compressed else chunk.taken)
         if not chunk.more():
             self._current = None
 
@@ -180,6 +179,10 @@ def encode_position(offset: int, topic_id: bytes | None) -> Position:
 def decode_position(position: Position) -> tuple[int, bytes | None]:
     """Return the offset and the topic's id, None if the broker told none."""
     return int.from_bytes(position[:8], "big"), position[8:] or None
+
+
+def _size(records: list[Record]) -> int:
+    return sum(len(record.value or b"") + len(record.key or b"") for record in records)
 
 
 def _fitting(records: list[Record], max_bytes: int) -> int:

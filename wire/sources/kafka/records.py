@@ -18,6 +18,7 @@ from wire.core.records import Headers, Record
 
 _NO_HEADERS: Final[Headers] = ()
 _HEADER: Final = struct.Struct(">qi4xb6xi")  # base offset, length, (leader epoch), magic, (crc, attributes), last delta
+_LENGTH: Final = struct.Struct(">8xi")
 _LOG_OVERHEAD: Final = 12  # base offset and length, which the length does not count
 
 
@@ -26,10 +27,10 @@ class Chunk:
 
     `aborted` lists the aborted transactions that overlap it, as (producer id, first offset); with None nothing is left
     out (`read_uncommitted`). `position` is where to go on behind what was decoded so far: it moves over control
-    records, aborted records and places that compaction emptied.
+    records, aborted records and places that compaction emptied. `taken` is the size of the record batch decoded last.
     """
 
-    __slots__ = ("_aborted", "_aborting", "_memory", "compressed", "position", "size")
+    __slots__ = ("_aborted", "_aborting", "_at", "_memory", "_raw", "compressed", "position", "size", "taken")
 
     def __init__(self, raw: bytes, position: int, aborted: list[tuple[int, int]] | None) -> None:
         """Decode `raw` from offset `position` on; a batch may begin before it."""
@@ -38,6 +39,9 @@ class Chunk:
         self._aborting: set[int] = set()
         self.position = position
         self.size = len(raw)
+        self.taken = 0
+        self._raw = raw
+        self._at = 0
         self.compressed = False
 
     def more(self) -> bool:
@@ -47,6 +51,8 @@ class Chunk:
     def decode(self) -> list[Record]:
         """Return the records of the next record batch that count, in order. Raises CorruptRecordException."""
         batch = self._memory.next_batch()
+        self.taken = _LOG_OVERHEAD + _LENGTH.unpack_from(self._raw, self._at)[0]
+        self._at += self.taken
         if not batch.validate_crc():
             raise CorruptRecordException(f"checksum mismatch behind offset {self.position}")
         self.compressed = self.compressed or batch.compression_type != 0
