@@ -89,4 +89,18 @@ CODES: Final[dict[str, str]] = {
     "source.file.record_too_large": "a row is longer than `max_record`",
     "source.file.truncated": "a compressed file ends before its end",
     "source.file.unreadable": "the file can't be opened for reading",
+    # the file sink
+    "sink.file.disk_full": "there is no room for more records",
+    "sink.file.exists": "a file that something else made is in the way",
+    "sink.file.fenced": "a newer run of the pipeline writes the same files",
+    "sink.file.header_changed": "the CSV file to continue has other columns",
+    "sink.file.newline": "a record with a line break in it can't be one line",
+    "sink.file.path_refused": "the path computed for a record can't be used",
+    "sink.file.segment_damaged": "a file holds less than what was committed to it",
+    "sink.file.sync_failed": "the disk did not take what was written",
+    "sink.file.token_invalid": "the checkpoint was not made by the file sink",
+    "sink.file.tombstone": "a file can't hold a record without a value",
+    "sink.file.too_many_paths": "records go to more different files than a checkpoint can hold",
+    "sink.file.unwritable": "the path can't be written",
+    "sink.file.write_failed": "the disk refused a write",
 }
