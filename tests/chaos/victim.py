@@ -30,7 +30,7 @@ class Victim:
     async def run_and_kill(self, rng: random.Random, grown: Callable[[], int]) -> None:
         """Start it, wait until `grown` shows that it works (or it ends), then SIGKILL it up to 300 ms later."""
         before = grown()
-        process = await self._start()
+        process = await self.start()
         try:
             with contextlib.suppress(TimeoutError):  # nothing left to move: it is killed at rest
                 async with asyncio.timeout(IDLE_S):
@@ -46,13 +46,14 @@ class Victim:
 
     async def run_to_the_end(self) -> str:
         """Run until everything that is there has been moved; return what it said."""
-        process = await self._start("--until-eof")
+        process = await self.start("--until-eof")
         async with asyncio.timeout(DEADLINE_S):
             output, errors = await process.communicate()
         assert process.returncode == 0, errors.decode()
         return output.decode()
 
-    async def _start(self, *options: str) -> asyncio.subprocess.Process:
+    async def start(self, *options: str) -> asyncio.subprocess.Process:
+        """Start a process that runs the pipeline; the caller ends it."""
         command = [WIRE, "run", self.pipeline, "--state-dir", self.folder / "state", *options]
         return await asyncio.create_subprocess_exec(
             *command,

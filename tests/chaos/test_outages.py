@@ -1,0 +1,112 @@
+"""Brokers that die, freeze and come back under a running `wire run`: it goes on by itself and nothing is missing."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.chaos.victim import Victim
+from tests.services.kafka import KafkaServer
+
+pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.timeout(240)]
+
+RESIDENT_LIMIT_MIB = 150
+
+
+def spec(kafka: KafkaServer, topic: str, out: str) -> dict[str, Any]:
+    where = {"bootstrap_servers": [kafka.bootstrap]}
+    return {
+        "name": "outage",
+        "source": {"type": "kafka", "config": {**where, "topic": topic}},
+        "transforms": [{"filter": "n % 2 = 0"}],
+        "sink": {"type": "kafka", "config": {**where, "topic": out}},
+        "retry": {"initial": "100ms", "max": "500ms"},
+        "checkpoint": {"interval": "100ms"},
+    }
+
+
+def numbers(first: int, count: int) -> list[bytes]:
+    return [b'{"n":%d}' % n for n in range(first, first + count)]
+
+
+@contextlib.asynccontextmanager
+async def running(victim: Victim) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await victim.start()
+    try:
+        yield process
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(60):
+            _, errors = await process.communicate()
+        assert process.returncode == 0, errors.decode()
+        assert b"Traceback" not in errors
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def arrived(kafka: KafkaServer, topic: str, count: int) -> set[int]:
+    """Return the numbers in the topic once there are `count` different ones."""
+    found: set[int] = set()
+    async with asyncio.timeout(90):
+        while len(found) < count:
+            found = {json.loads(record.value)["n"] for record in await kafka.consume(topic)}
+    return found
+
+
+def resident_mib(pid: int) -> float:
+    fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    return int(fields["VmRSS"].split()[0]) / 1024
+
+
+async def kill_and_restart(kafka: KafkaServer) -> None:
+    kafka.kill()
+    await kafka.start()
+
+
+async def freeze_and_thaw(kafka: KafkaServer) -> None:
+    kafka.pause()
+    await asyncio.sleep(3)  # the fault itself: three seconds in which the broker does not answer
+    kafka.resume()
+
+
+@pytest.mark.parametrize("fault", [kill_and_restart, freeze_and_thaw])
+async def test_work_resumes_after_the_broker_comes_back(
+    own_kafka: KafkaServer, tmp_path: Path, fault: Callable[[KafkaServer], Any]
+) -> None:
+    topic, out = await own_kafka.create_topic(partitions=2), await own_kafka.create_topic(partitions=2)
+    await own_kafka.produce(topic, numbers(0, 20_000))
+    async with running(Victim(tmp_path, spec(own_kafka, topic, out))) as process:
+        await arrived(own_kafka, out, 100)
+        await fault(own_kafka)
+        await own_kafka.produce(topic, numbers(20_000, 20_000))
+        found = await arrived(own_kafka, out, 20_000)
+        assert resident_mib(process.pid) < RESIDENT_LIMIT_MIB
+    assert found == set(range(0, 40_000, 2))
+
+
+async def test_memory_stays_flat_while_the_sink_is_away_and_the_source_is_not(
+    own_kafka: KafkaServer, kafka: KafkaServer, tmp_path: Path
+) -> None:
+    topic, out = await kafka.create_topic(), await own_kafka.create_topic()
+    pipeline = spec(own_kafka, topic, out)
+    pipeline["source"]["config"]["bootstrap_servers"] = [kafka.bootstrap]
+    async with running(Victim(tmp_path, pipeline)) as process:
+        await kafka.produce(topic, numbers(0, 1000))
+        await arrived(own_kafka, out, 500)
+        own_kafka.kill()
+        await kafka.produce(topic, (b'{"n":%d,"pad":"%s"}' % (n, b"x" * 1000) for n in range(1000, 201_000)))
+        seen = []
+        for _ in range(30):
+            seen.append(resident_mib(process.pid))
+            await asyncio.sleep(0.1)  # thirty samples of its size, spread over three seconds of outage
+        await own_kafka.start()
+        assert await arrived(own_kafka, out, 100_500) == set(range(0, 201_000, 2))
+    assert max(seen) < RESIDENT_LIMIT_MIB
