@@ -45,6 +45,8 @@ class Lines:
         failures: list[Failure] = []
         for number, batch in enumerate(batches):
             values = [record.value for record in batch.records]
+            if not values:
+                continue
             if self._literal is not None and self._plain(values):
                 groups.setdefault(self._literal, Group()).lines.extend(values)  # type: ignore[arg-type]
             else:
