@@ -104,7 +104,7 @@ def to_double(value: Any) -> float:
 def _to_float(value: Any) -> float:
     number = to_double(value)
     try:
-        return float(struct.unpack("f", struct.pack("f", number))[0])
+        return float(struct.unpack("<f", struct.pack("<f", number))[0])
     except OverflowError:
         raise cast_failed(value, "FLOAT") from None
 

@@ -28,6 +28,7 @@ from wire.pipelines.expressions.tree import (
     Case,
     Coalesce,
     Field,
+    Function,
     InList,
     IsNull,
     ListOf,
@@ -192,25 +193,25 @@ class Emitter:
     def _strict_call(self, node: Call) -> str:
         function = node.function
         slow = self.helper(dispatcher(function, len(node.args)))
-        classes = [KIND_CLASSES.get(function.arg(i).kinds) for i in range(len(node.args))]
-        if None in classes:
+        classes = [function.arg(index).inline_class for index in range(len(node.args))]
+        if not _can_inline(function, node.args, classes):
             return f"{slow}({', '.join(map(self.value, node.args))})"
         operands = [self.operand(arg) for arg in node.args]
         checks = [
-            f"({operand.first}.__class__ is {cls.__name__ if cls in shortcuts.BUILT_IN else self.scope.constant(cls)})"
-            for operand, cls, i in zip(operands, classes, range(len(classes)), strict=True)
-            if cls is not None and (operand.kinds != function.arg(i).kinds or operand.first != operand.again)
+            f"({operand.first}.__class__ is {self._class(cls)})"
+            for operand, cls in zip(operands, classes, strict=True)
+            if KIND_CLASSES.get(operand.kinds) is not cls or operand.first != operand.again
         ]
         again = [operand.again for operand in operands]
-        fast = (
-            function.inline.format(*again) if function.inline else f"{self.helper(function.impl)}({', '.join(again)})"
-        )
-        if not checks and not function.guard:
-            return fast
-        condition = " & ".join(checks)
-        if function.guard:
-            condition = " and ".join(filter(None, [condition, function.guard.format(*again)]))
-        return f"({fast} if {condition} else {slow}({', '.join(again)}))"
+        call = f"{self.helper(function.impl)}({', '.join(again)})"
+        fast = function.inline.format(*again) if function.inline else call
+        # `&` and not `and`: every operand is evaluated, for the slow call needs them all.
+        conditions = [" & ".join(checks)] if checks else []
+        conditions += [function.guard.format(*again)] if function.guard else []
+        return f"({fast} if {' and '.join(conditions)} else {slow}({', '.join(again)}))" if conditions else fast
+
+    def _class(self, cls: type | None) -> str:
+        return cls.__name__ if cls is not None and cls in shortcuts.BUILT_IN else self.scope.constant(cls)
 
     def _logic(self, node: And | Or | Not) -> str:
         if isinstance(node, Not):
@@ -269,3 +270,11 @@ class Emitter:
             operand = self.operand(arg)
             source += f"{operand.again} if {operand.first} is not None else "
         return f"({source}{self.value(last)})"
+
+
+def _can_inline(function: Function, args: tuple[Node, ...], classes: list[type | None]) -> bool:
+    """Return whether there is one class to check for each argument, and literals are of it."""
+    if None in classes or (not function.inline and any(arg.usual for arg in function.args)):
+        return False
+    literals = [(arg.value.__class__, cls) for arg, cls in zip(args, classes, strict=True) if isinstance(arg, Literal)]
+    return all(found is cls for found, cls in literals)

@@ -21,26 +21,26 @@ def dispatcher(function: Function, count: int) -> Callable[..., Any]:
     impl = function.impl
     tables = [_table(function, index) for index in range(count)]
 
-    def call(*args: Any) -> Any:
-        if None in args and any(arg is None for arg in args):
-            return None
-        ready = []
-        for value, table in zip(args, tables, strict=True):
-            convert = table.get(value.__class__, _MISSING)
-            if convert is _MISSING:
-                raise _refused(function, value)
-            ready.append(value if convert is None else convert(value))
-        return impl(*ready)
-
-    def call_one(value: Any) -> Any:
-        if value is None:
-            return None
-        convert = tables[0].get(value.__class__, _MISSING)
+    def ready(value: Any, table: dict[type, _Convert | None]) -> Any:
+        convert = table.get(value.__class__, _MISSING)
+        if convert is None:
+            return value
         if convert is _MISSING:
             raise _refused(function, value)
-        return impl(value if convert is None else convert(value))
+        return convert(value)
 
-    return call_one if count == 1 else call
+    def call_one(a: Any) -> Any:
+        return None if a is None else impl(ready(a, tables[0]))
+
+    def call_two(a: Any, b: Any) -> Any:
+        return None if a is None or b is None else impl(ready(a, tables[0]), ready(b, tables[1]))
+
+    def call(*args: Any) -> Any:
+        if None in args:
+            return None
+        return impl(*[ready(value, table) for value, table in zip(args, tables, strict=True)])
+
+    return call_one if count == 1 else call_two if count == 2 else call
 
 
 def _missing(_: Any) -> Any: ...

@@ -162,23 +162,30 @@ class Lowering(Calls):
 
     def call(self, function: Function, args: tuple[Node, ...], at: int) -> Node:
         """Return a checked call, folded into a literal where every argument is one."""
-        for index, arg in enumerate(args):
-            taken = function.arg(index).kinds | function.arg(index).converted | Kind.NULL
-            found = kinds_of(arg)
-            if not found & taken:
-                message = f"{function.name} takes {kind_names(taken)} here, not {kind_names(found)}"
-                raise self.error("expression.wrong_arguments", message, arg.at)
-            if isinstance(arg, Literal) and arg.value is not None and index in function.checks:
-                self._check(function.checks[index], arg)
-        if all(isinstance(arg, Literal) for arg in args):
-            return self._fold(function, args, at)
-        return Call(at, function, args)
+        checked = tuple(self._argument(function, index, arg) for index, arg in enumerate(args))
+        nulls = [arg for arg in checked if isinstance(arg, Literal) and arg.value is None]
+        if nulls and function.strict:
+            return Literal(at, None)
+        if all(isinstance(arg, Literal) for arg in checked):
+            return self._fold(function, checked, at)
+        return Call(at, function, checked)
 
-    def _check(self, check: Callable[[Any], object], arg: Literal) -> None:
+    def _argument(self, function: Function, index: int, node: Node) -> Node:
+        """Return the argument if the function may take it; a literal as the function takes it."""
+        arg, found = function.arg(index), kinds_of(node)
+        taken = arg.kinds | arg.converted | Kind.NULL
+        if not found & taken:
+            message = f"{function.name} takes {kind_names(taken)} here, not {kind_names(found)}"
+            raise self.error("expression.wrong_arguments", message, node.at)
+        if not isinstance(node, Literal) or node.value is None:
+            return node
         try:
-            check(arg.value)
+            if index in function.checks:
+                function.checks[index](node.value)
+            convert = arg.convert.get(node.value.__class__)
+            return node if convert is None or found & arg.kinds else Literal(node.at, convert(node.value))
         except RecordError as exc:
-            raise self.error("expression.wrong_arguments", exc.message, arg.at, exc.hint) from exc
+            raise self.error("expression.wrong_arguments", exc.message, node.at, exc.hint) from exc
 
     def _fold(self, function: Function, args: tuple[Node, ...], at: int) -> Node:
         values = [arg.value for arg in args if isinstance(arg, Literal)]
@@ -258,6 +265,9 @@ class Lowering(Calls):
         if isinstance(node, _COMPARISONS) and isinstance(node.this, _COMPARISONS):
             hint = "write a < b AND b < c"
             raise self.error("expression.syntax", "comparisons can't be chained", self.at(node.expression), hint)
+        if isinstance(node.this, exp.BitwiseNot) and function.name in operators.ARITHMETIC:
+            # DuckDB reads ~(x + 1), sqlglot (~x) + 1: neither is what everyone expects.
+            raise self.error("expression.syntax", "it is unclear what ~ applies to", self.at(node), "write (~x) + y")
         result = self.call(function, self._sides(node), self.at(node))
         return Not(result.at, result) if node.args.get("negate") else result
 

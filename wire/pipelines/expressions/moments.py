@@ -17,7 +17,7 @@ _DATE: Final = r"(\d{1,4})([-/ ])(\d{1,2})\2(\d{1,2})"
 _TIME: Final = r"(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d*))?)?"
 _OFFSET: Final = r"(?: ?(Z|UTC|[+-]\d{2}(?::?\d{2}(?::\d{2})?)?))?"
 _TIMESTAMP_RE: Final = re.compile(rf"\s*{_DATE}(?:(?:T|\s+){_TIME}{_OFFSET})?\s*", re.ASCII)
-_TIME_RE: Final = re.compile(rf"\s*(?:{_DATE}(?:T|\s+))?{_TIME}{_OFFSET}\s*", re.ASCII)
+_TIME_RE: Final = re.compile(rf"\s*{_TIME}{_OFFSET}\s*", re.ASCII)
 _PART_RE: Final = re.compile(
     r"\s*(-?)(?:(\d+):(\d{1,2})(?::(\d{1,2})(?:\.(\d*))?)?|(\d+(?:\.\d+)?)\s*([a-z]*))", re.ASCII
 )
@@ -84,13 +84,9 @@ def date(text: str) -> dt.date:
 
 
 def _read(text: str, target: str = "TIMESTAMP") -> tuple[dt.datetime, dt.timedelta | None]:
-    if len(text) in (10, 19, 20) and text[4:8:3] == "--" and text.isascii():
-        # The usual shapes, an order of magnitude faster than the pattern; whatever they don't fit goes the long way.
-        try:
-            _check_shape(text)
-            return dt.datetime.fromisoformat(text[:19]), None
-        except ValueError:
-            pass
+    usual = _usual(text)
+    if usual is not None:
+        return usual, None
     match = _TIMESTAMP_RE.fullmatch(text)
     if match is None:
         raise cast_failed(text, target)
@@ -102,10 +98,18 @@ def _read(text: str, target: str = "TIMESTAMP") -> tuple[dt.datetime, dt.timedel
         raise cast_failed(text, target) from None
 
 
-def _check_shape(text: str) -> None:
-    shape = text[10:11] + text[13:14] + text[16:17] + text[19:]
-    if shape not in ("", "T::", " ::", "T::Z", " ::Z"):
-        raise ValueError
+def _usual(text: str) -> dt.datetime | None:
+    """Read the usual shapes, an order of magnitude faster than the pattern does; None for any other."""
+    body = text[:-1] if text[-1:] == "Z" else text
+    size = len(body)
+    if size not in (19, 23, 26) or not body[4] == body[7] == "-" or not body[13] == body[16] == ":":
+        return None
+    if body[10] not in "T " or (size > 19 and body[19] != "."):
+        return None
+    try:
+        return dt.datetime.fromisoformat(body)
+    except ValueError:
+        return None
 
 
 def _clock(parts: list[str | None]) -> int:
@@ -129,10 +133,10 @@ def _offset(zone: str | None) -> dt.timedelta | None:
 def time_of_day(text: str) -> dt.time:
     """Read the time of a time or timestamp. Fails with expression.cast."""
     match = _TIME_RE.fullmatch(text)
+    if match is None:
+        return _read(text, "TIME")[0].time()
     try:
-        if match is None:
-            raise ValueError
-        return (EPOCH + dt.timedelta(microseconds=_clock(list(match.groups()[4:8])))).time()
+        return (EPOCH + dt.timedelta(microseconds=_clock(list(match.groups()[:4])))).time()
     except ValueError:
         raise cast_failed(text, "TIME") from None
 

@@ -13,20 +13,22 @@ from wire.pipelines.expressions.tree import Arg, Function
 from wire.pipelines.expressions.values import KIND_CLASSES, Kind, type_name
 
 _BOOL: Final = Kind.BOOL | Kind.NULL
+_SCALED: Final = Kind.NUMBER | Kind.NULL | Kind.INTERVAL
 _SUMS: Final = Kind.NUMBER | Kind.NULL | Kind.MOMENT | Kind.INTERVAL
 
 
-def _binary(symbol: str, impl: Any, returns: Kind) -> Function:
-    return Function(name=symbol, args=(any_value("a"), any_value("b")), impl=impl, returns=returns, strict=False)
+def _binary(symbol: str, impl: Any, returns: Kind, takes: Kind = Kind.ANY) -> Function:
+    args = (Arg("a", takes), Arg("b", takes))
+    return Function(name=symbol, args=args, impl=impl, returns=returns, strict=False)
 
 
 ARITHMETIC: Final = {
-    "+": _binary("+", arithmetic.add, _SUMS),
-    "-": _binary("-", arithmetic.subtract, _SUMS),
-    "*": _binary("*", arithmetic.multiply, Kind.NUMBER | Kind.NULL | Kind.INTERVAL),
-    "/": _binary("/", arithmetic.divide, Kind.FLOAT | Kind.NULL),
-    "//": _binary("//", arithmetic.int_divide, Kind.INT | Kind.FLOAT | Kind.NULL),
-    "%": _binary("%", arithmetic.modulo, Kind.NUMBER | Kind.NULL),
+    "+": _binary("+", arithmetic.add, _SUMS, _SUMS | Kind.TIME),
+    "-": _binary("-", arithmetic.subtract, _SUMS, _SUMS),
+    "*": _binary("*", arithmetic.multiply, _SCALED, _SCALED),
+    "/": _binary("/", arithmetic.divide, Kind.FLOAT | Kind.NULL | Kind.INTERVAL, _SCALED),
+    "//": _binary("//", arithmetic.int_divide, Kind.INT | Kind.FLOAT | Kind.NULL, Kind.NUMBER),
+    "%": _binary("%", arithmetic.modulo, Kind.NUMBER | Kind.NULL, Kind.NUMBER),
 }
 COMPARISON: Final = {
     "=": _binary("=", comparison.eq, _BOOL),
@@ -38,13 +40,7 @@ COMPARISON: Final = {
 }
 DISTINCT: Final = _binary("IS DISTINCT FROM", comparison.distinct, Kind.BOOL)
 NOT_DISTINCT: Final = _binary("IS NOT DISTINCT FROM", comparison.not_distinct, Kind.BOOL)
-NEGATE: Final = Function(
-    name="-",
-    args=(any_value("x"),),
-    impl=arithmetic.negate,
-    returns=Kind.NUMBER | Kind.NULL | Kind.INTERVAL,
-    strict=False,
-)
+NEGATE: Final = Function(name="-", args=(Arg("x", _SCALED),), impl=arithmetic.negate, returns=_SCALED, strict=False)
 CONCAT: Final = Function(
     name="||",
     args=(any_value("a"), any_value("b")),

@@ -12,17 +12,22 @@ from wire.pipelines.expressions.values import KIND_CLASSES, NO_KIND, Kind
 
 @dataclass(frozen=True, slots=True)
 class Arg:
-    """One parameter of a function: the kinds it takes, and the classes it takes after converting them."""
+    """One parameter of a function.
+
+    It takes values of `kinds` as they are, and of the classes in `convert` (whose kinds are `converted`) after
+    converting them. Where it takes several kinds, `usual` is the one the function's inline source is for.
+    """
 
     name: str
     kinds: Kind
     convert: Mapping[type, Callable[[Any], Any]] = field(default_factory=dict)
     converted: Kind = NO_KIND
+    usual: Kind = NO_KIND
 
     @property
-    def single(self) -> type | None:
-        """The one class this parameter takes without converting, None if there are several."""
-        return KIND_CLASSES.get(self.kinds)
+    def inline_class(self) -> type | None:
+        """The class inline code is for: the usual one, or the only one; None if there are several."""
+        return KIND_CLASSES.get(self.usual or self.kinds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +36,7 @@ class Function:
 
     `impl` is called with values of the declared kinds only. With `strict`, a NULL argument gives NULL without a call;
     otherwise `impl` sees NULLs as None. `inline` is Python source for `{0}`, `{1}`… used in place of the call when the
-    arguments have the declared kinds and `guard`, a further condition, holds. `checks` validates literal
+    arguments are of their inline classes and `guard`, a further condition, holds. `checks` validates literal
     arguments when the expression is read. A `variadic` function repeats its last parameter.
     """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import operator
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -57,12 +58,18 @@ _WRITERS: Final[dict[str, _Writer]] = {
     "X": lambda t: t.time().isoformat("seconds"),
     "%": lambda _: "%",
 }
-# The ones the standard library writes the same way on every platform and in every locale, in C.
-_NATIVE: Final = frozenset("mdHMSfj%")
+# Specifiers that are one attribute each are written by one `%` operator, several times faster than step by step.
+_ATTRIBUTES: Final = {
+    "Y": ("year", "%04d"), "m": ("month", "%02d"), "-m": ("month", "%d"), "d": ("day", "%02d"), "-d": ("day", "%d"),
+    "H": ("hour", "%02d"), "-H": ("hour", "%d"), "M": ("minute", "%02d"), "-M": ("minute", "%d"),
+    "S": ("second", "%02d"), "-S": ("second", "%d"), "f": ("microsecond", "%06d"),
+}  # fmt: skip
 
 
 def _split(form: str) -> list[str]:
     """Split a format into literal text and specifiers, which start with `%`."""
+    if not form:
+        raise domain("the format is empty")
     steps: list[str] = []
     at = 0
     while at < len(form):
@@ -83,10 +90,12 @@ def _split(form: str) -> list[str]:
 @functools.lru_cache(256)
 def _writer(form: str) -> _Writer:
     steps = _split(form)
-    if form.isascii() and all(step[0] != "%" or step[1:] in _NATIVE or step == "%Y" for step in steps):
-        years = steps.count("%Y")
-        return lambda t: t.strftime(form) if not years or t.year >= 1000 else _write(steps, t)
-    return lambda t: _write(steps, t)
+    specifiers = [step[1:] for step in steps if step[0] == "%"]
+    if not specifiers or not all(specifier in _ATTRIBUTES for specifier in specifiers):
+        return lambda t: _write(steps, t)
+    template = "".join(_ATTRIBUTES[step[1:]][1] if step[0] == "%" else step for step in steps)
+    attributes = operator.attrgetter(*(_ATTRIBUTES[specifier][0] for specifier in specifiers))
+    return lambda t: template % attributes(t)
 
 
 def _write(steps: list[str], moment: dt.datetime) -> str:

@@ -42,6 +42,15 @@ def contains(values: list[Any], value: Any) -> bool:
     return position(values, value) is not None
 
 
+def contains_either(where: Any, what: Any) -> bool:
+    """Return whether text contains text, or a list an item."""
+    if where.__class__ is list:
+        return contains(where, what)
+    if what.__class__ is not str:
+        raise mismatch("function contains", f"VARCHAR and {type_name(what)}")
+    return what in where
+
+
 def _sort(reverse: bool) -> Callable[[list[Any]], list[Any]]:
     key = functools.cmp_to_key(lambda a, b: order(a, b, "<"))
 
@@ -103,18 +112,19 @@ def flatten(values: list[Any]) -> list[Any]:
     return flat
 
 
-def join(values: list[Any], separator: str) -> str:
-    """Return the items that are not NULL as text with a separator between them."""
-    return separator.join(to_text(value) for value in values if value is not None)
+def join(values: list[Any], separator: str) -> str | None:
+    """Return the items that are not NULL as text with a separator between them, NULL if all are NULL."""
+    present = [to_text(value) for value in values if value is not None]
+    return separator.join(present) if present or not values else None
 
 
-def concat(*lists: Sequence[Any] | None) -> list[Any] | None:
-    """Return one list of several, NULL counting as empty; NULL if all are."""
+def concat(*lists: Sequence[Any] | None) -> list[Any]:
+    """Return one list of several, NULL counting as empty."""
     present = [each for each in lists if each is not None]
     for each in present:
         if each.__class__ is not list:
             raise mismatch("function list_concat", type_name(each))
-    return [item for each in present for item in each] if present else None
+    return [item for each in present for item in each]
 
 
 def append(values: Any, item: Any) -> list[Any]:
@@ -140,12 +150,14 @@ def _one(name: str, impl: Any, returns: Kind, doc: str, example: tuple[str, str]
     return Function(name=name, args=(_L,), impl=impl, returns=returns, doc=doc, example=example, aliases=aliases)
 
 
+_TEXT_OR_LIST: Final = Arg("x", Kind.TEXT | Kind.LIST, usual=Kind.TEXT)
 FUNCTIONS: Final = (
+    Function(name="contains", args=(_TEXT_OR_LIST, Arg("y", Kind.ANY, usual=Kind.TEXT)), impl=contains_either, inline="({1} in {0})", returns=Kind.BOOL, doc="Whether text contains other text, or a list an item.", example=("contains('abc', 'b')", "true")),
     Function(name="list_contains", args=(_L, any_value("x")), impl=contains, returns=Kind.BOOL, aliases=("list_has", "array_contains", "array_has"), doc="Whether a value is in the list. Also `x IN list`.", example=("list_contains([1, 2], 2)", "true")),
     Function(name="list_position", args=(_L, any_value("x")), impl=position, returns=Kind.INT | Kind.NULL, aliases=("list_indexof", "array_position", "array_indexof"), doc="Where a value first is in the list, NULL if it is not.", example=("list_position(['a', 'b'], 'b')", "2")),
     Function(name="list_extract", args=SUBSCRIPT.args, impl=SUBSCRIPT.impl, returns=Kind.ANY, aliases=("list_element", "array_extract"), doc="One item. Same as `list[i]`.", example=("list_extract([1, 2], -1)", "2")),
     Function(name="list_slice", args=(Arg("list", Kind.LIST | Kind.TEXT), any_value("begin"), any_value("end")), impl=slice_of, returns=Kind.LIST | Kind.TEXT, aliases=("array_slice",), doc="Part of a list, both ends included. Same as `list[begin:end]`.", example=("list_slice([1, 2, 3], 2, 3)", "[2, 3]")),
-    Function(name="list_concat", args=(any_value("list"),), variadic=True, strict=False, impl=concat, returns=Kind.LIST | Kind.NULL, aliases=("list_cat", "array_concat", "array_cat"), doc="One list of several. Same as `a || b`, but NULL counts as empty.", example=("list_concat([1], [2])", "[1, 2]")),
+    Function(name="list_concat", args=(any_value("list"),), variadic=True, strict=False, impl=concat, returns=Kind.LIST, aliases=("list_cat", "array_concat", "array_cat"), doc="One list of several. Same as `a || b`, but NULL counts as empty.", example=("list_concat([1], [2])", "[1, 2]")),
     Function(name="list_append", args=(any_value("list"), any_value("x")), strict=False, impl=append, returns=Kind.LIST, aliases=("array_append", "array_push_back"), doc="The list with one more item at the end.", example=("list_append([1], 2)", "[1, 2]")),
     Function(name="list_prepend", args=(any_value("x"), any_value("list")), strict=False, impl=prepend, returns=Kind.LIST, aliases=("array_prepend",), doc="The list with one more item at the start.", example=("list_prepend(1, [2])", "[1, 2]")),
     _one("list_sort", _sort(reverse=False), Kind.LIST, "Items in ascending order, NULL last.", ("list_sort([3, 1, NULL])", "[1, 3, NULL]"), "array_sort"),
@@ -159,6 +171,6 @@ FUNCTIONS: Final = (
     _one("list_min", _extreme(-1), Kind.ANY, "Least item, NULL if there is none.", ("list_min([2, 1])", "1")),
     _one("list_max", _extreme(1), Kind.ANY, "Greatest item, NULL if there is none.", ("list_max([2, 1])", "2")),
     _one("flatten", flatten, Kind.LIST, "The items of a list of lists.", ("flatten([[1], [2, 3]])", "[1, 2, 3]")),
-    Function(name="array_to_string", args=(_L, text("separator")), impl=join, returns=Kind.TEXT, aliases=("list_to_string", "array_join"), doc="Items that are not NULL as text, with a separator between them.", example=("array_to_string([1, NULL, 2], '-')", "'1-2'")),
+    Function(name="array_to_string", args=(_L, text("separator")), impl=join, returns=Kind.TEXT | Kind.NULL, aliases=("list_to_string", "array_join"), doc="Items that are not NULL as text, with a separator between them; NULL if all are NULL.", example=("array_to_string([1, NULL, 2], '-')", "'1-2'")),
     Function(name="array_length", args=(_L,), impl=len, returns=Kind.INT, doc="Number of items. Same as `len(list)`.", example=("array_length([1, 2])", "2")),
 )  # fmt: skip

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal
 from typing import Any, Final
 
-from wire.pipelines.expressions.arithmetic import fits, modulo, power
-from wire.pipelines.expressions.errors import domain, overflow
+from wire.pipelines.expressions.arithmetic import divide, fits, modulo, power
+from wire.pipelines.expressions.errors import overflow
 from wire.pipelines.expressions.functions.declare import double, integer, number
 from wire.pipelines.expressions.tree import Function
 from wire.pipelines.expressions.values import Kind
@@ -120,10 +120,7 @@ def logarithm(x: float, y: float | None = None) -> float:
     """Return the logarithm to base 10, or of `y` to base `x`."""
     if y is None:
         return _LOG10(x)
-    base = _LOG10(x)
-    if base == 0:
-        raise domain("division by zero")
-    return _LOG10(y) / base
+    return divide(_LOG10(y), _LOG10(x))  # type: ignore[no-any-return]
 
 
 def hyperbolic_sine(x: float) -> float:

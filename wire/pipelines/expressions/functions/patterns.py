@@ -19,11 +19,13 @@ from wire.pipelines.expressions.values import MAX_TEXT, Kind
 
 MAX_PATTERN: Final = 4096
 _OPTIONS: Final = frozenset("cilmnpsg")
+_CONTINUATION: Final = bytes(range(0x80, 0xC0))
+"""The bytes of UTF-8 that continue a character."""
 
 
 @functools.lru_cache(256)
 def regex(pattern: str, options: str = "") -> Any:
-    """Return the compiled pattern. Fails with expression.domain for one RE2 does not take."""
+    """Return the compiled pattern, for text in UTF-8. Fails with expression.domain for one RE2 does not take."""
     if len(pattern) > MAX_PATTERN:
         raise domain(f"the pattern is longer than {MAX_PATTERN} characters")
     unknown = set(options) - _OPTIONS
@@ -35,94 +37,90 @@ def regex(pattern: str, options: str = "") -> Any:
     flags.literal = "l" in options
     flags.dot_nl = "s" in options
     try:
-        return re2.compile(pattern, flags)
+        return re2.compile(pattern.encode(), flags)
     except (re2.error, UnicodeEncodeError) as exc:
         reason = exc.args[0].decode(errors="replace") if isinstance(exc.args[0], bytes) else str(exc.args[0])
         hint = "patterns are RE2's: no look-around and no backreferences"
         raise RecordError("expression.domain", f"not a regular expression: {reason}", hint=hint) from None
 
 
-def _encodable(method: Callable[[str], Any], string: str) -> Any:
+def _utf8(string: str) -> bytes:
     try:
-        return method(string)
+        return string.encode()
     except UnicodeEncodeError:
         raise domain("the text is not valid Unicode") from None
-
-
-def _matches(pattern: Any, string: str) -> Iterator[Any]:
-    return _encodable(pattern.finditer, string)  # type: ignore[no-any-return]
 
 
 def regexp_matches(string: str, pattern: str, options: str = "") -> bool:
     """Return whether the pattern occurs."""
-    return _encodable(regex(pattern, options).search, string) is not None
+    return regex(pattern, options).search(_utf8(string)) is not None
 
 
 def regexp_full_match(string: str, pattern: str, options: str = "") -> bool:
     """Return whether the pattern fits the whole text."""
-    return _encodable(regex(pattern, options).fullmatch, string) is not None
+    return regex(pattern, options).fullmatch(_utf8(string)) is not None
 
 
 def regexp_extract(string: str, pattern: str, group: int = 0, options: str = "") -> str:
     """Return a group of the first match, empty if there is none."""
-    match = _encodable(regex(pattern, options).search, string)
+    match = regex(pattern, options).search(_utf8(string))
     return _group(match, group) if match else ""
 
 
 def _group(match: Any, group: int) -> str:
-    return match[group] or "" if 0 <= group <= match.re.groups else ""
+    return (match[group] or b"").decode() if 0 <= group <= match.re.groups else ""
+
+
+def _matches(pattern: Any, data: bytes) -> Iterator[Any]:
+    """Yield every match; an empty one within a character, where stepping by bytes leads, is none."""
+    for match in pattern.finditer(data):
+        at = match.start()
+        if at == len(data) or data[at] & 0xC0 != 0x80:
+            yield match
 
 
 def regexp_extract_all(string: str, pattern: str, group: int = 0, options: str = "") -> list[str]:
     """Return a group of every match."""
-    return [_group(match, group) for match in _each(_matches(regex(pattern, options), string))]
-
-
-def _each(matches: Iterator[Any]) -> Iterator[Any]:
-    try:
-        yield from matches
-    except UnicodeEncodeError:
-        raise domain("the text is not valid Unicode") from None
+    return [_group(match, group) for match in _matches(regex(pattern, options), _utf8(string))]
 
 
 def regexp_replace(string: str, pattern: str, replacement: str, options: str = "") -> str:
     r"""Replace the first match, or with option g all of them; `\1` stands for a group."""
-    pieces, end, size = [], 0, 0
-    template = _template(replacement)
-    last = -1
-    for match in _each(_matches(regex(pattern, options), string)):
+    data, template = _utf8(string), _template(replacement)
+    pieces, end, size, last = [], 0, 0, -1
+    for match in _matches(regex(pattern, options), data):
         if match.start() == match.end() == last:
             continue  # an empty match right behind another is part of it, as in RE2's own replace
         last = match.end()
-        new = "".join(piece if isinstance(piece, str) else _checked_group(match, piece) for piece in template)
-        pieces += [string[end : match.start()], new]
+        new = b"".join(piece if isinstance(piece, bytes) else _checked_group(match, piece) for piece in template)
+        pieces += [data[end : match.start()], new]
         end, size = last, size + len(new)
         if size > MAX_TEXT:
             raise too_long()
         if "g" not in options:
             break
-    return "".join([*pieces, string[end:]])
+    return b"".join([*pieces, data[end:]]).decode()
 
 
-def _checked_group(match: Any, group: int) -> str:
+def _checked_group(match: Any, group: int) -> bytes:
     if group > match.re.groups:
         raise domain(f"the replacement uses group {group}, the pattern has {match.re.groups}")
-    return match[group] or ""
+    return match[group] or b""
 
 
 @functools.lru_cache(256)
-def _template(replacement: str) -> tuple[str | int, ...]:
-    pieces: list[str | int] = []
+def _template(replacement: str) -> tuple[bytes | int, ...]:
+    pieces: list[bytes | int] = []
     characters = iter(replacement)
     for character in characters:
         if character != "\\":
-            pieces.append(character)
+            pieces.append(_utf8(character))
             continue
         escaped = next(characters, "")
         if escaped.isascii() and escaped.isdigit():
             pieces.append(int(escaped))
         elif escaped == "\\":
-            pieces.append(escaped)
+            pieces.append(b"\\")
         else:
             raise domain("in a replacement, a backslash is followed by a digit or a backslash")
     return tuple(pieces)
@@ -130,14 +128,19 @@ def _template(replacement: str) -> tuple[str | int, ...]:
 
 def regexp_split(string: str, pattern: str, options: str = "") -> list[str]:
     """Split at every match."""
-    pieces, end = [], 0
-    for match in _each(_matches(regex(pattern, options), string)):
-        start, stop = match.span()
-        if start == stop and start in (0, len(string)):
-            continue
-        pieces.append(string[end:start])
-        end = stop
-    return [*pieces, string[end:]]
+    data = _utf8(string)
+    compiled, pieces, begin = regex(pattern, options), [], 0
+    while match := compiled.search(data, begin):
+        start, end = match.span()
+        if start == end == begin:  # nothing to split at: go on behind one character
+            start = end = (
+                begin + 1 + len(data[begin + 1 : begin + 4]) - len(data[begin + 1 : begin + 4].lstrip(_CONTINUATION))
+            )
+        if start >= len(data):
+            break
+        pieces.append(data[begin:start])
+        begin = end
+    return [piece.decode() for piece in [*pieces, data[begin:]]]
 
 
 def like(string: str, pattern: str) -> bool:
@@ -178,7 +181,7 @@ def _like(pattern: str, escape: str) -> Callable[[str], Any]:
             case ["%", *body] if "%" not in body:
                 return lambda string: string.endswith(plain)
     compiled = regex(source)
-    return lambda string: _encodable(compiled.fullmatch, string)
+    return lambda string: compiled.fullmatch(_utf8(string)) is not None
 
 
 def _like_parts(pattern: str, escape: str) -> list[str]:
@@ -200,7 +203,7 @@ def _like_parts(pattern: str, escape: str) -> list[str]:
 
 def glob(string: str, pattern: str) -> bool:
     """Return whether text fits a shell pattern: `*`, `?`, `[abc]`, `[!a-z]`."""
-    return _encodable(regex(_glob_source(pattern)).fullmatch, string) is not None
+    return regexp_full_match(string, _glob_source(pattern))
 
 
 @functools.lru_cache(256)
@@ -258,5 +261,4 @@ FUNCTIONS: Final = (
     Function(name="regexp_replace", args=(_S, _P, text("replacement"), _O), required=3, impl=regexp_replace, returns=Kind.TEXT, checks={1: regex, 2: _template}, doc="Replace the first match, with option `g` all; `\\1` is a group.", example=("regexp_replace('a1b2', '[0-9]', '#', 'g')", "'a#b#'")),
     Function(name="regexp_split_to_array", args=(_S, _P, _O), required=2, impl=regexp_split, returns=Kind.LIST, checks=_CHECK, aliases=("string_split_regex", "str_split_regex"), doc="Split at every match.", example=("regexp_split_to_array('a1b2c', '[0-9]')", "['a', 'b', 'c']")),
     Function(name="regexp_escape", args=(_S,), impl=re2.escape, returns=Kind.TEXT, doc="Text as a pattern that matches it.", example=("regexp_escape('a.b')", "'a\\.b'")),
-    Function(name="contains", args=(_S, text("needle")), impl=str.__contains__, inline="({1} in {0})", returns=Kind.BOOL, doc="Whether text contains another. See also list_contains.", example=("contains('abc', 'b')", "true")),
 )  # fmt: skip

@@ -41,6 +41,17 @@ def strip_accents(string: str) -> str:
     return unicodedata.normalize("NFC", "".join(each for each in decomposed if not unicodedata.combining(each)))
 
 
+def reverse(string: str) -> str:
+    """Return the characters in reverse order, accents staying with their letters."""
+    clusters: list[str] = []
+    for character in string:
+        if clusters and unicodedata.combining(character):
+            clusters[-1] += character
+        else:
+            clusters.append(character)
+    return "".join(reversed(clusters))
+
+
 def substring(string: str, start: int, length: int | None = None) -> str:
     """Return `length` characters from `start`; a negative length takes those before it."""
     size = len(string)
@@ -73,7 +84,7 @@ def split_part(string: str, separator: str, index: int) -> str:
 
 def split(string: str, separator: str) -> list[str]:
     """Split into parts; an empty separator gives single characters."""
-    return string.split(separator) if separator else list(string)
+    return string.split(separator) if separator else list(string) or [""]
 
 
 def replace(string: str, source: str, target: str) -> str:
@@ -121,11 +132,10 @@ def from_codepoint(code: int) -> str:
 
 def concat(*values: Any) -> Any:
     """Join everything that is not NULL as text; lists are joined to a list."""
+    if list not in map(type, values):
+        return "".join([value if value.__class__ is str else to_text(value) for value in values if value is not None])
     present = [value for value in values if value is not None]
-    lists = sum(value.__class__ is list for value in present)
-    if not lists:
-        return "".join(map(to_text, present))
-    if lists == len(present):
+    if all(value.__class__ is list for value in present):
         return [item for value in present for item in value]
     raise mismatch("function concat", "LIST and other types")
 
@@ -148,14 +158,15 @@ def translate(string: str, source: str, target: str) -> str:
 
 
 def levenshtein(a: str, b: str) -> int:
-    """Return how many characters must be inserted, removed or changed."""
-    if len(a) * len(b) > 1_000_000:
+    """Return how many bytes of UTF-8 must be inserted, removed or changed, as DuckDB counts."""
+    x, y = a.encode("utf-8", "surrogatepass"), b.encode("utf-8", "surrogatepass")
+    if len(x) * len(y) > 1_000_000:
         raise domain("the texts are too long to compare character by character")
-    row = list(range(len(b) + 1))
-    for i, x in enumerate(a, 1):
+    row = list(range(len(y) + 1))
+    for i, left_byte in enumerate(x, 1):
         before, row[0] = row[0], i
-        for j, y in enumerate(b, 1):
-            before, row[j] = row[j], min(before + (x != y), row[j] + 1, row[j - 1] + 1)
+        for j, right_byte in enumerate(y, 1):
+            before, row[j] = row[j], min(before + (left_byte != right_byte), row[j] + 1, row[j - 1] + 1)
     return row[-1]
 
 
@@ -201,14 +212,15 @@ FUNCTIONS: Final = (
     _two("strpos", "needle", lambda s, needle: s.find(needle) + 1, Kind.INT, "Position of the first occurrence, 0 if there is none. Also `position(needle IN x)`.", ("strpos('abc', 'b')", "2"), aliases=("instr", "position"), inline="({0}.find({1}) + 1)"),
     Function(name="lpad", args=(_S, integer("size"), text("fill")), impl=lpad, returns=Kind.TEXT, doc="Pad on the left, or cut, to a size.", example=("lpad('7', 3, '0')", "'007'")),
     Function(name="rpad", args=(_S, integer("size"), text("fill")), impl=rpad, returns=Kind.TEXT, doc="Pad on the right, or cut, to a size.", example=("rpad('7', 3, '.')", "'7..'")),
-    _simple("reverse", lambda s: s[::-1], Kind.TEXT, "The characters in reverse order.", ("reverse('abc')", "'cba'"), inline="{0}[::-1]", guard="{0}.isascii()"),
+    _simple("reverse", reverse, Kind.TEXT, "The characters in reverse order.", ("reverse('abc')", "'cba'"), inline="{0}[::-1]", guard="{0}.isascii()"),
     Function(name="repeat", args=(_S, integer("count")), impl=repeat, returns=Kind.TEXT, doc="Text repeated; at most 16 MiB of it.", example=("repeat('ab', 3)", "'ababab'")),
-    _simple("ascii", lambda s: ord(s[0]) if s else 0, Kind.INT, "Code of the first character.", ("ascii('A')", "65"), aliases=("ord", "unicode")),
+    _simple("ascii", lambda s: ord(s[0]) if s else 0, Kind.INT, "Code of the first character.", ("ascii('A')", "65")),
+    _simple("ord", lambda s: ord(s[0]) if s else -1, Kind.INT, "Code of the first character, -1 if there is none.", ("ord('A')", "65"), aliases=("unicode",)),
     Function(name="chr", args=(integer("code"),), impl=from_codepoint, returns=Kind.TEXT, doc="The character with a code.", example=("chr(65)", "'A'")),
     Function(name="concat", args=(any_value("x"),), variadic=True, strict=False, impl=concat, returns=Kind.TEXT | Kind.LIST, doc="All arguments as text, joined; NULL counts as empty. Lists are joined to a list.", example=("concat('a', NULL, 1)", "'a1'")),
     Function(name="concat_ws", args=(any_value("separator"), any_value("x")), variadic=True, strict=False, impl=concat_ws, returns=Kind.TEXT | Kind.NULL, doc="All arguments that are not NULL as text, with a separator between them.", example=("concat_ws('-', 'a', NULL, 'b')", "'a-b'")),
     Function(name="translate", args=(_S, text("source"), text("target")), impl=translate, returns=Kind.TEXT, doc="Replace single characters by others.", example=("translate('abc', 'ab', 'xy')", "'xyc'")),
-    _two("levenshtein", "other", levenshtein, Kind.INT, "Number of single-character edits between two texts.", ("levenshtein('duck', 'dock')", "1"), aliases=("editdist3",)),
+    _two("levenshtein", "other", levenshtein, Kind.INT, "Number of single-byte edits between two texts.", ("levenshtein('duck', 'dock')", "1"), aliases=("editdist3",)),
     _simple("strip_accents", strip_accents, Kind.TEXT, "Text without accents.", ("strip_accents('mühle')", "'muhle'")),
     _simple("bit_length", lambda s: 8 * len(s.encode("utf-8", "surrogatepass")), Kind.INT, "Number of bits in UTF-8.", ("bit_length('a')", "8")),
 )  # fmt: skip

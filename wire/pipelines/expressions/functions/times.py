@@ -27,6 +27,7 @@ from wire.pipelines.expressions.tree import Arg, Function
 from wire.pipelines.expressions.values import EPOCH, MICROS_PER_DAY, Interval, Kind
 
 _Part = Callable[[dt.datetime], Any]
+_moment: Final = dt.datetime
 _MICRO: Final = dt.timedelta(microseconds=1)
 _WEEK_ORIGIN: Final = dt.datetime(2000, 1, 3)
 
@@ -66,7 +67,7 @@ def part_name(name: str) -> str:
 
 def date_part(name: str, value: dt.datetime) -> Any:
     """Return one part of a timestamp."""
-    return PARTS[part_name(name)](value)
+    return (PARTS.get(name) or PARTS[part_name(name)])(value)
 
 
 def _unit(name: str) -> str:
@@ -79,9 +80,9 @@ def _unit(name: str) -> str:
 _TRUNCATE: Final[dict[str, Callable[[dt.datetime], dt.datetime]]] = {
     "microsecond": lambda t: t,
     "millisecond": lambda t: t.replace(microsecond=t.microsecond // 1000 * 1000),
-    "second": lambda t: t.replace(microsecond=0),
-    "minute": lambda t: t.replace(second=0, microsecond=0),
-    "hour": lambda t: t.replace(minute=0, second=0, microsecond=0),
+    "second": lambda t: _moment(t.year, t.month, t.day, t.hour, t.minute, t.second),
+    "minute": lambda t: _moment(t.year, t.month, t.day, t.hour, t.minute),
+    "hour": lambda t: _moment(t.year, t.month, t.day, t.hour),
     "day": midnight,
     "week": lambda t: midnight(t) - dt.timedelta(days=t.weekday()),
     "month": lambda t: midnight(t.replace(day=1)),
@@ -100,7 +101,7 @@ def _year(year: int) -> dt.datetime:
 def date_trunc(unit: str, value: dt.datetime) -> dt.datetime:
     """Return the start of the unit the timestamp is in."""
     try:
-        return _TRUNCATE[_unit(unit)](value)
+        return (_TRUNCATE.get(unit) or _TRUNCATE[_unit(unit)])(value)
     except (ValueError, OverflowError):
         raise overflow("the TIMESTAMP") from None
 
@@ -135,7 +136,7 @@ def time_bucket(width: Interval, value: dt.datetime) -> dt.datetime:
         if width.days or width.micros or width.months < 0:
             raise domain("a bucket is made of months, or of days and times, and longer than zero")
         month = (value.year - 2000) * 12 + value.month - 1
-        return shift(_year(2000), Interval(months=month // width.months * width.months))
+        return shift(_moment(2000, 1, 1), Interval(months=month // width.months * width.months))
     micros = width.days * MICROS_PER_DAY + width.micros
     if micros <= 0:
         raise domain("a bucket is longer than zero")
@@ -156,7 +157,7 @@ def from_micros(micros: int) -> dt.datetime:
 
 def epoch_ms(value: Any) -> Any:
     """Return milliseconds since 1970 of a timestamp, or the timestamp of milliseconds."""
-    return from_micros(value * 1000) if value.__class__ is int else micros_since_epoch(value) // 1000
+    return from_micros(value * 1000) if value.__class__ is int else (micros_since_epoch(value) + 500) // 1000
 
 
 def epoch(value: Any) -> float:
@@ -229,7 +230,7 @@ def _span(unit: str) -> Function:
     shown = (f"CAST(to_{unit}s(2) AS VARCHAR)", f"CAST(INTERVAL 2 {unit} AS VARCHAR)")
     doc = f"An interval of this many {unit}s."
     name = {"century": "to_centuries", "millennium": "to_millennia"}.get(unit, f"to_{unit}s")
-    amount = double("x") if UNITS[unit][2] == 1_000_000 else integer("x")
+    amount = double("x") if UNITS[unit][2] in (1000, 1_000_000) else integer("x")
     return Function(
         name=name, args=(amount,), impl=lambda x: interval_of(x, unit), returns=Kind.INTERVAL, doc=doc, example=shown
     )
