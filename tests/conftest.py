@@ -1,3 +1,25 @@
-"""What every test has."""
+"""What every test has: real servers by name, and an alarm when Wire blocks the event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from blockbuster import BlockBuster
 
 pytest_plugins = ["tests.services.fixtures"]
+
+# Reading and writing local files is done in place, a batch at a time, where it mostly meets the page cache. Locks are
+# how an executor is handed work.
+_MAY_BLOCK = ("io.", "os.", "threading.")
+
+
+@pytest.fixture(autouse=True)
+def _no_blocking_calls() -> Iterator[None]:
+    """Fail a test in which `wire` sleeps, or uses a socket or a database, on the event loop's own thread."""
+    detector = BlockBuster("wire")
+    for name, function in detector.functions.items():
+        if not name.startswith(_MAY_BLOCK):
+            function.activate()
+    yield
+    detector.deactivate()
