@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from tests.conformance.file_sink import FILE_SINKS
 from tests.conformance.kafka_sink import Kafka
 from tests.conformance.memory import MemorySinkHarness, MemoryTransactionalSinkHarness
 from wire.core import plugins
 from wire.testing.harness import SinkHarness
 from wire.testing.sinks import SinkCheck, sink_checks
 
-HARNESSES: dict[str, Sequence[Any]] = {"kafka": (Kafka,)}
+HARNESSES: dict[str, Sequence[Any]] = {"file": FILE_SINKS, "kafka": (Kafka,)}
 """By entry point, classes made with the pytest request."""
 
 INSTALLED = [

@@ -77,7 +77,7 @@ class SinkHarness(abc.ABC):
     async def read_back(self) -> Sequence[bytes]:
         """Return the values a consumer of the target sees now, those of one partition in the order it sees them.
 
-        Asked for only when the last writer that was opened is closed, or has committed.
+        Asked for when the last writer that was opened is closed; earlier ones may still be open.
         """
 
     def value(self, document: bytes) -> bytes:
