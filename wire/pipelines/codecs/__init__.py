@@ -5,7 +5,7 @@ A codec does not convert records: it writes the Python source that does, for the
 What is not decoded is not checked either: a pipeline that needs no field passes the bytes on as they are.
 """
 
-from wire.pipelines.codecs.ports import Decoded, Decoder, Encoder, Names
+from wire.pipelines.codecs.ports import Decoded, Decoder, Encoder, Names, dict_source
 from wire.pipelines.codecs.registry import decoder, encoder, passes_through
 
-__all__ = ["Decoded", "Decoder", "Encoder", "Names", "decoder", "encoder", "passes_through"]
+__all__ = ["Decoded", "Decoder", "Encoder", "Names", "decoder", "dict_source", "encoder", "passes_through"]

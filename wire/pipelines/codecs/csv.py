@@ -143,7 +143,7 @@ class CsvEncoder:
             f"({source} if ({source}).__class__ in {plain} else {to_text}({source}))"
             for source in (fields.get(name, "None") for name in columns)
         )
-        return [f"{into} = {names.constant(_row_writer(self._form.delimiter))}(({cells},)).encode()"]
+        return [f"{into} = {names.constant(_row_writer(self._form.delimiter))}(({cells},))[:-2]"]
 
     def whole(self, typed: Sequence[str] | None, names: Names, into: str) -> list[str]:  # noqa: D102 (contract in Encoder)
         if self._form.columns is None:
@@ -153,15 +153,14 @@ class CsvEncoder:
 
 
 class _Echo:
-    """A file for csv.writer whose `write` gives the text back, which makes `writerow` give it back too."""
+    """A file for csv.writer whose `write` gives the text back as bytes, which makes `writerow` give them back too."""
 
-    @staticmethod
-    def write(text: str) -> str:
-        return text
+    write = str.encode
 
 
-def _row_writer(delimiter: str) -> Callable[[Sequence[Any]], str]:
-    write: Callable[[Sequence[Any]], Any] = csv.writer(_Echo(), delimiter=delimiter, lineterminator="").writerow
+def _row_writer(delimiter: str) -> Callable[[Sequence[Any]], bytes]:
+    """Return a function that writes a row with an end of line: only then is a cell quoted that holds one."""
+    write: Callable[[Sequence[Any]], Any] = csv.writer(_Echo, delimiter=delimiter, lineterminator="\r\n").writerow
     return write
 
 
@@ -172,7 +171,7 @@ def _record_writer(columns: Sequence[str], delimiter: str, null: str) -> Callabl
         if not row.keys() <= known:
             extra = ", ".join(f"`{name}`" for name in sorted(row.keys() - known))
             raise RecordError("record.unknown_column", f"the CSV has no column {extra}", hint=_UNKNOWN_HINT)
-        return write([to_text(row.get(name)) for name in columns]).encode()
+        return write([to_text(row.get(name)) for name in columns])[:-2]
 
     return record
 

@@ -22,7 +22,7 @@ from uuid import UUID
 import msgspec
 
 from wire.core.errors import RecordError
-from wire.pipelines.codecs.ports import Decoded, Names
+from wire.pipelines.codecs.ports import Decoded, Names, dict_source
 from wire.pipelines.expressions.moments import interval_text
 from wire.pipelines.expressions.values import Interval
 
@@ -40,8 +40,11 @@ class JsonDecoder:
 
     def fields(self, wanted: Sequence[str], names: Names) -> Decoded:
         """Decode into a struct of the wanted fields; anything else is only skipped over."""
+        struct = _struct(wanted, None)
+        if struct is None:
+            return self.whole(names)
         slots = {name: f"f{i}" for i, name in enumerate(wanted)}
-        decode = names.constant(msgspec.json.Decoder(_struct(wanted, None)).decode)
+        decode = names.constant(msgspec.json.Decoder(struct).decode)
         fields = names.local()
         return Decoded([f"{fields} = {decode}(raw)"], lambda name: f"{fields}.{slots[name]}")
 
@@ -54,9 +57,11 @@ class JsonEncoder:
 
     def fields(self, fields: Mapping[str, str], names: Names, into: str) -> list[str]:
         """Encode from a struct: a dict would cost as much again as the encoding."""
-        struct = names.constant(_struct(list(fields)))
+        struct, encode = _struct(list(fields)), names.constant(_encode)
         values = [_ready(source, names) if names.may_be_typed(source) else source for source in fields.values()]
-        return [f"{into} = {names.constant(_encode)}({struct}({', '.join(values)}))"]
+        if struct is None:
+            return [f"{into} = {encode}({dict_source(dict(zip(fields, values, strict=True)))})"]
+        return [f"{into} = {encode}({names.constant(struct)}({', '.join(values)}))"]
 
     def whole(self, typed: Sequence[str] | None, names: Names, into: str) -> list[str]:  # noqa: D102 (contract in Encoder)
         encode = names.constant(_encode)
@@ -72,11 +77,17 @@ class JsonEncoder:
         ]
 
 
-def _struct(fields: Sequence[str], *default: None) -> type[msgspec.Struct]:
-    """Return a struct with slots `f0`, `f1`… that are called like `fields` in JSON, and untracked by the collector."""
+def _struct(fields: Sequence[str], *default: None) -> type[msgspec.Struct] | None:
+    """Return a struct with slots `f0`, `f1`… that are called like `fields` in JSON, and untracked by the collector.
+
+    None where a name is one msgspec can't take: JSON would have to escape it.
+    """
     slots: list[Any] = [(f"f{i}", Any, *default) for i in range(len(fields))]
     rename = {f"f{i}": name for i, name in enumerate(fields)}
-    return msgspec.defstruct("Fields", slots, rename=rename, gc=False)
+    try:
+        return msgspec.defstruct("Fields", slots, rename=rename, gc=False)
+    except ValueError:
+        return None
 
 
 def _ready(source: str, names: Names) -> str:
@@ -106,12 +117,18 @@ def to_json(value: Any) -> Any:
             return {_name(name): to_json(item) for name, item in value.items()}
         case list() | tuple() | set() | frozenset():
             return [to_json(item) for item in value]
-        case str() | int() | float() | bytearray() | memoryview() | dt.timedelta() | UUID():
+        case str():
+            return str.__str__(value)  # of a subclass; str() would ask it, and an enum gives its name
+        case int():
+            return int.__int__(value)
+        case float():
+            return float.__float__(value)
+        case bytearray() | memoryview() | UUID():
             return value
     raise RecordError("record.encode", f"JSON can't hold a {type(value).__name__}")
 
 
 def _name(name: object) -> str:
     if isinstance(name, str):
-        return name
+        return str.__str__(name)
     raise RecordError("record.encode", f"the name of a field is a {type(name).__name__}, not text")

@@ -23,6 +23,11 @@ class Names(Protocol):
         ...
 
 
+def dict_source(fields: Mapping[str, str]) -> str:
+    """Return source of a dict: name → source of its value (I10: names are quoted)."""
+    return "{" + ", ".join(f"{name!a}: {value}" for name, value in fields.items()) + "}"
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """Source that takes a record apart.

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from wire.core.errors import WireError
 from wire.core.records import Record
-from wire.pipelines.codecs import Decoder
+from wire.pipelines.codecs import Decoder, dict_source
 from wire.pipelines.expressions import FunctionScope, Parsed, emit, emit_predicate
 from wire.pipelines.expressions.kinds import kinds_of
 from wire.pipelines.expressions.values import Kind
@@ -165,8 +165,3 @@ class WithoutFields:
 
     def meta(self, name: str) -> str:  # noqa: D102 (contract in Scope)
         return "r.ts_ms" if name == "timestamp_ms" else self._meta(name)
-
-
-def dict_source(fields: Mapping[str, str]) -> str:
-    """Return source of a dict of these fields (I10: names are quoted)."""
-    return "{" + ", ".join(f"{name!a}: {value}" for name, value in fields.items()) + "}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from wire.pipelines.codecs import Decoded, Names
+from wire.pipelines.codecs import Decoded, Names, dict_source
 
 
 class DecodedValues:
@@ -27,7 +27,7 @@ class PlainValues:
     """An encoder that leaves the record's dict as it is."""
 
     def fields(self, fields: Mapping[str, str], names: Names, into: str) -> list[str]:  # noqa: D102
-        return [f"{into} = {{{', '.join(f'{name!a}: {source}' for name, source in fields.items())}}}"]
+        return [f"{into} = {dict_source(fields)}"]
 
     def whole(self, typed: Sequence[str] | None, names: Names, into: str) -> list[str]:  # noqa: D102 (contract in Encoder)
         return [f"{into} = row"]
