@@ -24,8 +24,8 @@ test: check ## the checks, then every test, with the real servers they need
 
 check: $(VENV)/.dev ## format, lint, types, import contracts, dependencies
 	@echo "checking: format, lint, types, imports, dependencies"
-	@$(BIN)/ruff format --check --quiet . || { echo "run 'make format'"; exit 1; }
-	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check . || { echo "run 'make format'"; exit 1; }
+	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/deptry .
