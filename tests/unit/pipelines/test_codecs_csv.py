@@ -115,11 +115,8 @@ def test_only_cells_that_are_needed_are_read() -> None:
 
 
 def test_other_delimiters() -> None:
-    form = CsvFormat(columns=["a", "b"], delimiter=";")
-    result = run(
-        stage({"select": "b, a"}, source=form, outputs=[OutputPlan("o", CsvFormat(columns=["b", "a"], delimiter="|"))]),
-        b"1,5;x|y",
-    )
+    source, sink = CsvFormat(columns=["a", "b"], delimiter=";"), CsvFormat(columns=["b", "a"], delimiter="|")
+    result = run(stage({"select": "b, a"}, source=source, outputs=[OutputPlan("out", sink)]), b"1,5;x|y")
     assert [record.value for record in result.outputs[0].records] == [b'"x|y"|1,5']
 
 
@@ -138,17 +135,16 @@ def test_rows_of_the_same_columns_pass_untouched() -> None:
 
 
 @pytest.mark.parametrize(
-    "sink",
+    ("sink", "row"),
     [
-        CsvFormat(columns=["c", "b", "a"]),
-        CsvFormat(columns=["a", "b", "c"], delimiter=";"),
-        CsvFormat(columns=["a", "b", "c"], nulls=["NULL"]),
+        (CsvFormat(columns=["c", "b", "a"]), b",1,x"),
+        (CsvFormat(columns=["a", "b", "c"], delimiter=";"), b"x;1;"),
+        (CsvFormat(columns=["a", "b", "c"], nulls=["NULL"]), b"x,1,NULL"),
     ],
 )
-def test_rows_that_would_mean_something_else_are_written_anew(sink: CsvFormat) -> None:
+def test_rows_that_would_mean_something_else_are_written_anew(sink: CsvFormat, row: bytes) -> None:
     result = run(stage(source=ABC, outputs=[OutputPlan("out", sink)]), b"x,1,")
-    (record,) = result.outputs[0].records
-    assert record.value in (b",1,x", b"x;1;", b"x,1,NULL")
+    assert [record.value for record in result.outputs[0].records] == [row]
 
 
 def csv_written(transforms: list[dict[str, Any]], form: CsvFormat, *values: Any) -> list[bytes | None]:

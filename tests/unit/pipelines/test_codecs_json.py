@@ -46,9 +46,12 @@ def test_of_a_name_given_twice_the_last_one_counts() -> None:
         b'{"a": 1e400}',
         b'{"a": 01}',
         b'{"a": "\\ud800"}',
-    ]
-    + [b'{"a": "\xff"}', b"{'a': 1}", b"\xef\xbb\xbf{}", b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"]
-    + [b'{"a": ' + b"9" * 5000 + b"}"],
+        b'{"a": "\xff"}',
+        b"{'a': 1}",
+        b"\xef\xbb\xbf{}",
+        b'{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"a": ' + b"9" * 5000 + b"}",
+    ],
 )
 def test_what_is_not_json_fails_its_record_alone(value: bytes) -> None:
     for compiled in (EXPLICIT, WHOLE):
