@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import operator
 import re
+from bisect import bisect_right
 from collections.abc import Callable
 from itertools import accumulate
 
@@ -23,6 +24,13 @@ class Rows(Struct):
 
     values: list[bytes]
     edges: list[int]
+
+    def fitting(self, first: int, *, max_rows: int, max_bytes: int) -> Rows:
+        """Return the rows from `first` on that keep to both limits, and at least one."""
+        most = min(first + max_rows, len(self.values))
+        fitting = bisect_right(self.edges, self.edges[first] + max_bytes, first + 1, most + 1) - 1
+        after = max(fitting, first + 1)
+        return Rows(self.values[first:after], self.edges[first : after + 1])
 
 
 class RowTooLargeError(Exception):

@@ -121,18 +121,17 @@ class KafkaCluster:
         self._options = options
         self.client = client
         self.codes = codes
-        self._leaders: dict[tuple[str, int], int | None] = {}
+        self._topics: dict[str, Topic] = {}
 
     async def topics(self, names: Sequence[str] | None) -> dict[str, Topic]:
-        """Return these topics, or all with None, by name, and remember their leaders. Creates none.
+        """Return these topics, or all with None, by name, and remember them. Creates none.
 
         A topic that can't be used is in the answer with its `error`. Raises RetryableError when no broker answers.
         """
         response = await self.ask(MetadataRequest(None if names is None else list(names)))
         self.client.cluster.update_metadata(brokers_of(response))
         topics = {topic.name: topic for topic in topics_of(response)}
-        for topic in topics.values():
-            self._leaders.update({(topic.name, partition): leader for partition, leader in topic.leaders.items()})
+        self._topics |= topics
         return topics
 
     async def require(self, names: Sequence[str]) -> dict[str, Topic]:
@@ -148,11 +147,18 @@ class KafkaCluster:
 
     def leader(self, topic: str, partition: int) -> int | None:
         """Return the node that leads a partition as far as is known, None if none does."""
-        return self._leaders.get((topic, partition))
+        known = self._topics.get(topic)
+        return known.leaders.get(partition) if known else None
 
     def forget_leader(self, topic: str, partition: int) -> None:
         """Learn that a node no longer leads a partition; `topics` finds out who does."""
-        self._leaders[topic, partition] = None
+        if topic in self._topics:
+            self._topics[topic].leaders[partition] = None
+
+    def why_leaderless(self, topic: str) -> KafkaError:
+        """Return what the last answer said about a topic none of whose partitions can be used."""
+        known = self._topics.get(topic)
+        return ((known and known.error) or errors.LeaderNotAvailableError)()
 
     async def send(self, node: int, request: Any) -> Any:
         """Ask one node, beside whatever long request is under way there. Raises KafkaError and its kind."""

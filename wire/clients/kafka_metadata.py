@@ -9,7 +9,7 @@ from __future__ import annotations
 from io import BytesIO
 from typing import Any, Final, TypeAlias
 
-from aiokafka.errors import for_code
+from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.metadata import MetadataRequest_v5, MetadataResponse_v5
 from aiokafka.protocol.types import (
@@ -40,7 +40,7 @@ class Topic(Struct, frozen=True):
     name: str
     id: bytes | None
     internal: bool
-    error: type[Exception] | None
+    error: type[KafkaError] | None
     leaders: dict[int, int | None]
 
 

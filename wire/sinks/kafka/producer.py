@@ -112,7 +112,7 @@ class Producer:
         for lane in lanes:
             leader = self._cluster.leader(*lane.target)
             if leader is None:
-                self._stumble(lane, _trouble(errors.LeaderNotAvailableError(), lane.target))
+                self._stumble(lane, _trouble(self._cluster.why_leaderless(lane.target[0]), lane.target))
             elif self._fits(lane, encoding):
                 by_node[leader].append(lane)
         if len(by_node) == 1:

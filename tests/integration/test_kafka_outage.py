@@ -1,0 +1,220 @@
+"""A broker that dies, freezes or goes away in the middle: nothing is lost, nothing overtakes, nobody hangs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.integration.kafka_kit import LIMIT, batch_of, kafka_source, kafka_writer, record
+from tests.services.kafka import KafkaServer
+from wire.clients import kafka_cluster
+from wire.core.errors import RetryableError
+from wire.core.ports import Reader, Writer
+from wire.sinks.kafka import producer
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+
+KEYS = 5
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give up in seconds, so that what happens afterwards is seen sooner."""
+    monkeypatch.setattr(kafka_cluster, "REQUEST_TIMEOUT_MS", 1500)
+    monkeypatch.setattr(producer, "DELIVERY_TIMEOUT_S", 3.0)
+
+
+async def write_patiently(writer: Writer, numbers: range) -> int:
+    """Write a record per number, and again when told to; return how often that was."""
+    batch = batch_of(*(record(b"%d" % n, b"key%d" % (n % KEYS)) for n in numbers))
+    for attempt in range(100):
+        try:
+            failures = await writer.write([batch])
+        except RetryableError:
+            await asyncio.sleep(0.1)
+            continue
+        if not failures:
+            return attempt
+        assert all(isinstance(failure.error, RetryableError) for failure in failures)
+        batch = batch.take([failure.record for failure in failures])
+    raise AssertionError("the broker never came back")
+
+
+async def assert_complete_and_in_order(kafka: KafkaServer, topic: str, count: int) -> None:
+    """Every number arrived, and a key's first appearances and last appearances are both in order: none overtook."""
+    arrived = [(r.key, int(r.value)) for r in await kafka.consume(topic, isolation_level="read_committed")]
+    assert {number for _, number in arrived} == set(range(count))
+    for key in range(KEYS):
+        numbers = [number for k, number in arrived if k == b"key%d" % key]
+        assert list(dict.fromkeys(numbers)) == sorted(set(numbers))
+        assert list(dict.fromkeys(reversed(numbers))) == sorted(set(numbers), reverse=True)
+
+
+@contextlib.asynccontextmanager
+async def trouble(kafka: KafkaServer, kind: str) -> AsyncIterator[None]:
+    """Something happens to the broker while the block runs, and is over some seconds later."""
+
+    async def befall() -> None:
+        await asyncio.sleep(0.2)
+        match kind:
+            case "kill":
+                kafka.kill()
+                await kafka.start()
+            case "restart":
+                await kafka.restart()
+            case "freeze briefly":
+                kafka.pause()
+                await asyncio.sleep(1.0)
+                kafka.resume()
+            case "freeze for longer than anyone waits":
+                kafka.pause()
+                await asyncio.sleep(8.0)
+                kafka.resume()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(befall())
+        yield
+
+
+TROUBLES = ["kill", "restart", "freeze briefly", "freeze for longer than anyone waits"]
+
+
+@pytest.mark.parametrize("kind", TROUBLES)
+async def test_writing_goes_on_complete_and_in_order(own_kafka: KafkaServer, kind: str) -> None:
+    topic = await own_kafka.create_topic(partitions=2)
+    async with kafka_writer(own_kafka.bootstrap, topic=topic) as writer:
+        written = 0
+        async with asyncio.timeout(60), trouble(own_kafka, kind):
+            while written < 20_000:
+                await write_patiently(writer, range(written, written + 100))
+                written += 100
+                await asyncio.sleep(0.002)
+    await assert_complete_and_in_order(own_kafka, topic, written)
+
+
+@pytest.mark.parametrize("kind", TROUBLES)
+async def test_reading_goes_on_without_a_gap_or_a_repetition(own_kafka: KafkaServer, kind: str) -> None:
+    topic = await own_kafka.create_topic()
+    count = 3000
+    async with kafka_source(own_kafka.bootstrap, topic=topic) as source:
+        (partition,) = await source.partitions()
+        reader = await source.open(partition, None)
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(read_patiently(reader, count))
+            async with kafka_writer(own_kafka.bootstrap, topic=topic) as writer, trouble(own_kafka, kind):
+                for start in range(0, count, 10):
+                    await write_patiently(writer, range(start, start + 10))
+                    await asyncio.sleep(0.002)
+        numbers = reading.result()
+    assert list(dict.fromkeys(numbers)) == list(range(count))
+
+
+async def read_patiently(reader: Reader, count: int) -> list[int]:
+    """Read until so many different numbers were seen, and again when told to; offsets must never go back."""
+    numbers: list[int] = []
+    last = -1
+    async with asyncio.timeout(90):
+        while len(set(numbers)) < count:
+            try:
+                batch = await reader.read(LIMIT)
+            except RetryableError:
+                continue
+            assert batch is not None
+            assert all(r.offset > last for r in batch.records)
+            last = batch.records[-1].offset if batch.records else last
+            numbers += [int(r.value or b"") for r in batch.records]
+    return numbers
+
+
+async def test_a_reader_says_that_the_broker_is_away_and_goes_on_when_it_is_back(own_kafka: KafkaServer) -> None:
+    topic = await own_kafka.create_topic()
+    async with kafka_source(own_kafka.bootstrap, topic=topic) as source:
+        (partition,) = await source.partitions()
+        reader = await source.open(partition, None)
+        own_kafka.kill()
+        with pytest.raises(RetryableError) as caught:
+            async with asyncio.timeout(10):
+                await reader.read(LIMIT)
+        assert caught.value.code == "source.kafka.unreachable"
+        assert own_kafka.bootstrap in caught.value.message
+        with pytest.raises(RetryableError):
+            await source.partitions()
+        await own_kafka.start()
+        await own_kafka.produce(topic, [b"back"])
+        assert await read_patiently_values(reader) == [b"back"]
+
+
+async def read_patiently_values(reader: Reader) -> list[bytes | None]:
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                batch = await reader.read(LIMIT)
+            except RetryableError:
+                continue
+            assert batch is not None
+            return [r.value for r in batch.records]
+
+
+async def test_a_writer_says_that_the_broker_is_away_in_bounded_time(own_kafka: KafkaServer) -> None:
+    topic = await own_kafka.create_topic()
+    async with kafka_writer(own_kafka.bootstrap, topic=topic) as writer:
+        assert not await writer.write([batch_of(record(b"before"))])
+        own_kafka.kill()
+        async with asyncio.timeout(15):
+            failures = await writer.write([batch_of(record(b"during"))])
+        assert [f.error.code for f in failures] == ["sink.kafka.unreachable"]
+        assert isinstance(failures[0].error, RetryableError)
+        await own_kafka.start()
+        assert await write_patiently(writer, range(1)) == 0
+    arrived = [r.value for r in await own_kafka.consume(topic, 2)]
+    assert arrived[0] == b"before"
+    assert arrived[-1] == b"0"
+
+
+async def test_closing_does_not_wait_for_a_broker_that_is_frozen(own_kafka: KafkaServer) -> None:
+    topic = await own_kafka.create_topic()
+    async with (
+        kafka_source(own_kafka.bootstrap, topic=topic, group="g") as source,
+        kafka_writer(own_kafka.bootstrap, topic=topic) as writer,
+    ):
+        (partition,) = await source.partitions()
+        reader = await source.open(partition, None)
+        await writer.write([batch_of(record(b"x"))])
+        batch = await reader.read(LIMIT)
+        assert batch is not None
+        own_kafka.pause()
+        await reader.release(batch.position)
+        async with asyncio.timeout(10):
+            await reader.close()
+            await source.close()
+            await writer.close()
+        own_kafka.resume()
+
+
+async def test_a_cancelled_write_does_not_overtake_the_next(own_kafka: KafkaServer) -> None:
+    topic = await own_kafka.create_topic()
+    async with kafka_writer(own_kafka.bootstrap, topic=topic) as writer:
+        written = 0
+        for turn in range(100):
+            batch = batch_of(*(record(b"%d" % n, b"key%d" % (n % KEYS)) for n in range(written, written + 50)))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.0002 * (turn % 12)):
+                    await writer.write([batch])
+            await write_patiently(writer, range(written, written + 50))
+            written += 50
+    await assert_complete_and_in_order(own_kafka, topic, written)
+
+
+async def test_a_topic_deleted_under_a_writer_is_said_to_be_missing(own_kafka: KafkaServer) -> None:
+    topic = await own_kafka.create_topic()
+    async with kafka_writer(own_kafka.bootstrap, topic=topic) as writer:
+        assert not await writer.write([batch_of(record(b"x"))])
+        await own_kafka.delete_topic(topic)
+        failures = await writer.write([batch_of(record(b"y"))])
+        assert [f.error.code for f in failures] == ["sink.kafka.missing_topic"]
+        assert topic not in await own_kafka.topics()
+        await own_kafka.create_topic(topic)
+        assert await write_patiently(writer, range(1)) == 0
