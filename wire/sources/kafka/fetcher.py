@@ -27,7 +27,7 @@ from wire.sources.kafka.partition import Partition, position_lost
 _IDLE_WAIT_MS: Final = 500  # how long a broker holds a request that finds nothing
 _SHORT_WAIT_MS: Final = 20  # the same while a partition that is not in the request will soon want to be in the next
 # While records flow, the broker gathers some before it answers: an answer for every batch of every producer costs the
-# broker, us and the sink more than twice the processor time (measured at 10,000 records/s), and it is the queueing for a
+# broker, us and the sink over twice the processor time (measured at 10,000 records/s), and it is the queueing for a
 # processor that makes the slowest records slow.
 _GATHER_BYTES: Final = 4096
 _GATHER_WAIT_MS: Final = 3
