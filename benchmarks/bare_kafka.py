@@ -50,7 +50,8 @@ async def main(task: Loop) -> None:
     """Run the loop until SIGTERM."""
     async with (
         consuming(task.bootstrap, task.source) as consumer,
-        producing(task.bootstrap, idempotent=True) as producer,asyncio.TaskGroup() as tasks
+        producing(task.bootstrap, idempotent=True) as producer,
+        asyncio.TaskGroup() as tasks,
     ):
         copying = tasks.create_task(loop(consumer, producer, task.target))
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, copying.cancel)
