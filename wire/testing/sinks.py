@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
@@ -319,33 +320,38 @@ async def a_failed_first_run_leaves_nothing(harness: SinkHarness) -> None:
 
 @within_deadline
 async def an_older_epoch_changes_nothing(harness: SinkHarness) -> None:
-    """A writer that goes on when a newer one was opened changes nothing that is seen (I4)."""
+    """Writers that go on when newer ones were opened change nothing that is seen (I4)."""
     feed = Feed()
-    zombie = await _begin_and_write(harness, feed, "first")
-    await zombie.checkpoint()
-    await zombie.write(_stray(harness, feed, "before"))
-    _fill(harness, feed, "second", 4, 2)
-    short_life = await _begin(harness, feed)
-    await _haunt(harness, feed, zombie, "opened")
-    await short_life.write_all()
-    await _haunt(harness, feed, zombie, "written")
-    life = await _begin(harness, feed)
-    await _haunt(harness, feed, zombie, "opened again")
-    await life.write_all()
-    await _haunt(harness, feed, short_life, "written again")
+    uncommitted = await _begin_and_write(harness, feed, "first")
+    await uncommitted.checkpoint()
+    await uncommitted.write(_stray(harness, feed, "early"))
+    idle = await _begin(harness, feed)
+    stored = await _begin_and_write(harness, feed, "second")
+    await stored.store(await stored.commit())
+    zombies = [uncommitted, idle, stored]
+    for name in ("third", "fourth"):
+        _fill(harness, feed, name, 4, 2)
+        life = await _begin(harness, feed)
+        await _haunt(harness, feed, zombies, f"{name} begun")
+        await life.write_all()
+        await _haunt(harness, feed, zombies, f"{name} written")
+        zombies.append(life)
     await life.checkpoint()
-    await _haunt(harness, feed, zombie, "checkpointed")
+    await _haunt(harness, feed, zombies[:-1], "checkpointed")
     await life.end()
-    await _haunt(harness, feed, zombie, "at the end")
-    await _expect_seen(harness, feed, "with an older epoch writing all the time")
-    await _expect_gone(harness, feed, zombie, "after the run behind it")
+    await _haunt(harness, feed, zombies[:-1], "at the end")
+    await _expect_seen(harness, feed, "with older epochs writing all the time")
+    for number, zombie in enumerate(zombies):
+        await _expect_gone(harness, feed, zombie, f"after one more run, {number}")
 
 
-async def _haunt(harness: SinkHarness, feed: Feed, zombie: Life, name: str) -> None:
-    """Have a writer of an older epoch do all it can; being refused is one good answer."""
-    for action in (lambda: zombie.write(_stray(harness, feed, name)), zombie.commit, zombie.committed):
-        with contextlib.suppress(WireError):
-            await action()
+async def _haunt(harness: SinkHarness, feed: Feed, zombies: Sequence[Life], name: str) -> None:
+    """Have writers of older epochs do all they can; being refused is one good answer."""
+    for number, zombie in enumerate(zombies):
+        stray = _stray(harness, feed, f"{name} {number}")
+        for action in (zombie.committed, functools.partial(zombie.write, stray), zombie.commit, zombie.committed):
+            with contextlib.suppress(WireError):
+                await action()
 
 
 async def _begin_and_write(harness: SinkHarness, feed: Feed, name: str) -> Life:
