@@ -334,7 +334,8 @@ def _words(kind: Any) -> str:
         values = [str(value) for value in get_args(kind)]
         return f"one of {', '.join(values)}" if len(values) > 1 else f"`{values[0]}`"
     if origin is list:
-        return f"a list of {_words(_stripped(get_args(kind)[0]))}"
+        item = _words(_stripped(get_args(kind)[0]))
+        return f"a list of {item.removeprefix('a ')}s" if item.startswith("a ") else f"a list of {item}"
     if origin in (Union, types.UnionType):
         return " or ".join(dict.fromkeys(_words(member) for member in get_args(kind) if member is not type(None)))
     if origin is dict or _is_struct(kind):

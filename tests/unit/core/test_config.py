@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Meta, field
 
@@ -230,6 +230,7 @@ plain_data = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(plain_data, st.sampled_from([f.encode_name for f in fields_of(Sample)]))
 def test_no_data_makes_parsing_fail_otherwise_than_by_findings(data: Any, name: str) -> None:
     findings: list[Finding] = []

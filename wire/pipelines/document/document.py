@@ -37,6 +37,7 @@ class Document:
         """Build the tree. Raises ConfigError for keys given twice and for anchors that expand without end."""
         self.lines = LINE_BREAK.split(text)
         self._places: dict[str, _Place] = {}
+        self._assigned: set[str] = set()
         self._findings: list[Finding] = []
         self.tree: Any = None if root is None else self._build(ROOT, None, root)
         if self._findings:
@@ -90,9 +91,9 @@ class Document:
     def position(self, path: str) -> Mark | None:
         """Return where the value at `path` stands, or else the nearest thing around it."""
         around: str | None = path
-        while around is not None and around not in self._places:
+        while around is not None and around not in self._places and around not in self._assigned:
             around = parent(around)
-        if around is None:
+        if around is None or around in self._assigned:
             return None
         place = self._places[around]
         if place.key is not None and (around != path or place.node.start.line > place.key.line):
@@ -120,15 +121,15 @@ class Document:
         Raises ConfigError for an assignment that can't be read or that leads through something without fields.
         """
         copy = Document.__new__(Document)
-        copy.lines, copy._places, copy._findings = self.lines, dict(self._places), []
-        copy.tree = self.tree
+        copy.tree, copy.lines, copy._findings = self.tree, self.lines, []
+        copy._places, copy._assigned = dict(self._places), set(self._assigned)
         for assignment in assignments:
             copy._assign(assignment)
         return copy
 
     def _assign(self, assignment: str) -> None:
         name, equals, text = assignment.partition("=")
-        keys = re.split(r"[.\[\]]+", name.strip().rstrip("]"))
+        keys = re.split(r"\]?[.\[]", name.strip().removesuffix("]"))
         if not equals or not all(keys):
             raise _bad_assignment(assignment, "expected key=value", "as in --set batch.max_records=10")
         try:
@@ -136,6 +137,7 @@ class Document:
         except ConfigError as exc:
             raise _bad_assignment(assignment, f"the value can't be read: {exc.message}", exc.hint) from None
         path, self.tree = _set(self.tree, keys, value, ROOT, assignment)
+        self._assigned.add(path)
         for known in [p for p in self._places if p == path or p.startswith((f"{path}.", f"{path}["))]:
             del self._places[known]
 
@@ -185,14 +187,12 @@ def parse(text: str) -> Document:
     text = text.removeprefix("\ufeff")
     if not text.lstrip().startswith(("{", "[")):
         return Document(text, read_yaml(text))
+    if re.match(r'\s*[{\[]\s*["{\[]', text):
+        return Document(text, read_json(text))
     try:
         return Document(text, read_json(text))
-    except ConfigError as as_json:
-        try:
-            return Document(text, read_yaml(text))  # YAML's own braces: `{name: x}`
-        except ConfigError as as_yaml:
-            looks_like_json = re.match(r'\s*[{\[]\s*["{\[]', text) is not None
-            raise (as_json if looks_like_json else as_yaml) from None
+    except ConfigError:
+        return Document(text, read_yaml(text))  # YAML's own braces: `{name: x}`
 
 
 def read(path: Path) -> Document:

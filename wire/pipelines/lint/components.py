@@ -57,7 +57,10 @@ class Components:
         name, *more = raw
         if more:
             hint = f"put `{more[0]}` into an item of its own: `- {more[0]}: …`"
-            self._findings.add("config.invalid", child(path, more[0]), "each item holds exactly one transform", hint)
+            message = "each item holds exactly one transform"
+            self._findings.put_at_key(
+                Finding(code="config.invalid", path=child(path, more[0]), message=message, hint=hint)
+            )
         where = child(path, name)
         plugin = self._transform_plugin(name, where)
         if plugin is None:

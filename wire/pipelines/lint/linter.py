@@ -13,6 +13,7 @@ import msgspec
 from wire.core.config import Expression, parse
 from wire.core.errors import ConfigError, Finding, WireError
 from wire.core.paths import ROOT, child
+from wire.core.plugins import Kind
 from wire.pipelines.document import Document
 from wire.pipelines.document import parse as parse_document
 from wire.pipelines.document import read as read_document
@@ -106,8 +107,6 @@ class _Linter:
             pipeline = self._pipeline(tree)
         else:
             self._not_a_mapping(tree)
-        if pipeline is not None:
-            rules.check_pipeline(pipeline, self._findings)
         findings = tuple(self._without_hidden(finding) for finding in self._findings.sorted())
         if any(finding.severity == "error" for finding in findings):
             pipeline = None
@@ -128,38 +127,42 @@ class _Linter:
     def _pipeline(self, tree: dict[str, Any]) -> LoadedPipeline | None:
         rules.check_document(tree, self._findings)
         sources = self._endpoints("source", tree)
-        sinks = self._endpoints("sink", tree)
         transforms = self._transforms(tree.get("transforms"))
+        sinks = [_with_when(sink, raw) for sink, raw in self._endpoints("sink", tree)]
         dead_letter = self._dead_letter(tree.get("on_error"))
         found: list[Finding] = []
         spec: PipelineSpec | None = parse(PipelineSpec, tree, ROOT, found)
         self._findings.put_all(found)  # what the checks above said of the same place is more to the point
-        if spec is None or self._findings.any_under(ROOT):
-            return None
-        sink_specs = spec.sinks if spec.sinks is not None else [spec.sink] if spec.sink is not None else []
-        return LoadedPipeline(
-            spec=spec,
-            sources=tuple(filter(None, sources)),
-            transforms=tuple(filter(None, transforms)),
-            sinks=tuple(_with_when(c, s.when) for c, s in zip(sinks, sink_specs, strict=True) if c),
+        pipeline = LoadedPipeline(
+            spec=spec or PipelineSpec(name="unnamed"),  # its parts are looked at whatever is wrong elsewhere
+            sources=tuple(source for source, _ in sources),
+            transforms=tuple(transforms),
+            sinks=tuple(sinks),
             dead_letter=dead_letter,
         )
+        rules.check_components(pipeline, self._findings)
+        if self._findings.any_under(ROOT):
+            return None
+        rules.check_pipeline(pipeline, self._findings)
+        return pipeline
 
-    def _endpoints(self, kind: Any, tree: dict[str, Any]) -> list[Component | None]:
+    def _endpoints(self, kind: Kind, tree: dict[str, Any]) -> list[tuple[Component, dict[str, Any]]]:
+        """Return the sources or sinks that are right, each with what was written."""
         several = f"{kind}s"
-        if several in tree and isinstance(tree[several], list):
-            items = tree[several]
-            paths = [child(child(ROOT, several), i) for i in range(len(items))]
+        if isinstance(tree.get(several), list):
+            items = {child(child(ROOT, several), i): raw for i, raw in enumerate(tree[several])}
         else:
-            items, paths = ([tree[kind]], [child(ROOT, kind)]) if kind in tree else ([], [])
-        components = [self._components.endpoint(kind, item, path) for item, path in zip(items, paths, strict=True)]
-        rules.check_names(components, paths, self._findings)
-        return components
+            items = {child(ROOT, kind): tree[kind]} if kind in tree else {}
+        read = [(self._components.endpoint(kind, raw, path), raw) for path, raw in items.items()]
+        found = [(component, raw) for component, raw in read if component]
+        rules.check_names([component for component, _ in found], self._findings)
+        return found
 
-    def _transforms(self, raw: Any) -> list[Component | None]:
+    def _transforms(self, raw: Any) -> list[Component]:
         if not isinstance(raw, list):
             return []
-        return [self._components.transform(item, child("$.transforms", i)) for i, item in enumerate(raw)]
+        read = [self._components.transform(item, child("$.transforms", i)) for i, item in enumerate(raw)]
+        return [component for component in read if component]
 
     def _dead_letter(self, on_error: Any) -> Component | None:
         if not isinstance(on_error, dict) or on_error.get("sink") is None:
@@ -175,5 +178,9 @@ class _Linter:
         return msgspec.structs.replace(finding, message=message, hint=hint)
 
 
-def _with_when(component: Component, when: Expression | None) -> SinkComponent:
-    return SinkComponent(component.name, component.type, component.plugin, component.config, component.path, when)
+def _with_when(component: Component, raw: dict[str, Any]) -> SinkComponent:
+    when = raw.get("when")
+    condition = Expression(when) if isinstance(when, str) else None
+    return SinkComponent(
+        component.name, component.type, component.plugin, component.config, component.path, condition
+    )  # fmt: skip

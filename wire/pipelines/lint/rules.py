@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
-from wire.core.config import suggest
+from wire.core.config import closest, fields_of, suggest
 from wire.core.errors import WireError
 from wire.core.paths import ROOT, child
 from wire.core.plugins import ComponentContext
@@ -14,8 +14,10 @@ from wire.core.ports import Guarantee, Sink
 from wire.core.references import has_reference
 from wire.pipelines.codecs import encoder
 from wire.pipelines.lint.findings import Findings
+from wire.pipelines.lint.secrets import scalars
 from wire.pipelines.loaded import Component, LoadedPipeline, SinkComponent
 from wire.pipelines.plan import parse_at, sink_expressions
+from wire.pipelines.spec import PipelineSpec
 from wire.pipelines.transforms import TransformContext
 
 _IDENTITY: Final = {"file": ("path",), "kafka": ("bootstrap_servers", "topic")}
@@ -26,11 +28,13 @@ _COMPONENT_FIELDS: Final = ("source", "sources", "transforms", "sink", "sinks", 
 
 def check_document(tree: dict[str, Any], findings: Findings) -> None:
     """Check what can be checked on the plain document, whether or not its parts are right."""
+    known = [field.encode_name for field in fields_of(PipelineSpec)]
+    misspelt = {closest(key, known) for key in tree if key not in known}
     for one, several in (("source", "sources"), ("sink", "sinks")):
         if one in tree and several in tree:
             message = f"`{one}` and `{several}` can't both be given"
             findings.add("config.conflict", child(ROOT, several), message, f"move the {one} into the list `{several}`")
-        elif one not in tree and several not in tree:
+        elif tree.get(one) is None and several not in tree and one not in misspelt:
             hint = f"add {one}: {{type: …, config: {{…}}}}; `wire list {several}` shows the types"
             findings.add("config.missing", child(ROOT, one), f"`{one}` is required", hint)
         elif tree.get(several) == []:
@@ -42,19 +46,11 @@ def check_document(tree: dict[str, Any], findings: Findings) -> None:
 def _check_references(tree: dict[str, Any], findings: Findings) -> None:
     """References are resolved on the worker, so they can't decide what the cluster must know beforehand."""
     outside = {key: value for key, value in tree.items() if key not in _COMPONENT_FIELDS and key != "on_error"}
-    for path, value in _scalars(outside, ROOT):
+    for path, value in scalars(outside, ROOT):
         if has_reference(value):
             hint = "write the value here, or give it to `wire run` with --set"
             message = "a reference works only in the configuration of a source, a transform or a sink"
             findings.add("config.reference_misplaced", path, message, hint)
-
-
-def _scalars(data: Any, path: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(data, dict | list):
-        for key, value in data.items() if isinstance(data, dict) else enumerate(data):
-            yield from _scalars(value, child(path, key))
-    else:
-        yield path, data
 
 
 def _check_on_error(on_error: Any, findings: Findings) -> None:
@@ -71,20 +67,17 @@ def _check_on_error(on_error: Any, findings: Findings) -> None:
         findings.add("config.conflict", "$.on_error.sink", message, "set policy: dead_letter, or remove the sink")
 
 
-def check_names(components: Sequence[Component | None], paths: Sequence[str], findings: Findings) -> None:
+def check_names(components: Sequence[Component], findings: Findings) -> None:
     """Check that several sources, or several sinks, can be told apart."""
-    names = Counter(component.name for component in components if component)
-    for component, path in zip(components, paths, strict=True):
-        if component and names[component.name] > 1:
-            hint = "give each a `name` of its own"
-            findings.add("config.duplicate_name", path, f"several are called `{component.name}`", hint)
+    names = Counter(component.name for component in components)
+    for component in components:
+        if names[component.name] > 1:
+            message = f"{names[component.name]} are called `{component.name}`"
+            findings.add("config.duplicate_name", component.path, message, "give each a `name` of its own")
 
 
-def check_pipeline(pipeline: LoadedPipeline, findings: Findings) -> None:
-    """Check how the parts of a pipeline go together. Builds the components, which does no I/O."""
-    _check_retry(pipeline, findings)
-    _check_tests(pipeline, findings)
-    _check_loops(pipeline, findings)
+def check_components(pipeline: LoadedPipeline, findings: Findings) -> None:
+    """Check each component for itself, by building it (which does no I/O), and its expressions."""
     for source in pipeline.sources:
         _build(source, pipeline, findings)
     for transform in pipeline.transforms:
@@ -99,6 +92,13 @@ def check_pipeline(pipeline: LoadedPipeline, findings: Findings) -> None:
             _check_sink(sink, built, pipeline, findings)
     if pipeline.dead_letter:
         _build(pipeline.dead_letter, pipeline, findings)
+
+
+def check_pipeline(pipeline: LoadedPipeline, findings: Findings) -> None:
+    """Check how the parts of a pipeline go together, once each of them is right."""
+    _check_retry(pipeline, findings)
+    _check_tests(pipeline, findings)
+    _check_loops(pipeline, findings)
 
 
 def _check_expressions(sink: SinkComponent, findings: Findings) -> None:

@@ -31,8 +31,7 @@ def secret_paths(kind: Any, data: Any, path: str) -> Iterator[str]:
         for member in get_args(kind):
             yield from secret_paths(member, data, path)
     elif kind is Secret:
-        if data is not None and not isinstance(data, dict | list):
-            yield path
+        yield from (where for where, _ in scalars(data, path))
     elif origin is list and isinstance(data, list):
         for i, item in enumerate(data):
             yield from secret_paths(get_args(kind)[0], item, child(path, i))
@@ -61,6 +60,15 @@ def telling_paths(data: Any, path: str) -> Iterator[str]:
             yield from telling_paths(item, where)
         elif isinstance(key, str) and _TELLING_NAME.search(key):
             yield where
+
+
+def scalars(data: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Yield every value without parts in `data`, with its path."""
+    if isinstance(data, dict | list):
+        for key, value in data.items() if isinstance(data, dict) else enumerate(data):
+            yield from scalars(value, child(path, key))
+    elif data is not None:
+        yield path, data
 
 
 def is_reference(value: object) -> bool:

@@ -31,7 +31,7 @@ class LookupConfig(Config, frozen=True, kw_only=True):
     column: Annotated[str | None, doc("The file's column to look in; the key's own name where it is just a field.")] = (
         None
     )
-    select: Annotated[str, doc('What to add to the record: columns of the file, as in `"name AS airline"`.')]
+    select: Annotated[Expression, doc('What to add to the record: columns of the file, as in `"name AS airline"`.')]
     types: Annotated[dict[str, ColumnType], doc("Type by column, for CSV; a column not named here is text.")] = {}  # noqa: RUF012
     missing: Annotated[
         Literal["keep", "drop", "fail"],

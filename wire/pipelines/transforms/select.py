@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from wire.core.config import Expression
 from wire.core.plugins import Plugin
 from wire.pipelines.expressions import SelectItem
 from wire.pipelines.plan.builder import Builder
@@ -36,7 +37,7 @@ class Select:
             builder.assign(name, value)
 
 
-def build(config: str, context: TransformContext) -> Select:
+def build(config: Expression, context: TransformContext) -> Select:
     """Make the transform."""
     return Select(context.parse_select(config))
 
@@ -44,7 +45,7 @@ def build(config: str, context: TransformContext) -> Select:
 PLUGIN = Plugin(
     kind="transform",
     summary="Say what each record consists of, as in SQL.",
-    config=str,
+    config=Expression,
     build=build,
     example='select: "*, dep_delay * 60 AS delay_s"',
 )
