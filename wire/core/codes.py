@@ -103,4 +103,10 @@ CODES: Final[dict[str, str]] = {
     "sink.file.too_many_paths": "records go to more different files than a checkpoint can hold",
     "sink.file.unwritable": "the path can't be written",
     "sink.file.write_failed": "the disk refused a write",
+    # standard input and output, generated records
+    "sink.stdout.closed": "nobody reads the output any more",
+    "sink.stdout.write_failed": "the output can't be written",
+    "source.generate.endless": "records without end can't be read to their end",
+    "source.stdin.record_too_large": "a row is longer than `max_record`",
+    "source.stdin.unreadable": "standard input can't be read",
 }

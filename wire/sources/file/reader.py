@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import enum
 import os
-from bisect import bisect_right
 from collections.abc import Callable
 from itertools import repeat
 from typing import Any, Final, TypeVar, cast
@@ -113,16 +112,14 @@ class FileReader:
     # giving records
 
     def _take(self, limit: ReadLimit) -> Batch:
-        edges, first = self._rows.edges, self._next
-        most = min(first + limit.max_records, len(self._rows.values))
-        fitting = bisect_right(edges, edges[first] + limit.max_bytes, first + 1, most + 1) - 1
-        self._next = after = max(fitting, first + 1)
-        values = self._rows.values[first:after]
-        self._at = self._position(edges[after] - self._base, edges[after - 1] - self._base, values[-1])
+        taken = self._rows.fitting(self._next, max_rows=limit.max_records, max_bytes=limit.max_bytes)
+        values, edges = taken.values, taken.edges
+        self._next += len(values)
+        self._at = self._position(edges[-1] - self._base, edges[-2] - self._base, values[-1])
         if self._remap:
             values = self._remap(values)
         now_ms = self._options.clock.now_ms()
-        records = list(map(Record, values, repeat(None), repeat(now_ms), repeat(()), edges[first:after]))
+        records = list(map(Record, values, repeat(None), repeat(now_ms), repeat(()), edges))
         return Batch(PartitionId(self._path), self._at.encode(), records)
 
     def _position(self, offset: int, row: int, value: bytes) -> FilePosition:
