@@ -8,15 +8,24 @@ from typing import Final
 
 CODES: Final[dict[str, str]] = {
     # what the user wrote
+    "config.bad_assignment": "a value given by --set can't be read or has no place to go",
     "config.broken_component": "a component is installed but its code can't be loaded",
+    "config.conflict": "two parts of the configuration don't go together",
+    "config.delivery_unsupported": "a component can't keep the delivery promise that was asked for",
+    "config.duplicate_key": "a field is given twice",
+    "config.duplicate_name": "several sources or sinks have the same name",
     "config.invalid": "the value is not of the kind this field takes",
+    "config.literal_secret": "a secret is written out instead of referred to",
+    "config.loop": "the pipeline writes to what it reads",
     "config.missing": "a required field is absent",
-    "config.unknown_key": "the field is not known here",
-    "config.syntax": "the file is not well-formed YAML or JSON",
-    "config.unreadable": "the file can't be read",
-    "config.unknown_component": "no component of that name is installed",
     "config.missing_dependency": "a component's library is not installed",
+    "config.reference_misplaced": "a reference stands where none is resolved",
     "config.reference_unresolved": "an ${env:} or ${file:} reference names something that is not there",
+    "config.suspicious_reference": "a text looks like a reference but is none",
+    "config.syntax": "the file is not well-formed YAML or JSON",
+    "config.unknown_component": "no component of that name is installed",
+    "config.unknown_key": "the field is not known here",
+    "config.unreadable": "the file can't be read",
     # expressions: the text, then one record's values
     "expression.cast": "a value can't be converted to the type",
     "expression.domain": "an argument is outside what the function is defined for",

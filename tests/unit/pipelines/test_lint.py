@@ -96,7 +96,7 @@ nonsense: 1
         ("config.invalid", "$.transforms[3].select", 9, 5),
         ("expression.unknown_function", "$.sinks[0].when", 11, 26),
         ("expression.syntax", "$.sinks[0].config.topic", 11, 93),
-        ("config.unknown_key", "$.sinks[1].config.topc", 12, 55),
+        ("config.unknown_key", "$.sinks[1].config.topc", 12, 54),
         ("config.invalid", "$.delivery", 13, 11),
         ("config.unknown_key", "$.nonsense", 14, 1),
     ]
