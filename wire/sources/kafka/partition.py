@@ -115,8 +115,8 @@ class Partition:
 
         Raises RetryableError if what was fetched can't be decoded; it is fetched again.
         """
-        while len(self._decoded) - self._at < limit.max_records and (self._current or self._chunks) and not self.ended:
-            self._decode(self._current or self._begin())
+        if len(self._decoded) - self._at < limit.max_records and not self.ended:
+            self._gather(limit.max_records)
         records = self._next_records(limit)
         self._at += len(records)
         if self._at == len(self._decoded):
@@ -129,6 +129,15 @@ class Partition:
         self._announce = False
         self.position = after
         return Batch(self.id, encode_position(after, self.topic_id), records)
+
+    def _gather(self, count: int) -> None:
+        """Decode until there are so many records, or nothing is left to decode."""
+        if self._at:
+            # I8: what was read is let go of here, since record batches need never end where a read does
+            self._decoded, self._at = self._decoded[self._at :], 0
+            self._weight = _size(self._decoded)
+        while len(self._decoded) < count and (self._current or self._chunks):
+            self._decode(self._current or self._begin())
 
     def _begin(self) -> Chunk:
         self._current = chunk = self._chunks.popleft()
@@ -146,10 +155,8 @@ class Partition:
         if self._end is not None and chunk.position > self._end:
             self._decoded_to = self._end
             records = [record for record in records if record.offset < self._end]
-        # I8: what was read is let go of here, since batches of the brokers' size need never end where a read does
-        left = self._decoded[self._at :]
-        self._decoded, self._at = (left + records if left else records), 0
-        self._weight = _size(left) + (math.inf if chunk.compressed else chunk.taken)
+        self._decoded.extend(records)
+        self._weight += math.inf if chunk.compressed else chunk.taken
         if not chunk.more():
             self._current = None
 
