@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,7 +45,7 @@ def dead_letters(folder: Path) -> list[bytes]:
 
 async def test_a_missing_file(tmp_path: Path) -> None:
     outcome = await run(tmp_path, {"source": from_file(), "sink": TO_FILE})
-    assert_explained(outcome, 3, "source.file.missing", "in.jsonl")
+    assert_explained(outcome, 3, "source.file.not_found", "in.jsonl")
 
 
 async def test_a_folder_that_can_not_be_written(tmp_path: Path) -> None:
@@ -73,12 +72,14 @@ async def test_a_missing_topic_is_named_with_its_likely_spelling(kafka: KafkaClu
 
 
 @pytest.mark.kafka
-async def test_a_wrong_password_is_refused_and_not_shown(kafka_secure: SecureKafka, tmp_path: Path) -> None:
+async def test_a_wrong_password_is_refused_and_not_shown(
+    kafka_secure: SecureKafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     security = {
-        "sasl": {"mechanism": "PLAIN", "username": kafka_secure.user, "password": "${env:KAFKA_PASSWORD}"},
+        "sasl": {"mechanism": "PLAIN", "username": kafka_secure.username, "password": "${env:KAFKA_PASSWORD}"},
     }
-    source = kafka_end(kafka_secure.sasl_plaintext, "t", security=security)
-    os.environ["KAFKA_PASSWORD"] = "not-the-password"
+    source = kafka_end(kafka_secure.sasl, "t", security=security)
+    monkeypatch.setenv("KAFKA_PASSWORD", "not-the-password")
     outcome = await run(tmp_path, {"source": source, "sink": TO_FILE})
     assert_explained(outcome, 3, "kafka.authentication")
     assert "not-the-password" not in outcome.err + outcome.out

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from wire.core.clock import SystemClock
+from wire.core.errors import root_cause
 from wire.core.plugins import ComponentContext
 from wire.core.ports import Sink, Source
 from wire.pipelines.assembly import Parts, SinkPart, SourcePart, opened
@@ -113,10 +114,13 @@ async def _ticking(report: Callable[[], None]) -> AsyncIterator[None]:
             report()
             await asyncio.sleep(_PROGRESS_S)
 
-    async with asyncio.TaskGroup() as tasks:
-        ticker = tasks.create_task(tick())
-        try:
-            yield
-        finally:
-            ticker.cancel()
-            report()
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            ticker = tasks.create_task(tick())
+            try:
+                yield
+            finally:
+                ticker.cancel()
+                report()
+    except BaseExceptionGroup as group:
+        raise root_cause(group) from group

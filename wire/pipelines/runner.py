@@ -233,6 +233,9 @@ class Runner:
     def _dispatch(self, entry: Input, key: PartitionKey, batch: Batch) -> None:
         size = size_of(batch.records)
         result = entry.stage.run(batch)
+        entry.progress.read += len(batch.records)
+        entry.progress.bytes += size
+        self._progress.filtered += result.filtered
         ticket = self._ledger.track(key, batch.position, len(batch.records), size)
         self._idle.clear()
         for branch, output in zip(self._branches, result.outputs, strict=True):
@@ -241,9 +244,6 @@ class Runner:
         if result.failures:
             rejected = [Rejected(batch.records[index], error) for index, error in result.failures]
             self._rejects.reject(ticket, entry.name, batch, rejected)
-        entry.progress.read += len(batch.records)
-        entry.progress.bytes += size
-        self._progress.filtered += result.filtered
         self._ledger.settle(ticket)
         if self._full():
             self._open.clear()
