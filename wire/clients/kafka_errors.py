@@ -105,8 +105,10 @@ def reason(exc: BaseException) -> str:
 
 def _tls_reason(exc: ssl.SSLError) -> str:
     if isinstance(exc, ssl.SSLCertVerificationError):
-        return f"the broker's certificate is not trusted ({exc.verify_message.rstrip('.')})"
-    return f"the TLS handshake failed ({(exc.reason or 'closed by the broker').replace('_', ' ').lower()})"
+        why = getattr(exc, "verify_message", "").rstrip(".") or "verification failed"
+        return f"the broker's certificate is not trusted ({why})"
+    why = getattr(exc, "reason", None) or "closed by the broker"
+    return f"the TLS handshake failed ({why.replace('_', ' ').lower()})"
 
 
 def _tls_hint(exc: ssl.SSLError) -> str:
