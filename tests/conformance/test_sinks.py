@@ -8,13 +8,19 @@ from typing import Any
 import pytest
 
 from tests.conformance.file_sink import FILE_SINKS
-from tests.conformance.kafka_sink import Kafka
+from tests.conformance.kafka_sink import KAFKA_SINKS
 from tests.conformance.memory import MemorySinkHarness, MemoryTransactionalSinkHarness
+from tests.conformance.small_sinks import Drop, Stdout, StdoutText
 from wire.core import plugins
 from wire.testing.harness import SinkHarness
 from wire.testing.sinks import SinkCheck, sink_checks
 
-HARNESSES: dict[str, Sequence[Any]] = {"file": FILE_SINKS, "kafka": (Kafka,)}
+HARNESSES: dict[str, Sequence[Any]] = {
+    "drop": (Drop,),
+    "file": FILE_SINKS,
+    "kafka": KAFKA_SINKS,
+    "stdout": (Stdout, StdoutText),
+}
 """By entry point, classes made with the pytest request."""
 
 INSTALLED = [

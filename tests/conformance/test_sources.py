@@ -10,11 +10,17 @@ import pytest
 from tests.conformance.file_source import FILE_SOURCES
 from tests.conformance.kafka_source import Kafka
 from tests.conformance.memory import GappyMemorySourceHarness, MemorySourceHarness
+from tests.conformance.small_sources import Generate, GenerateAtARate, Stdin, StdinCsv
 from wire.core import plugins
 from wire.testing.harness import SourceHarness
 from wire.testing.sources import SourceCheck, source_checks
 
-HARNESSES: dict[str, Sequence[Any]] = {"file": FILE_SOURCES, "kafka": (Kafka,)}
+HARNESSES: dict[str, Sequence[Any]] = {
+    "file": FILE_SOURCES,
+    "generate": (Generate, GenerateAtARate),
+    "kafka": (Kafka,),
+    "stdin": (Stdin, StdinCsv),
+}
 """By entry point, classes made with the pytest request."""
 
 INSTALLED = [

@@ -19,7 +19,7 @@ class SourceHarness(abc.ABC):
     """Whether `append` works, and a source that is not bounded waits for it."""
 
     resumes: ClassVar[bool] = True
-    """Whether a position can be used on another instance. False only where input can't be read twice (a pipe)."""
+    """Whether a position can be used on another instance. False only where input can't be read twice, as in a pipe."""
 
     deadline_s: ClassVar[float] = 60
     """How long one check may take before it counts as hanging."""
@@ -40,8 +40,8 @@ class SourceHarness(abc.ABC):
         """Return a new instance that reads what was filled in, as after a restart."""
 
     @abc.abstractmethod
-    def elsewhere(self) -> Source:
-        """Return an instance configured for another target, which need not exist."""
+    def elsewhere(self) -> Source | None:
+        """Return an instance configured for another target, which need not exist; None if there can't be another."""
 
     async def append(self, partition: PartitionId, values: Sequence[bytes]) -> Sequence[bytes]:
         """Add values at the end of a partition while it may be read; return what the source has to read."""
