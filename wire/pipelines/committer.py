@@ -67,21 +67,24 @@ class Committer:
     def position(self, key: PartitionKey, fingerprint: Fingerprint) -> Position | None:
         """Return where to resume a partition, None to begin at its start.
 
-        Raises ConfigError when the checkpoint was taken from something else than what is read now.
+        Raises ConfigError when the source's checkpoints were taken from something else than what is read now.
         """
-        self._fingerprints[key.source] = fingerprint
+        if key.source not in self._fingerprints:
+            self._check(key.source, fingerprint)
+            self._fingerprints[key.source] = fingerprint
         checkpoint = self._last.get(key)
-        if checkpoint is None:
-            return None
-        if checkpoint.source != fingerprint:
-            finding = Finding(
-                code="checkpoint.source_changed",
-                path="$.source",
-                message=f"the checkpoints of `{key.source}` belong to another source than the one configured now",
-                hint="start over with --reset, or keep the old progress and use another --state-dir",
-            )
-            raise ConfigError([finding])
-        return checkpoint.position
+        return checkpoint.position if checkpoint else None
+
+    def _check(self, source: str, fingerprint: Fingerprint) -> None:
+        if all(checkpoint.source == fingerprint for key, checkpoint in self._last.items() if key.source == source):
+            return
+        finding = Finding(
+            code="checkpoint.source_changed",
+            path="$.source",
+            message=f"the checkpoints of `{source}` belong to another source than the one configured now",
+            hint="start over with --reset, or keep the old progress and give this run another --state-dir",
+        )
+        raise ConfigError([finding])
 
     def age_s(self) -> float | None:
         """Return the seconds since the last commit, None before the first."""
