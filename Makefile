@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet insta
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-header --no-annotate --group build pyproject.toml
 
-.PHONY: help run test check bench chaos docs format lock clean
+.PHONY: help run test check bench chaos kafka docs format lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -37,9 +37,13 @@ format: $(VENV)/.dev ## format the code and sort its imports
 bench: $(VENV)/.test ## the benchmarks, beside their rivals, with a real broker
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-chaos: $(VENV)/.test ## only the tests that kill things (seeds are printed)
+chaos: $(VENV)/.test ## the tests that kill things, with thrice the kills of `make test` (seeds are printed)
 	@$(BIN)/python -m tests.services install
-	@$(BIN)/python -m pytest -m chaos $(ARGS)
+	@WIRE_CHAOS_KILLS="$${WIRE_CHAOS_KILLS:-30}" $(BIN)/python -m pytest -m chaos --timeout=1800 $(ARGS)
+
+kafka: $(VENV)/.test ## a real broker on port 9092, for the tutorial; Ctrl-C ends it
+	@$(BIN)/python -m tests.services install
+	@$(BIN)/python -m tests.services kafka --port 9092 --topic flights:3 --topic delayed:3
 
 docs: $(VENV)/.run ## write the connector reference from the configuration structs
 	@$(BIN)/python -m wire.cli.docs docs/reference
