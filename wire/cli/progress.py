@@ -83,11 +83,12 @@ def fraction_done(progress: Progress) -> float | None:
 
 
 def lag(progress: Progress) -> str:
-    """Return how far the sources' ends are away, as far as they know."""
+    """Return how far the sources' ends are away; nothing where they can't know."""
     records = [source.lag_records for source in progress.sources if source.lag_records is not None]
     bytes_ = [source.lag_bytes for source in progress.sources if source.lag_bytes is not None]
     parts = [f"{count(sum(records))} records"] if records else []
-    return " and ".join([*parts, *([size(sum(bytes_))] if bytes_ else [])]) or "unknown"
+    text = " and ".join([*parts, *([size(sum(bytes_))] if bytes_ else [])])
+    return text and f"lag {text}"
 
 
 def lost(progress: Progress) -> int:
@@ -120,7 +121,7 @@ class LineView:
 
     def update(self, progress: Progress) -> None:  # noqa: D102 (contract in View)
         speed = self._speed.measure(progress)
-        if progress.elapsed_s >= self._next_s:
+        if progress.elapsed_s >= self._next_s and progress.state not in ("done", "stopped", "failed"):
             self._next_s = progress.elapsed_s + _LINE_EVERY_S
             print(line(progress, speed), file=sys.stderr, flush=True)
 
@@ -133,12 +134,12 @@ def line(progress: Progress, speed: Speed) -> str:
         f"written {count(progress.written)} ({rate(speed.written)})",
         f"filtered {count(progress.filtered)}",
         f"errors {count(lost(progress))}",
-        f"lag {lag(progress)}",
+        lag(progress),
         f"batch {_batch(progress)}",
     ]
     if progress.state == "retrying" and progress.last_error:
         parts.append(progress.last_error)
-    return "  ".join(parts)
+    return "  ".join(filter(None, parts))
 
 
 def _batch(progress: Progress) -> str:
@@ -179,10 +180,10 @@ def render(name: str, progress: Progress, speed: Speed) -> RenderableType:
     )
     grid.add_row("filtered", count(progress.filtered))
     grid.add_row(Text("errors", style="red" if lost(progress) else ""), count(lost(progress)))
-    foot = [f"lag {lag(progress)}", f"batch {_batch(progress)}", f"in flight {count(progress.pending)}"]
+    foot = [lag(progress), f"batch {_batch(progress)}", f"in flight {count(progress.pending)}"]
     if progress.checkpoint_age_s is not None:
         foot.append(f"checkpoint {duration(progress.checkpoint_age_s)} ago")
-    parts: list[RenderableType] = [head, grid, Text("  ".join(foot), style="dim")]
+    parts: list[RenderableType] = [head, grid, Text("  ".join(filter(None, foot)), style="dim")]
     done = fraction_done(progress)
     if done is not None:
         parts.insert(1, ProgressBar(total=1.0, completed=done, width=50))

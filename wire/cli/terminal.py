@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import textwrap
 import unicodedata
 from collections.abc import Sequence
-from typing import TextIO
+from typing import Final, TextIO
 
-GAP = "  "
+GAP: Final = "  "
+_LEAST: Final = (14, 40)
+"""The width to which a column is wrapped at most: any but the last, the last."""
 
 
 class Style:
@@ -55,18 +58,28 @@ def width_of(text: str) -> int:
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]], style: Style) -> list[str]:
-    """Return lines with aligned columns; on a terminal, the last column is wrapped to its width."""
-    widths = [max(width_of(row[i]) for row in [headings, *rows]) for i in range(len(headings) - 1)]
-    indent = sum(widths) + len(GAP) * len(widths)
-    room = max(shutil.get_terminal_size().columns - indent, 20) if style.terminal else 10_000
-    lines = [style.bold(_line(headings, widths))]
-    for row in rows:
-        first, *more = textwrap.wrap(row[-1], room, break_on_hyphens=False) or [""]
-        lines.append(_line([*row[:-1], first], widths))
-        lines.extend(" " * indent + text for text in more)
-    return lines
+    """Return lines with aligned columns; on a terminal, cells are wrapped so that all of them fit."""
+    widths = [max(width_of(row[i]) for row in [headings, *rows]) for i in range(len(headings))]
+    if style.terminal:
+        widths = _fitted(widths, shutil.get_terminal_size().columns - len(GAP) * (len(widths) - 1))
+    lines = _row(headings, widths)
+    lines[0] = style.bold(lines[0])
+    return [*lines, *(line for row in rows for line in _row(row, widths))]
 
 
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    padded = [cell + " " * (width - width_of(cell)) for cell, width in zip(cells, widths, strict=False)]
-    return GAP.join([*padded, cells[-1]]).rstrip()
+def _fitted(widths: Sequence[int], room: int) -> list[int]:
+    """Return widths whose sum fits: the last column gives way first, then the widest of the others."""
+    fitted = list(widths)
+    for column in sorted(range(len(widths)), key=lambda i: (i == len(widths) - 1, widths[i]), reverse=True):
+        excess = sum(fitted) - room
+        if excess > 0:
+            fitted[column] = max(fitted[column] - excess, min(fitted[column], _LEAST[column == len(widths) - 1]))
+    return fitted
+
+
+def _row(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
+    wrapped = [textwrap.wrap(c, width, break_on_hyphens=False) or [""] for c, width in zip(cells, widths, strict=True)]
+    return [
+        GAP.join(part + " " * (width - width_of(part)) for part, width in zip(parts, widths, strict=True)).rstrip()
+        for parts in itertools.zip_longest(*wrapped, fillvalue="")
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import sys
+import textwrap
 from typing import Annotated, Any, Final, get_args
 
 import typer
@@ -17,6 +18,7 @@ from wire.core.errors import ConfigError, Finding
 app = typer.Typer(add_completion=False)
 
 _KINDS: Final[tuple[plugins.Kind, ...]] = get_args(plugins.Kind)
+_LONGEST_DEFAULT: Final = 40
 
 
 class OneKind(enum.StrEnum):
@@ -87,4 +89,6 @@ def _as_text(name: str, plugin: plugins.Plugin) -> str:
 
 
 def _default(default: str | None, required: bool) -> str:
-    return "required" if required else default or ""
+    if required:
+        return "required"
+    return textwrap.shorten(default or "", _LONGEST_DEFAULT, placeholder="…")

@@ -113,11 +113,11 @@ def _pipeline(path: Path, assignments: list[str]) -> list[Check]:
 
 
 async def _reach(pipeline: LoadedPipeline) -> list[Check]:
-    ends = [*pipeline.sinks, *([pipeline.dead_letter] if pipeline.dead_letter else [])]
     checks = [await _source(source, pipeline.spec.name) for source in pipeline.sources]
-    for sink in ends:
-        checks += [await _broker(sink, address) for address in _addresses(sink)]
-    return checks
+    ends: list[tuple[str, Component]] = [(f"sink {sink.name}", sink) for sink in pipeline.sinks]
+    if pipeline.dead_letter:
+        ends.append(("dead letters", pipeline.dead_letter))
+    return [*checks, *[await _broker(name, address) for name, sink in ends for address in _addresses(sink)]]
 
 
 async def _source(component: Component, pipeline: str) -> Check:
@@ -142,16 +142,15 @@ def _addresses(component: Component) -> list[str]:
     return servers.split(",") if isinstance(servers, str) else list(servers)
 
 
-async def _broker(component: Component, address: str) -> Check:
-    name = f"sink {component.name}"
+async def _broker(name: str, address: str) -> Check:
     host, _, port = address.strip().rpartition(":")
     try:
         async with asyncio.timeout(_PATIENCE_S):
             _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
     except TimeoutError:
         return Check(name, "missing", f"{address} did not answer within {_PATIENCE_S:g} s")
-    except (OSError, ValueError) as exc:
-        reason = getattr(exc, "strerror", None) or str(exc)
+    except (OSError, ValueError) as exc:  # a ValueError is about the port
+        reason = os.strerror(exc.errno) if isinstance(exc, OSError) and exc.errno else str(exc)
         return Check(name, "missing", f"{address} can't be reached: {reason.lower()}")
     writer.close()
     return Check(name, "ok", f"{address} answers")

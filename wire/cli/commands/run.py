@@ -42,6 +42,7 @@ def run(
     pipeline = result.require()
     log_to_stderr()
     folder = state_dir or Path("wire-data", "run", pipeline.spec.name)
+    known = folder.exists()
     watch = _Watch()
     failure: WireError | None = None
     try:
@@ -49,8 +50,10 @@ def run(
             runner.run(_run(pipeline, watch, folder, until_eof=until_eof, reset=reset))
     except WireError as exc:
         failure = exc
-    if watch.last.sources:
+    if watch.last.read or failure is None:
         print(summary(pipeline, watch.last), file=sys.stderr)
+    if watch.last.state == "done" and not watch.last.read and known and not reset:
+        print("  nothing new since the last run; --reset starts anew", file=sys.stderr)
     if failure is not None:
         print_findings(result.placed(failure), str(file), result.lines, sys.stderr)
         raise typer.Exit(failure.exit_code)

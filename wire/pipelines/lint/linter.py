@@ -48,6 +48,8 @@ class LintResult:
 
     def placed(self, exc: WireError) -> tuple[Finding, ...]:
         """Return what an error that a later step raised says, with its places in the text."""
+        if not isinstance(exc, ConfigError) and exc.path is None:
+            return (Finding(code=exc.code, path="", message=exc.message, hint=exc.hint),)
         findings = Findings(self.document or Document("", None))
         findings.put_error(exc, ROOT)
         return findings.sorted()
