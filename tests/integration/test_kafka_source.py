@@ -21,7 +21,7 @@ from tests.integration.kafka_kit import (
     values,
 )
 from tests.services.kafka_client import KafkaCluster
-from wire.core.errors import FatalError, UnavailableError
+from wire.core.errors import FatalError, RetryableError, UnavailableError
 from wire.core.ports import ReadLimit
 from wire.core.records import PartitionId, Position
 
@@ -282,6 +282,30 @@ async def test_a_topic_created_anew_under_a_reader_stops_it(kafka: KafkaCluster)
             async with asyncio.timeout(20):
                 await reader.read(LIMIT)
     assert caught.value.code == "source.kafka.position_lost"
+
+
+async def test_a_topic_deleted_under_a_reader_is_said_to_be_missing(kafka: KafkaCluster) -> None:
+    topic = await kafka.create_topic()
+    async with kafka_source(kafka.bootstrap, topic=topic) as source:
+        (partition,) = await source.partitions()
+        reader = await source.open(partition, None)
+        await kafka.delete_topic(topic)
+        with pytest.raises(RetryableError) as caught:
+            async with asyncio.timeout(20):
+                await reader.read(LIMIT)
+        assert caught.value.code == "source.kafka.missing_topic"
+        assert topic not in await kafka.topics()
+
+
+async def test_records_larger_than_a_fetch_are_read(kafka: KafkaCluster) -> None:
+    topic = await kafka.create_topic(partitions=3, config={"max.message.bytes": "10000000"})
+    large = [b"%d" % n * 3_000_000 for n in range(3)]
+    for number in range(3):
+        await kafka.produce(topic, [b"before", large[number], b"after"], partition=number, max_request_size=10_000_000)
+    async with kafka_source(kafka.bootstrap, topic=topic, prefetch="1MiB", bounded=True) as source:
+        readers = [await source.open(partition, None) for partition in await source.partitions()]
+        found = await asyncio.gather(*(read_to_end(reader) for reader in readers))
+    assert [values(batches) for batches in found] == [[b"before", each, b"after"] for each in large]
 
 
 async def test_a_cancelled_read_loses_nothing(kafka: KafkaCluster) -> None:

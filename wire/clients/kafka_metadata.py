@@ -151,4 +151,7 @@ def _topic(version: int, entry: tuple[Any, ...]) -> Topic:
         topic_id = None
     # error code, partition and leader come first in both versions, but the newer has the leader's epoch behind them
     leaders = {row[1]: None if row[2] == _NO_LEADER else row[2] for row in partitions}
-    return Topic(name, topic_id, internal, for_code(code) if code else None, leaders)
+    # an unknown topic comes with an id of zeros, which is no id
+    return Topic(
+        name, topic_id if topic_id and any(topic_id) else None, internal, for_code(code) if code else None, leaders
+    )

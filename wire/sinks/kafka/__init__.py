@@ -42,7 +42,7 @@ class KafkaSinkConfig(KafkaConnection, frozen=True, kw_only=True):
             "The largest record batch to send, and so the largest record; at most what the topic takes "
             "(`max.message.bytes`). A record that does not fit goes to the dead letters."
         ),
-    ] = Size(1_000_000)
+    ] = Size(1 << 20)
     format: Annotated[Format, doc("How values are encoded.")] = JsonFormat()
 
 

@@ -183,7 +183,8 @@ class Producer:
             lane.halve()
             return
         hint = "a topic with `cleanup.policy: compact` takes no record without a key; timestamps have limits too"
-        message = f"{_name(lane.target)} does not take this record: {reason(error())}"
+        why = "the topic's rules are broken" if error is errors.UnknownError else reason(error())
+        message = f"{_name(lane.target)} does not take this record: {why}"
         lane.reject(RecordError("sink.kafka.record_refused", message, hint=hint))
 
     def _stumble(self, lane: Lane, problem: WireError) -> None:
