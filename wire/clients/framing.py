@@ -72,9 +72,9 @@ class Framer:
         self._refused: int | None = None
 
     @property
-    def pending(self) -> int:
-        """How many bytes are held of a row that is not complete."""
-        return len(self._rest)
+    def pending(self) -> bool:
+        """Whether `finish` has a row to give, or one to refuse."""
+        return bool(self._rest) or self._refused is not None
 
     def feed(self, chunk: bytes) -> Rows:
         """Return the rows that `chunk` completes.

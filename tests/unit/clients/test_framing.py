@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from wire.clients.framing import Framer, Rows, RowTooLargeError, split_csv
 def feed(framer: Framer, data: bytes, cuts: list[int]) -> list[tuple[bytes, int]]:
     edges = sorted({0, len(data), *(cut % (len(data) + 1) for cut in cuts)})
     rows = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         rows += pairs(framer.feed(data[start:end]))
     return rows + pairs(framer.finish())
 
@@ -73,11 +74,16 @@ def test_another_delimiter_than_a_comma() -> None:
 def test_a_row_that_is_too_long_is_refused_after_those_before_it(chunk: int) -> None:
     data = b"first\n" + b"x" * 11 + b"\nlast\n"
     framer = Framer(0, max_row=10)
+    chunks = (data[start : start + chunk] for start in range(0, len(data), chunk))
     seen: list[bytes] = []
+
+    def read() -> None:
+        for piece in chunks:
+            seen.extend(framer.feed(piece).values)
+        framer.finish()
+
     with pytest.raises(RowTooLargeError) as caught:
-        for start in range(0, len(data), chunk):
-            seen += framer.feed(data[start : start + chunk]).values
-        seen += framer.finish().values
+        read()
     assert seen == [b"first"]
     assert caught.value.offset == 6
 

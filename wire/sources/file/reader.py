@@ -73,6 +73,7 @@ class FileReader:
         self._remap: Remap | None = None
         self._gone: os.stat_result | None = None  # the file that was left, until there is one to follow it
         self._seen_inodes: set[int] = set()
+        self._waiting = False
         self._replaced_at: float | None = None
         self._ended = False
 
@@ -136,11 +137,13 @@ class FileReader:
             await self._follow_up(self._gone)
         elif self._stream is None:
             await self.open()
+        elif self._waiting:
+            await self._wait_for_more(self._stream)
         elif chunk := await self._chunk(self._stream):
             self._replaced_at = None
             self._load(self._frame(chunk))
         elif self._options.follow and self._stream.codec == "none":
-            await self._wait_for_more(self._stream)
+            self._waiting = True  # what comes now is only read after a look at whether it is still the same file
         else:
             await self._end_of_file(self._stream)
 
@@ -213,6 +216,7 @@ class FileReader:
         self._framer = self._new_framer(found.base + stream.offset)
         self._rows, self._next = Rows([], [self._framer.end]), 0
         self._gone = self._replaced_at = self._remap = None
+        self._waiting = False
         self._header_due = options.columns is not None and not stream.offset
         if options.columns is not None and stream.offset:
             row = first_row(stream.path, options.compression, options.split, options.max_row) or b""
@@ -236,6 +240,7 @@ class FileReader:
         clock = self._options.clock
         match await self._blocking(lambda: self._look(stream)):
             case _Seen.MORE:
+                self._waiting = False
                 return
             case _Seen.CUT:
                 await self._start_over(stream)
