@@ -14,6 +14,7 @@ from wire.core.config import Config, doc
 from wire.core.errors import ConfigError, Finding
 from wire.core.plugins import Plugin
 from wire.pipelines.expressions import Parsed
+from wire.pipelines.expressions.tree import Field, children
 from wire.pipelines.plan.builder import Builder
 from wire.pipelines.transforms.context import TransformContext
 from wire.pipelines.transforms.names import quoted
@@ -46,12 +47,16 @@ def _cast(name: str, kind: str | CastConfig, context: TransformContext) -> Parse
     target = kind if isinstance(kind, str) else kind.type
     function = "CAST" if isinstance(kind, str) or kind.on_error else "TRY_CAST"
     try:
-        return context.parse(f"{function}({quoted(name)} AS {target})", name)
+        parsed = context.parse(f"{function}({quoted(name)} AS {target})", name)
     except ConfigError as exc:
         # The place within the text we put together means nothing to the user.
         (found,) = exc.findings
         finding = Finding(code=found.code, path=found.path, message=found.message, hint=found.hint)
         raise ConfigError([finding]) from exc
+    if not all(isinstance(node, Field) for node in children(parsed.node)):
+        hint = "write what stands behind AS in a CAST, such as bigint or decimal(10,2)"
+        raise context.mistake(f"`{target}` is not a type", hint, name)
+    return parsed
 
 
 PLUGIN = Plugin(

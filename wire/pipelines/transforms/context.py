@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from wire.core.clock import Clock, SystemClock
 from wire.core.errors import ConfigError, Finding
+from wire.core.paths import child
 from wire.pipelines.expressions import Parsed, SelectItem
 from wire.pipelines.plan.parsing import parse_at, parse_select_at
 
@@ -18,15 +20,19 @@ class TransformContext:
     path: str
     clock: Clock = field(default_factory=SystemClock)
 
-    def parse(self, text: str, field: str = "") -> Parsed:
-        """Parse an expression of the configuration, in a field of it if it is a mapping. Raises ConfigError."""
-        return parse_at(text, f"{self.path}{field and '.'}{field}")
+    def parse(self, text: str, *keys: str | int) -> Parsed:
+        """Parse an expression of the configuration; `keys` lead to it from the top. Raises ConfigError."""
+        return parse_at(text, self.path_of(*keys))
 
-    def parse_select(self, text: str, field: str = "") -> Sequence[SelectItem]:
+    def parse_select(self, text: str, *keys: str | int) -> Sequence[SelectItem]:
         """Parse a select list of the configuration, as `parse`."""
-        return parse_select_at(text, f"{self.path}{field and '.'}{field}")
+        return parse_select_at(text, self.path_of(*keys))
 
-    def mistake(self, message: str, hint: str, field: str = "") -> ConfigError:
+    def mistake(self, message: str, hint: str, *keys: str | int) -> ConfigError:
         """Return the error for a configuration that can't work."""
-        path = f"{self.path}{field and '.'}{field}"
-        return ConfigError([Finding(code="config.invalid", path=path, message=message, hint=hint)])
+        finding = Finding(code="config.invalid", path=self.path_of(*keys), message=message, hint=hint)
+        return ConfigError([finding])
+
+    def path_of(self, *keys: str | int) -> str:
+        """Return the path of a part of the configuration."""
+        return functools.reduce(child, keys, self.path)

@@ -46,7 +46,7 @@ def build(config: list[str], context: TransformContext) -> Drop:
             paths.append(field_path(text))
         except ValueError:
             hint = 'write `a.b` for the field `b` inside `a`, and quotes around a name that holds a dot: `"a.b"`'
-            raise context.mistake(f"`{text}` is not the name of a field", hint, f"[{index}]") from None
+            raise context.mistake(f"`{text}` is not the name of a field", hint, index) from None
     return Drop(paths)
 
 
