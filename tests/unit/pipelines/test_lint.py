@@ -11,7 +11,7 @@ import yaml
 
 from wire.core.errors import ConfigError, FatalError
 from wire.core.units import Duration
-from wire.pipelines.lint import LintResult, lint, lint_file
+from wire.pipelines.lint import LintResult, compile_here, lint, lint_file
 
 KAFKA = "{bootstrap_servers: [localhost:9092], topic: t}"
 GOOD = f"""\
@@ -410,3 +410,36 @@ def test_an_error_of_a_later_step_finds_its_place() -> None:
     assert (finding.line, finding.column) == (7, 74)
     (finding,) = result.placed(FatalError("sink.kafka.unknown_topic", "no topic late"))
     assert finding.message == "no topic late"
+
+
+def test_compiling_finds_a_sink_that_can_not_hold_what_comes() -> None:
+    csv = "{bootstrap_servers: [x:1], topic: t, format: csv}"
+    assert with_sink(csv).findings == (), "only compiling tells"
+    result = compile_here(with_sink(csv))
+    (finding,) = result.errors
+    assert (finding.code, finding.path, finding.line) == ("format.unwritable", "$.sink.config.format", 7)
+    assert result.pipeline is None
+    assert (
+        compile_here(
+            check(
+                GOOD.replace("*, upper(carrier)", "upper(carrier)")
+                .replace("- drop: [minute, hour]", "- drop: [x]")
+                .replace("{bootstrap_servers: [localhost:9092], topic: late}", csv)
+            )
+        ).findings
+        == ()
+    )
+
+
+def test_compiling_warns_of_a_lookup_file_that_is_not_here(tmp_path: Path) -> None:
+    result = compile_here(with_transforms(f"lookup: {{file: {tmp_path}/none.csv, key: a, select: b}}"))
+    (finding,) = result.findings
+    assert (finding.code, finding.severity) == ("transform.lookup.unreadable", "warning")
+    assert "none.csv" in finding.message
+    assert result.pipeline is not None
+
+
+def test_compiling_runs_nobodys_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "ruinous.py").write_text("raise SystemExit")
+    monkeypatch.chdir(tmp_path)
+    assert compile_here(with_transforms('python: "ruinous:f"')).findings == ()

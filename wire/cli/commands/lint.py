@@ -12,7 +12,7 @@ from wire.cli.loading import Assignments
 from wire.cli.output import Output, OutputFormat, print_data
 from wire.cli.report import print_findings
 from wire.cli.terminal import Style
-from wire.pipelines.lint import LintResult, lint_file
+from wire.pipelines.lint import LintResult, compile_here, lint_file
 
 app = typer.Typer(add_completion=False)
 
@@ -24,7 +24,7 @@ def lint(
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Find every mistake in pipelines, without running them. Exits with 2 if there is one."""
-    results = {str(path): lint_file(path, assignments=assignments or ()) for path in files}
+    results = {str(path): compile_here(lint_file(path, assignments=assignments or ())) for path in files}
     if output is OutputFormat.TABLE:
         _print(results)
     else:

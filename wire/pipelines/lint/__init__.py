@@ -7,6 +7,7 @@ never connects to anything.
 Nothing it returns shows a secret: not messages, not excerpts of the text, not the specification (I9).
 """
 
+from wire.pipelines.lint.compiling import compile_here
 from wire.pipelines.lint.linter import LintResult, lint, lint_file
 
-__all__ = ["LintResult", "lint", "lint_file"]
+__all__ = ["LintResult", "compile_here", "lint", "lint_file"]

@@ -1,0 +1,54 @@
+"""What only compiling shows: a format that can't hold what the transforms make, a lookup file that is not there."""
+
+from __future__ import annotations
+
+import msgspec
+
+from wire.core.errors import ConfigError, WireError
+from wire.core.formats import CsvFormat, Format, JsonFormat
+from wire.core.plugins import ComponentContext
+from wire.core.ports import Sink, Source
+from wire.pipelines.lint.linter import LintResult
+from wire.pipelines.loaded import Component, LoadedPipeline
+from wire.pipelines.plan import OutputPlan, compile_stage, sink_expressions
+from wire.pipelines.transforms import TransformContext
+
+
+def compile_here(result: LintResult) -> LintResult:
+    """Also compile a pipeline that passed lint, and add what that finds.
+
+    Blocking: reads the files that lookups name; one that is not here is a warning, it may be there where the pipeline
+    runs. A pipeline with a `python` transform is left as it is: finding mistakes must not run anyone's code (I10).
+    """
+    pipeline = result.pipeline
+    if pipeline is None or any(transform.type == "python" for transform in pipeline.transforms):
+        return result
+    try:
+        for source in pipeline.sources:
+            _compile(source, pipeline)
+    except ConfigError as exc:
+        return LintResult((*result.findings, *result.placed(exc)), None, result.lines, result.shown, result.document)
+    except WireError as exc:
+        warnings = [msgspec.structs.replace(finding, severity="warning") for finding in result.placed(exc)]
+        return LintResult((*result.findings, *warnings), pipeline, result.lines, result.shown, result.document)
+    return result
+
+
+def _compile(component: Component, pipeline: LoadedPipeline) -> None:
+    outputs = [
+        OutputPlan(sink.name, _built(sink, pipeline).format, sink.when, sink_expressions(sink.config), sink.path)
+        for sink in pipeline.sinks
+    ]
+    nodes = [t.plugin.build(t.config, TransformContext(t.path)) for t in pipeline.transforms]
+    compile_stage(_known(_built(component, pipeline).format), component.name, nodes, outputs, component.path)
+
+
+def _built(component: Component, pipeline: LoadedPipeline) -> Source | Sink:
+    context = ComponentContext(pipeline=pipeline.spec.name, name=component.name)
+    built: Source | Sink = component.plugin.build(component.config, context)
+    return built
+
+
+def _known(form: Format) -> Format:
+    """Stand in for the columns that a file's header will tell: any field may be there, as in JSON."""
+    return JsonFormat() if isinstance(form, CsvFormat) and form.columns is None else form
