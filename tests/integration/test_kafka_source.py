@@ -8,8 +8,9 @@ import datetime
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from structlog.testing import capture_logs
 
 from tests.integration.kafka_kit import (
     LIMIT,
@@ -200,6 +201,24 @@ async def test_released_positions_are_published_to_the_group(kafka: KafkaCluster
                 await asyncio.sleep(0.05)
         await reader.release(Position((20).to_bytes(8, "big")))
     assert (await kafka.committed_offsets(group))[topic, 1] == 20  # the last word, at close
+
+
+async def test_a_group_with_members_of_its_own_is_left_alone_and_reading_goes_on(kafka: KafkaCluster) -> None:
+    topic = await kafka.create_topic()
+    await kafka.produce(topic, numbered(10))
+    group = f"g-{topic}"
+    member = AIOKafkaConsumer(topic, bootstrap_servers=kafka.bootstrap, group_id=group, auto_offset_reset="earliest")
+    async with member, kafka_source(kafka.bootstrap, topic=topic, group=group) as source:
+        await member.getone()  # it has joined
+        (partition,) = await source.partitions()
+        reader = await source.open(partition, None)
+        with capture_logs() as logs:
+            for _ in range(10):
+                (batch,) = await read_count(reader, 1, ReadLimit(1, 1 << 20))
+                await reader.release(batch.position)
+            await source.close()
+    assert [(entry["event"], entry["log_level"]) for entry in logs] == [("group_offsets_not_published", "warning")]
+    assert "group" in logs[0]["hint"]
 
 
 async def test_a_missing_topic_is_named_with_the_one_that_was_meant(kafka: KafkaCluster) -> None:

@@ -76,7 +76,7 @@ class Partition:
         self._failing_since = None
         if not isinstance(self._problem, FatalError):
             self._problem = None
-        self._visible_end = visible_end
+        self._visible_end = visible_end if self._end is None else min(visible_end, self._end)
         end = end_of(raw)
         if end is None or fetched_from != self.next_fetch:
             return
