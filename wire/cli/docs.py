@@ -125,10 +125,11 @@ def _component(name: str, plugin: plugins.Plugin) -> str:
         parts.append(f"Needs `pip install 'wire-cluster[{plugin.extra}]'`.")
     parts += [f"```yaml\n{example(name, plugin)}```", _prose(plugin)]
     fields = describe(plugin.config)
-    if fields and fields[0].name:
+    if fields and not fields[0].name:
+        parts.append(f"Configuration: {fields[0].type}. {fields[0].description}".strip())
+        fields = fields[1:]
+    if fields:
         parts += ["## Fields", _fields(fields)]
-    elif fields:
-        parts.append(f"Takes {fields[0].type}. {fields[0].description}".strip())
     return _page(f"{name} ({plugin.kind})", *parts)
 
 

@@ -36,11 +36,14 @@ class FieldDoc(Struct, frozen=True, kw_only=True):
 def describe(kind: Any) -> list[FieldDoc]:
     """Return the fields of a configuration type, those of nested structs after the field that holds them.
 
-    A type without fields (a transform may take a single expression or a list) gives one entry with an empty name.
+    A type that is not a struct (a transform may take a single expression or a list) gives an entry with an empty name
+    first.
     """
     if _is_struct(kind):
         return list(_fields(kind, ""))
-    return [FieldDoc(name="", type=words(kind), required=True, default=None, description=description(kind) or "")]
+    whole = FieldDoc(name="", type=words(kind), required=True, default=None, description=description(kind) or "")
+    below = [msgspec.structs.replace(field, name=field.name.removeprefix(".")) for field in _nested(kind, "")]
+    return [whole, *below]
 
 
 def example(name: str, plugin: Plugin) -> str:
@@ -160,6 +163,7 @@ _WORDS: dict[Any, str] = {
     Size: "size",
     ByRecord: "{expr: expression}",
 }
+_COUNTABLE = ("whole number", "number", "expression", "duration", "size", "mapping", "list")
 
 
 def words(kind: Any) -> str:
@@ -167,7 +171,7 @@ def words(kind: Any) -> str:
     origin = get_origin(kind)
     if origin is Annotated:
         limits = [limit for meta in get_args(kind)[1:] if isinstance(meta, msgspec.Meta) for limit in _limits(meta)]
-        return " ".join([words(get_args(kind)[0]), *limits])
+        return f"{words(get_args(kind)[0])} {', '.join(limits)}".rstrip()
     if origin is Literal:
         return _either([f"`{value}`" for value in get_args(kind)])
     if origin in (Union, types.UnionType):
@@ -190,7 +194,8 @@ def _either(options: list[str]) -> str:
 
 
 def _plural(name: str) -> str:
-    return f"{name}s" if name in ("whole number", "number", "expression", "duration", "size", "mapping") else name
+    first, space, rest = name.partition(" of ")
+    return f"{first}s{space}{rest}" if first in _COUNTABLE else name
 
 
 def _limits(meta: msgspec.Meta) -> list[str]:

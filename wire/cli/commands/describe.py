@@ -77,12 +77,18 @@ def _as_text(name: str, plugin: plugins.Plugin) -> str:
     style = Style(sys.stdout)
     lines = [f"{style.bold(f'{name} {plugin.kind}')}  {plugin.summary}", ""]
     fields = fields_of(plugin.config)
-    if fields and fields[0].name:
+    if fields and not fields[0].name:
+        lines += [f"Configuration: {fields[0].type}. {fields[0].description}".rstrip(), ""]
+        fields = fields[1:]
+    if fields:
         rows = [[f.name, f.type, _default(f.default, f.required), f.description] for f in fields]
         lines += table(["FIELD", "TYPE", "DEFAULT", "DESCRIPTION"], rows, style)
-    else:
-        lines += [f"Takes {field.type}. {field.description}".rstrip() for field in fields] or ["Takes no fields."]
-    lines += ["", style.bold("Example"), "", *(f"  {line}" for line in example(name, plugin).splitlines())]
+    lines += [
+        *([""] if lines[-1] else []),
+        style.bold("Example"),
+        "",
+        *(f"  {line}" for line in example(name, plugin).splitlines()),
+    ]
     if plugin.extra:
         lines += ["", f"Needs: pip install 'wire-cluster[{plugin.extra}]'"]
     return "\n".join(lines)
