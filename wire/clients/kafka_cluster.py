@@ -105,12 +105,24 @@ async def _start_client(options: dict[str, Any], codes: Codes) -> AIOKafkaClient
     server = await reachable(options, codes)
     client = AIOKafkaClient(**options | {"bootstrap_servers": server})
     try:
-        async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            await client.bootstrap()
+        await _bootstrap(client)
     except (KafkaError, OSError, TimeoutError) as exc:
-        await client.close()
         raise UnavailableError(codes.unreachable, f"{server} answers no questions: {reason(exc)}") from exc
     return client
+
+
+async def _bootstrap(client: AIOKafkaClient) -> None:
+    """Bootstrap, or close the client. aiokafka forgets a connection whose bootstrap is cancelled: let it finish."""
+    bootstrap = asyncio.create_task(client.bootstrap())  # noqa: TID251 (awaited below)
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            await asyncio.shield(bootstrap)
+    except BaseException:
+        await asyncio.wait([bootstrap], timeout=_CLOSE_TIMEOUT_S)
+        bootstrap.cancel()
+        await asyncio.gather(bootstrap, return_exceptions=True)
+        await client.close()
+        raise
 
 
 class KafkaCluster:
