@@ -64,7 +64,7 @@ def _fields(kind: Any, prefix: str) -> Iterator[FieldDoc]:
         name = prefix + field.encode_name
         yield FieldDoc(
             name=name,
-            type=words(field.type),
+            type=words(field.type) + (" or null" if default is not None and _takes_null(field.type) else ""),
             required=field.required,
             default=None
             if field.required or default is None or _shown_by_fields(field.type, default)
@@ -89,6 +89,12 @@ def _nested(kind: Any, name: str) -> Iterator[FieldDoc]:
         tag = kind.__struct_config__.tag
         for field in _fields(kind, f"{name}."):
             yield msgspec.structs.replace(field, description=f"({tag}) {field.description}") if tag else field
+
+
+def _takes_null(kind: Any) -> bool:
+    """Say whether null is a value of its own; where it is the default, it only means that the field is absent."""
+    inner = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    return get_origin(inner) in (Union, types.UnionType) and type(None) in get_args(inner)
 
 
 def default_of(field: msgspec.structs.FieldInfo) -> Any:
