@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from wire.core.errors import FatalError, FencedError, RecordError, RetryableError
 from wire.core.ports import Guarantee, ReadLimit, Sink, Source, TaskId, TransactionalWriter, Writer
 from wire.core.records import Batch, Checkpoint, Fingerprint, PartitionId, Position, Record
 from wire.testing.clock import VirtualClock
 from wire.testing.faults import Crash, Delay, Hang, Raise, Reject
-from wire.testing.memory import ABORT, EOF, GAP, MemorySink, MemorySource, MemoryTransactionalSink
+from wire.testing.memory import ABORT, EOF, GAP, Mark, MemorySink, MemorySource, MemoryTransactionalSink
 
 P = PartitionId("p")
 ALL = ReadLimit(max_records=100, max_bytes=1000)
@@ -61,6 +64,38 @@ async def test_a_gap_is_a_batch_without_records() -> None:
     reader = await MemorySource({"p": [GAP, b"1"]}).open(P, None)
     assert await reader.read(ALL) == Batch(P, Position(b"1"), [])
     assert (await reader.read(ALL)) == Batch(P, Position(b"2"), [Record(b"1", None, 0, (), 1)])
+
+
+ITEMS = st.lists(st.binary(max_size=5) | st.sampled_from([GAP, ABORT]), max_size=20)
+LIMITS = st.builds(ReadLimit, max_records=st.integers(1, 4), max_bytes=st.integers(1, 12))
+
+
+@given(items=ITEMS, limits=st.lists(LIMITS, min_size=1, max_size=5), data=st.data())
+def test_whatever_the_script_the_records_before_and_after_any_position_are_all_of_them(
+    items: list[bytes | Mark], limits: list[ReadLimit], data: st.DataObject
+) -> None:
+    async def read(resume: Position | None) -> list[tuple[Position, list[bytes | None]]]:
+        reader = await source.open(P, resume)
+        found: list[tuple[Position, list[bytes | None]]] = []
+        for limit in itertools.cycle(limits):
+            try:
+                got = await reader.read(limit)
+            except RetryableError:
+                continue
+            if got is None:
+                return found
+            found.append((got.position, [record.value for record in got.records]))
+        raise AssertionError("a cycle does not end")
+
+    source = MemorySource({"p": items})
+    everything = [item for item in items if isinstance(item, bytes)]
+    batches = asyncio.run(read(None))
+    assert [value for _, values in batches for value in values] == everything
+    if batches:
+        last = data.draw(st.integers(0, len(batches) - 1))
+        before = [value for _, values in batches[: last + 1] for value in values]
+        after = [value for _, values in asyncio.run(read(batches[last][0])) for value in values]
+        assert before + after == everything
 
 
 async def test_an_unbounded_source_waits_for_what_is_appended() -> None:
