@@ -62,7 +62,7 @@ class FileSink:
             recovery.claim(layout.folder, marks)
             if token is not None:
                 recovery.recover(token, marks)
-        return Output(layout, Lines(self._path, config.format), marks, token, self._context.clock)
+        return Output(layout, Lines(layout.single or self._path, config.format), marks, token, self._context.clock)
 
     def _layout(self, task: TaskId) -> Layout:
         config, path = self._config, self._path
