@@ -85,7 +85,7 @@ def test_cells_that_mean_null_are_null_in_any_type() -> None:
     [
         (b"1,2", "the row has 2 cells, and there are 3 columns"),
         (b"1,2,3,4", "the row has 4 cells, and there are 3 columns"),
-        (b"", "the row has 0 cells, and there are 3 columns"),
+        (b"", "the row has 1 cell, and there are 3 columns"),
         (b'1,2,"open', "the row is not well-formed CSV: unexpected end of data"),
         (b'1,2,"x"y', "the row is not well-formed CSV: ',' expected after '\"'"),
         (b"1,2,\xff", "the row is not UTF-8 text: invalid start byte at byte 4"),
@@ -104,6 +104,12 @@ def test_a_quote_left_open_does_not_swallow_the_rows_behind_it() -> None:
     result = run(stage(source=ABC), b'"a,1,', b'b,2,"', b"c,3,")
     assert codes(result) == [(0, "record.decode"), (1, "record.decode")]
     assert [row["a"] for row in written(result)] == ["c"]
+
+
+@pytest.mark.parametrize("quoted", [b"", b'"x"'])
+def test_an_empty_row_of_one_column_is_a_null(quoted: bytes) -> None:
+    result = run(stage(source=CsvFormat(columns=["a"])), b"", quoted, b"\r\n")
+    assert [row["a"] for row in written(result)] == [None, quoted.decode().strip('"') or None, None]
 
 
 def test_tombstones_among_rows_pass() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -18,48 +19,66 @@ PLAIN: Final = frozenset({str, int})
 
 _SAFE_DIGITS: Final = 18  # any integer this short fits 64 bits
 
-
-def _bigint(cell: str) -> int:
-    # int() also takes underscores and the digits of other scripts.
-    if not cell.isascii() or "_" in cell:
-        raise ValueError
-    value = int(cell)
-    if len(cell) > _SAFE_DIGITS and not BIGINT_MIN <= value <= BIGINT_MAX:
-        raise ValueError
-    return value
+Reader = Callable[[str], Any]
+Fault = Callable[[str], RecordError]
 
 
-def _double(cell: str) -> float:
-    if not cell.isascii() or "_" in cell:
-        raise ValueError
-    return float(cell)
+def _bigint(fault: Fault) -> Reader:
+    def read(cell: str) -> int:
+        try:
+            value = int(cell)
+        except ValueError:
+            raise fault(cell) from None
+        # int() also takes underscores and the digits of other scripts.
+        if cell.isascii() and "_" not in cell and (len(cell) <= _SAFE_DIGITS or BIGINT_MIN <= value <= BIGINT_MAX):
+            return value
+        raise fault(cell)
+
+    return read
 
 
-_READERS: Final[dict[ColumnType, Callable[[str], Any]]] = {
-    "boolean": casts.to_boolean,
+def _double(fault: Fault) -> Reader:
+    def read(cell: str) -> float:
+        try:
+            value = float(cell)
+        except ValueError:
+            raise fault(cell) from None
+        if cell.isascii() and "_" not in cell:
+            return value
+        raise fault(cell)
+
+    return read
+
+
+def _cast(cast: Reader, fault: Fault) -> Reader:
+    def read(cell: str) -> Any:
+        try:
+            return cast(cell)
+        except RecordError:
+            raise fault(cell) from None
+
+    return read
+
+
+_READERS: Final[dict[ColumnType, Callable[[Fault], Reader]]] = {
+    "boolean": functools.partial(_cast, casts.to_boolean),
     "bigint": _bigint,
     "double": _double,
-    "varchar": str,
-    "date": moments.date,
-    "timestamp": moments.instant,
+    "varchar": functools.partial(_cast, str),
+    "date": functools.partial(_cast, moments.date),
+    "timestamp": functools.partial(_cast, moments.instant),
 }
 
 
-def cell_reader(kind: ColumnType, column: str) -> Callable[[str], Any]:
+def cell_reader(kind: ColumnType, column: str) -> Reader:
     """Return a function that reads a cell that is not NULL; RecordError names the column if it is not of its type."""
-    read = _READERS[kind]
 
-    def read_cell(cell: str) -> Any:
-        try:
-            return read(cell)
-        except (ValueError, RecordError):
-            shown = repr(cell) if len(cell) <= 40 else repr(cell[:37] + "…")
-            message = f"column `{column}`: {shown} is not a {kind}"
-            raise RecordError(
-                "record.decode", message, hint=f"correct the column's type, or add {shown} to `nulls`"
-            ) from None
+    def fault(cell: str) -> RecordError:
+        shown = repr(cell) if len(cell) <= 40 else repr(cell[:37] + "…")
+        message = f"column `{column}`: {shown} is not a {kind}"
+        return RecordError("record.decode", message, hint=f"correct the column's type, or add {shown} to `nulls`")
 
-    return read_cell
+    return _READERS[kind](fault)
 
 
 def cell_text(null: str) -> Callable[[Any], Any]:

@@ -92,8 +92,12 @@ def row_splitter(delimiter: str) -> Callable[[Sequence[Record]], list[list[str]]
 
     def split(records: Sequence[Record]) -> list[list[str]]:
         try:
-            lines = [str(record.value, "utf-8") for record in records]  # type: ignore[arg-type]
-            rows = list(csv.reader(lines, delimiter=delimiter, strict=True))
+            values = [record.value for record in records]
+            bytes_ = b"".join(values)  # type: ignore[arg-type]
+            lines = [str(value, "utf-8") for value in values]  # type: ignore[arg-type]
+            if b'"' not in bytes_ and b"\n" not in bytes_ and b"\r" not in bytes_:
+                return [line.split(delimiter) for line in lines]  # half the time of csv.reader
+            rows = [row or [""] for row in csv.reader(lines, delimiter=delimiter, strict=True)]
         except (csv.Error, UnicodeDecodeError, TypeError):
             pass  # one of them is at fault (TypeError: a tombstone)
         else:
@@ -112,14 +116,15 @@ def _split_one(value: bytes | None, delimiter: str) -> list[str]:
         return _BadRow(RecordError("record.decode", f"the row is not UTF-8 text: {exc.reason} at byte {exc.start}"))
     except csv.Error as exc:
         return _BadRow(RecordError("record.decode", f"the row is not well-formed CSV: {exc}"))
-    return row
+    return row or [""]
 
 
 def row_fault(cells: list[str], width: int) -> RecordError:
     """Return what is wrong with a row that does not have `width` cells."""
     if isinstance(cells, _BadRow):
         return cells.error
-    return RecordError("record.decode", f"the row has {len(cells)} cells, and there are {width} columns")
+    message = f"the row has {len(cells)} cell{'s' * (len(cells) != 1)}, and there are {width} columns"
+    return RecordError("record.decode", message)
 
 
 class CsvEncoder:

@@ -15,12 +15,14 @@ from wire.core.config import Config, Expression, doc
 from wire.core.errors import RecordError
 from wire.core.plugins import Plugin
 from wire.pipelines.expressions import Parsed
-from wire.pipelines.expressions.moments import instant, micros_since_epoch
+from wire.pipelines.expressions.moments import instant
+from wire.pipelines.expressions.values import EPOCH
 from wire.pipelines.plan.builder import Builder
 from wire.pipelines.transforms.context import TransformContext
 
 Unit = Literal["s", "ms", "us", "ns"]
 _PER_SECOND: Final[dict[Unit, int]] = {"s": 1, "ms": 1000, "us": 1_000_000, "ns": 1_000_000_000}
+_MILLISECOND: Final = dt.timedelta(milliseconds=1)
 _LATEST_MS: Final = 253_402_300_800_000  # the year 10000
 _EARLIEST_MS: Final = -62_135_596_800_000  # the year 1
 
@@ -49,17 +51,13 @@ def milliseconds(unit: Unit) -> Callable[[Any], int]:
 
     def convert(value: Any) -> int:
         match value:
-            case bool() | None:
-                pass
             case str():
-                return micros_since_epoch(instant(value)) // 1000
+                return (instant(value) - EPOCH) // _MILLISECOND
             case dt.datetime():
-                return (
-                    micros_since_epoch(value.astimezone(dt.UTC).replace(tzinfo=None) if value.tzinfo else value) // 1000
-                )
+                return (_naive_utc(value) - EPOCH) // _MILLISECOND
             case dt.date():
-                return (value.toordinal() - dt.date(1970, 1, 1).toordinal()) * 86_400_000
-            case int():
+                return (dt.datetime.combine(value, dt.time()) - EPOCH) // _MILLISECOND
+            case int() if value.__class__ is not bool:
                 return _checked(value * 1000 // per_second)
             case float() if value - value == 0:
                 return _checked(int(value * 1000 / per_second))
@@ -68,6 +66,10 @@ def milliseconds(unit: Unit) -> Callable[[Any], int]:
         raise RecordError("transform.timestamp.invalid", message, hint="give a default with coalesce(…, …)")
 
     return convert
+
+
+def _naive_utc(value: dt.datetime) -> dt.datetime:
+    return value.astimezone(dt.UTC).replace(tzinfo=None) if value.tzinfo else value
 
 
 def _checked(ms: int) -> int:
