@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import difflib
 import json
+import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
+from wire.cli.report import print_findings
+from wire.core.errors import Finding, WireError
 from wire.core.plugins import ComponentContext
 from wire.core.ports import Source
+from wire.pipelines.lint import lint_file
 from wire.pipelines.loaded import LoadedPipeline
 from wire.pipelines.plan import OutputPlan, ValuesResult, compile_values_stage, sink_expressions
 from wire.pipelines.spec import TestCase
@@ -27,6 +32,30 @@ class CaseResult(Struct, frozen=True):
     def passed(self) -> bool:
         """Whether everything was as expected."""
         return not self.problems
+
+
+class FileResult(Struct, frozen=True):
+    """The tests of one file. `findings` holds what kept them from running; `exit_code` is what the file calls for."""
+
+    file: str
+    cases: list[CaseResult]
+    findings: list[Finding]
+    exit_code: int
+
+
+def run_file(path: Path, assignments: Sequence[str]) -> FileResult:
+    """Run the cases of a file; what keeps them from running is printed on standard error and in the result."""
+    linted = lint_file(path, assignments=assignments)
+    if linted.pipeline is None:
+        print_findings(linted.errors, str(path), linted.lines, sys.stderr)
+        return FileResult(str(path), [], list(linted.errors), 2)
+    try:
+        cases = run_cases(linted.pipeline)
+    except WireError as exc:
+        findings = linted.placed(exc)
+        print_findings(findings, str(path), linted.lines, sys.stderr)
+        return FileResult(str(path), [], list(findings), exc.exit_code)
+    return FileResult(str(path), cases, [], 0 if all(case.passed for case in cases) else 1)
 
 
 def run_cases(pipeline: LoadedPipeline) -> list[CaseResult]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from wire.cli.report import print_findings
-from wire.pipelines.lint import LintResult, lint_file
+if TYPE_CHECKING:
+    from wire.pipelines.lint import LintResult
 
 Assignments = Annotated[
     list[str] | None,
@@ -20,6 +20,9 @@ Assignments = Annotated[
 
 def load(path: Path, assignments: Sequence[str] | None) -> LintResult:
     """Lint a pipeline and report on standard error; exits with 2 if it can't run."""
+    from wire.cli.report import print_findings
+    from wire.pipelines.lint import lint_file
+
     result = lint_file(path, assignments=assignments or ())
     print_findings(result.findings, str(path), result.lines, sys.stderr)
     if result.pipeline is None:

@@ -11,7 +11,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 from msgspec import Struct
@@ -21,7 +21,9 @@ from wire.cli.numbers import size
 from wire.cli.output import Output, OutputFormat, print_data, print_table
 from wire.core.errors import WireError
 from wire.core.plugins import ComponentContext
-from wire.pipelines.loaded import Component, LoadedPipeline
+
+if TYPE_CHECKING:
+    from wire.pipelines.loaded import Component, LoadedPipeline
 
 app = typer.Typer(add_completion=False)
 

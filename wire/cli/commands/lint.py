@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,7 +12,9 @@ from wire.cli.loading import Assignments
 from wire.cli.output import Output, OutputFormat, print_data
 from wire.cli.report import print_findings
 from wire.cli.terminal import Style
-from wire.pipelines.lint import LintResult, compile_here, lint_file
+
+if TYPE_CHECKING:
+    from wire.pipelines.lint import LintResult
 
 app = typer.Typer(add_completion=False)
 
@@ -24,6 +26,8 @@ def lint(
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Find every mistake in pipelines, without running them. Exits with 2 if there is one."""
+    from wire.pipelines.lint import compile_here, lint_file
+
     results = {str(path): compile_here(lint_file(path, assignments=assignments or ())) for path in files}
     if output is OutputFormat.TABLE:
         _print(results)

@@ -8,15 +8,17 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wire.cli.loading import Assignments, load
 from wire.cli.report import print_findings
 from wire.core.errors import WireError
-from wire.pipelines.loaded import LoadedPipeline
-from wire.pipelines.progress import Progress
+
+if TYPE_CHECKING:
+    from wire.pipelines.loaded import LoadedPipeline
+    from wire.pipelines.progress import Progress
 
 app = typer.Typer(add_completion=False)
 
@@ -63,6 +65,8 @@ class _Watch:
     """Keeps the newest progress, which is all there is to tell about a run that fails."""
 
     def __init__(self) -> None:
+        from wire.pipelines.progress import Progress
+
         self.last = Progress()
 
 

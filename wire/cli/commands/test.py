@@ -4,29 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from msgspec import Struct
 
-from wire.cli.cases import CaseResult, run_cases
 from wire.cli.loading import Assignments
 from wire.cli.output import Output, OutputFormat, print_data
-from wire.cli.report import print_findings
 from wire.cli.terminal import Style
-from wire.core.errors import Finding, WireError
-from wire.pipelines.lint import lint_file
+
+if TYPE_CHECKING:
+    from wire.cli.cases import FileResult
 
 app = typer.Typer(add_completion=False)
-
-
-class FileResult(Struct, frozen=True):
-    """The tests of one file. `findings` holds what kept them from running; `exit_code` is what the file calls for."""
-
-    file: str
-    cases: list[CaseResult]
-    findings: list[Finding]
-    exit_code: int
 
 
 @app.command()
@@ -36,26 +25,14 @@ def run_tests(
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Run the `tests:` of pipelines. Exits with 1 if one fails, with 2 if a pipeline is not valid."""
-    results = [_test(path, assignments or []) for path in files]
+    from wire.cli.cases import run_file
+
+    results = [run_file(path, assignments or []) for path in files]
     if output is OutputFormat.TABLE:
         _print(results)
     else:
         print_data(results, output)
     raise typer.Exit(max(result.exit_code for result in results))
-
-
-def _test(path: Path, assignments: list[str]) -> FileResult:
-    linted = lint_file(path, assignments=assignments)
-    if linted.pipeline is None:
-        print_findings(linted.errors, str(path), linted.lines, sys.stderr)
-        return FileResult(str(path), [], list(linted.errors), 2)
-    try:
-        cases = run_cases(linted.pipeline)
-    except WireError as exc:
-        findings = linted.placed(exc)
-        print_findings(findings, str(path), linted.lines, sys.stderr)
-        return FileResult(str(path), [], list(findings), exc.exit_code)
-    return FileResult(str(path), cases, [], 0 if all(case.passed for case in cases) else 1)
 
 
 def _print(results: list[FileResult]) -> None:

@@ -1,0 +1,141 @@
+"""What a run shows while it goes on, and at its end."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from wire.cli.progress import LineView, LiveView, Speedometer, fraction_done, lag, line, render, summary
+from wire.pipelines.lint import lint
+from wire.pipelines.loaded import LoadedPipeline
+from wire.pipelines.progress import Progress, SinkProgress, SourceProgress
+
+PIPELINE = """\
+name: flights
+source: {type: file, config: {path: in.csv, format: csv}}
+sinks:
+  - {type: file, name: late, when: "a > 1", config: {path: out.jsonl}}
+  - {type: file, name: daily, config: {path: {expr: day}}}
+on_error: {policy: dead_letter, sink: {type: file, config: {path: dead.jsonl}}}
+"""
+
+
+@pytest.fixture
+def pipeline() -> LoadedPipeline:
+    return lint(PIPELINE, environ={}).require()
+
+
+def progress(at_s: float, read: int, **changes: object) -> Progress:
+    made = Progress(state="running", elapsed_s=at_s, filtered=read // 2)
+    made.sources = [SourceProgress("file", "file", read=read, bytes=read * 100, lag_bytes=1000)]
+    made.sinks = [
+        SinkProgress("late", "file", written=read // 2, bytes=read * 50, target=1000),
+        SinkProgress("daily", "file", written=read // 4, bytes=read * 25, target=500),
+    ]
+    made.dead_letter = SinkProgress("dead_letter", "file")
+    for name, value in changes.items():
+        setattr(made, name, value)
+    return made
+
+
+def test_speed_is_that_of_the_last_seconds() -> None:
+    meter = Speedometer()
+    for second in range(1, 101):
+        speed = meter.measure(progress(second, min(second, 50) * 1000))
+        if second == 40:
+            assert speed.read == pytest.approx(1000)
+            assert speed.read_bytes == pytest.approx(100_000)
+            assert speed.written == pytest.approx(750)
+    assert speed.read == 0, "what was long ago is forgotten"
+    assert Speedometer().measure(progress(0.0, 5)).read == 0
+
+
+def test_how_much_is_done_is_known_where_sources_know_their_ends() -> None:
+    assert fraction_done(progress(1, 10)) == 0.5
+    unknown = progress(1, 10)
+    unknown.sources.append(SourceProgress("kafka", "kafka", read=5))
+    assert fraction_done(unknown) is None
+    unknown.sources[1].lag_records = 5
+    assert fraction_done(unknown) == pytest.approx((1000 + 5) / (2000 + 10))
+    assert fraction_done(Progress()) is None
+
+
+def test_lag() -> None:
+    assert lag(progress(1, 10)) == "lag 1000 B"
+    both = progress(1, 10)
+    both.sources.append(SourceProgress("kafka", "kafka", lag_records=1234))
+    assert lag(both) == "lag 1,234 records and 1000 B"
+    assert lag(Progress()) == ""
+
+
+def test_a_line_says_how_things_are() -> None:
+    made = progress(12, 2000, dead_lettered=3, last_error="sink.file.full: no room", state="retrying")
+    assert line(made, Speedometer().measure(made)) == (
+        "12s retrying  read 2,000 (167/s, 16.3 KiB/s)  written 1,500 (125/s)  filtered 1,000  errors 3  lag 1000 B  "
+        "batch 1,000/500  sink.file.full: no room"
+    )
+
+
+def test_lines_come_every_few_seconds_and_not_at_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    view = LineView()
+    for quarter in range(50):
+        view.update(progress(quarter / 4, quarter))
+    view.update(progress(20, 50, state="done"))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert [text.split()[0] for text in err.splitlines()] == ["5.0s", "10s"]
+
+
+def test_the_live_view_shows_rates_sizes_errors_and_a_bar() -> None:
+    from rich.console import Console
+
+    stream = io.StringIO()
+    made = progress(10, 2000, state="retrying", last_error="kafka.unavailable: away", checkpoint_age_s=0.5, skipped=7)
+    Console(file=stream, width=100).print(render("flights", made, Speedometer().measure(made)))
+    text = stream.getvalue()
+    for piece in (
+        "flights  retrying  10s",
+        "2,000",
+        "200/s",
+        "195.3 KiB",
+        "errors",
+        "7",
+        "lag 1000 B",
+        "batch 1,000/500",
+    ):
+        assert piece in text
+    assert "checkpoint 0.5s ago" in text
+    assert "kafka.unavailable: away" in text
+    assert "━" in text
+
+
+def test_the_live_view_is_drawn_in_place() -> None:
+    class Live:
+        drawn = 0
+
+        def update(self, renderable: object, *, refresh: bool) -> None:
+            self.drawn += refresh
+
+    live = Live()
+    view = LiveView("flights", live)
+    view.update(Progress())
+    view.update(progress(1, 10))
+    assert live.drawn == 2
+
+
+def test_the_summary_says_what_was_done_where_and_how_fast(pipeline: LoadedPipeline) -> None:
+    made = progress(2.0, 20_000, state="done", dead_lettered=12)
+    assert summary(pipeline, made).splitlines() == [
+        "flights: done in 2.0s (10,000/s, 976.6 KiB/s)",
+        "  read           20,000     1.9 MiB  from file in.csv",
+        "  filtered       10,000",
+        "  written        10,000   976.6 KiB  to file out.jsonl",
+        "  written         5,000   488.3 KiB  to daily (path by record)",
+        "  dead-lettered      12              to file dead.jsonl",
+    ]
+
+
+def test_the_summary_of_a_run_that_opened_nothing(pipeline: LoadedPipeline) -> None:
+    text = summary(pipeline, Progress(state="failed"))
+    assert text.splitlines()[0] == "flights: failed in 0.0s (0/s, 0 B/s)"
