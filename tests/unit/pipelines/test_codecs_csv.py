@@ -126,6 +126,27 @@ def test_other_delimiters() -> None:
     assert [record.value for record in result.outputs[0].records] == [b'"x|y"|1,5']
 
 
+@pytest.mark.parametrize(
+    ("form", "field"),
+    [
+        (CsvFormat(columns=["a"], delimiter=""), "delimiter"),
+        (CsvFormat(columns=["a"], delimiter=";;"), "delimiter"),
+        (CsvFormat(columns=["a"], delimiter='"'), "delimiter"),
+        (CsvFormat(columns=["a"], delimiter="\n"), "delimiter"),
+        (CsvFormat(columns=["a", "b", "a"]), "columns"),
+    ],
+)
+def test_a_format_no_row_can_have_is_a_mistake(form: CsvFormat, field: str) -> None:
+    for place, compiled in (("source", lambda: stage(source=form)), ("sink", lambda: stage(outputs=[csv_to(form)]))):
+        with pytest.raises(ConfigError) as caught:
+            compiled()
+        assert finding(caught.value) == ("config.invalid", f"$.{place}.config.format.{field}")
+
+
+def csv_to(form: CsvFormat) -> OutputPlan:
+    return OutputPlan("out", form)
+
+
 def test_columns_must_be_known_to_decode_but_not_to_pass_bytes_on() -> None:
     with pytest.raises(ConfigError) as caught:
         stage(source=CsvFormat())

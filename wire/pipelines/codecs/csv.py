@@ -11,24 +11,38 @@ from __future__ import annotations
 
 import csv
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from wire.core.errors import RecordError
 from wire.core.formats import CsvFormat
+from wire.core.paths import child
 from wire.core.records import Record
 from wire.pipelines.codecs.cells import PLAIN, cell_reader, cell_text
-from wire.pipelines.codecs.faults import unreadable, unwritable
+from wire.pipelines.codecs.faults import invalid, unreadable, unwritable
 from wire.pipelines.codecs.ports import Decoded, Names
 
 csv.field_size_limit(sys.maxsize)  # the limit is the process's; how large a record may be is decided by the source
+
+
+def check(form: CsvFormat, path: str) -> None:
+    """Raise ConfigError for a format that no row can have."""
+    if len(form.delimiter) != 1 or form.delimiter in '"\r\n':
+        hint = 'write the one character that stands between cells; a tab is "\\t"'
+        raise invalid(child(path, "delimiter"), "`delimiter` is not a single character that can separate cells", hint)
+    twice = [name for name, count in Counter(form.columns or ()).items() if count > 1]
+    if twice:
+        found = ", ".join(f"`{name}`" for name in twice)
+        raise invalid(child(path, "columns"), f"several columns are called {found}", "give each its own name")
 
 
 class CsvDecoder:
     """Source that decodes rows; the whole batch is split into cells at once."""
 
     def __init__(self, form: CsvFormat, path: str) -> None:
-        """`path` is where the user chose the format."""
+        """`path` is where the user chose the format. Raises ConfigError for a format that no row can have."""
+        check(form, path)
         self._form = form
         self._path = path
         self.typed: frozenset[str] | None = frozenset(name for name, kind in form.types.items() if kind == "timestamp")
@@ -131,7 +145,8 @@ class CsvEncoder:
     """Source that encodes rows."""
 
     def __init__(self, form: CsvFormat, path: str) -> None:
-        """`path` is where the user chose the format."""
+        """`path` is where the user chose the format. Raises ConfigError for a format that no row can have."""
+        check(form, path)
         self._form = form
         self._path = path
         self._null = form.nulls[0] if form.nulls else ""

@@ -45,11 +45,6 @@ class Loop:
         """Whether the record still is what `raw` holds."""
         return self._bytes_in and isinstance(self.shape, Everything) and not self.shape.changes
 
-    @property
-    def empty(self) -> bool:
-        """Whether nothing was written yet."""
-        return not self._body
-
     def statement(self, *lines: str) -> None:
         """Add statements."""
         self._body.extend(lines)
