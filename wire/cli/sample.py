@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
-import itertools
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Final, cast
+from typing import Any, Final
 
+from wire.clients.compression import DamagedError, TruncatedError, codec_of_content, decompressed
 from wire.core.errors import ConfigError, Finding, RecordError
 from wire.core.formats import ColumnType, CsvFormat, Format, JsonFormat, TextFormat
 from wire.core.paths import ROOT
 from wire.pipelines.codecs.cells import cell_reader
 
 _ROWS: Final = 10_000
-_LONGEST_LINE: Final = 1 << 20
+_MAX_BYTES: Final = 8 << 20
+_PIECE: Final = 1 << 16
+_MAGIC_BYTES: Final = 4
 _DELIMITERS: Final = (",", "\t", ";", "|")
 _NULLS: Final = ("", "NA", "N/A", "n/a", "NULL", "null", "None", "NaN", "nan", "\\N", "-")
 _TYPES: Final[tuple[ColumnType, ...]] = ("bigint", "double", "boolean", "date", "timestamp")
@@ -38,11 +39,11 @@ class Sample:
 def look_at(path: Path) -> Sample:
     """Look at the start of a file. Raises ConfigError (`config.unreadable`) if that is not possible."""
     try:
-        with _open(path) as file:
-            lines = list(itertools.islice(_lines(file), _ROWS + 1))
-    except (OSError, EOFError) as exc:
-        reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
-        raise _unreadable(f"the sample {path} can't be read: {reason.lower()}") from exc
+        lines = _first_lines(path)
+    except OSError as exc:
+        raise _unreadable(f"the sample {path} can't be read: {(exc.strerror or str(exc)).lower()}") from exc
+    except (DamagedError, TruncatedError) as exc:
+        raise _unreadable(f"the sample {path} is damaged") from exc
     except UnicodeDecodeError as exc:
         raise _unreadable(f"the sample {path} is not UTF-8 text") from exc
     if not lines or not lines[0].strip():
@@ -55,28 +56,19 @@ def look_at(path: Path) -> Sample:
     return _csv(lines, delimiter)
 
 
-def _open(path: Path) -> IO[str]:
+def _first_lines(path: Path) -> list[str]:
     with path.open("rb") as file:
-        magic = file.read(4)
-    if magic.startswith(b"\x1f\x8b"):
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    if magic == b"\x28\xb5\x2f\xfd":
-        try:
-            import zstandard
-        except ImportError as exc:
-            hint = "pip install 'wire-cluster[zstd]'"
-            raise _unreadable(f"the sample {path} is compressed with zstd", hint) from exc
-        return cast(IO[str], zstandard.open(path, "rt", encoding="utf-8-sig", newline=""))
-    return path.open("r", encoding="utf-8-sig", newline="")
+        codec = codec_of_content(file.peek(_MAGIC_BYTES)[:_MAGIC_BYTES])
+        stream, content = decompressed(file, codec), bytearray()
+        while len(content) < _MAX_BYTES and (piece := stream.read(_PIECE)):
+            content += piece
+    lines = content.split(b"\n")
+    whole = lines[:-1] if len(content) >= _MAX_BYTES or not lines[-1] else lines
+    return [line.decode("utf-8-sig" if i == 0 else "utf-8").rstrip("\r") for i, line in enumerate(whole[: _ROWS + 1])]
 
 
-def _lines(file: IO[str]) -> Iterator[str]:
-    while line := file.readline(_LONGEST_LINE):
-        yield line.rstrip("\r\n")
-
-
-def _unreadable(message: str, hint: str | None = None) -> ConfigError:
-    return ConfigError([Finding(code="config.unreadable", path=ROOT, message=message, hint=hint)])
+def _unreadable(message: str) -> ConfigError:
+    return ConfigError([Finding(code="config.unreadable", path=ROOT, message=message)])
 
 
 def _json(lines: Sequence[str]) -> Sample:
