@@ -115,7 +115,10 @@ def to_json(value: Any) -> Any:
         case Decimal():
             return value if value.is_finite() else None
         case Mapping():
-            return {_name(name): to_json(item) for name, item in value.items()}
+            return {
+                name if name.__class__ is str else _name(name): item if item.__class__ in PLAIN else to_json(item)
+                for name, item in value.items()
+            }
         case list() | tuple() | set() | frozenset():
             return [to_json(item) for item in value]
         case str():
