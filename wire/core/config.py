@@ -296,7 +296,16 @@ def _unknown(findings: list[Finding], path: str, key: str, known: typing.Iterabl
 
 
 def _mismatch(kind: Any, data: object, path: str, findings: list[Finding]) -> None:
-    _invalid(findings, path, f"expected {_words(kind)}, found {_found(data)}", _mend(_stripped(kind), data))
+    expected, found = _words(kind), _found(data)
+    told = any(f"{part} ".startswith(f"{found} ") for part in expected.split(" or "))
+    told = told or (isinstance(data, str) and _takes_words(kind))
+    _invalid(findings, path, f"expected {expected}{'' if told else f', found {found}'}", _mend(_stripped(kind), data))
+
+
+def _takes_words(kind: Any) -> bool:
+    """Say whether only certain words are taken, so that "found text" would say nothing."""
+    members = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
+    return any(get_origin(_stripped(member)) is Literal for member in members)
 
 
 def _mend(kind: Any, data: object) -> str | None:
@@ -311,8 +320,12 @@ def _mend(kind: Any, data: object) -> str | None:
         return plain if data[:1].isdecimal() else None
     if get_origin(kind) is list and not isinstance(data, list | dict) and data is not None:
         return "write it as a list: [ … ], or one item per line after `- `"
-    if _is_struct(kind) and isinstance(data, list):
-        return "this takes one mapping: remove the `- ` before its fields"
+    if _is_struct(kind):
+        fields = ", ".join(field.encode_name for field in fields_of(kind))
+        mend = "remove the `- ` before its fields" if isinstance(data, list) else "write its fields below it"
+        return f"{mend}: {fields}" if data is not None else None
+    if get_origin(kind) is dict and data is not None:
+        return "write it as a mapping: {name: value}, or one `name: value` per line"
     if get_origin(kind) is Literal and isinstance(data, str):
         return suggest(data, map(str, get_args(kind)))
     if get_origin(kind) in (Union, types.UnionType):
@@ -335,6 +348,8 @@ def _words(kind: Any) -> str:
         return f"one of {', '.join(values)}" if len(values) > 1 else f"`{values[0]}`"
     if origin is list:
         item = _words(_stripped(get_args(kind)[0]))
+        if get_args(kind)[0] is Any:
+            return "a list"
         return f"a list of {item.removeprefix('a ')}s" if item.startswith("a ") else f"a list of {item}"
     if origin in (Union, types.UnionType):
         return " or ".join(dict.fromkeys(_words(member) for member in get_args(kind) if member is not type(None)))
