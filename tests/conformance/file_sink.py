@@ -36,7 +36,7 @@ class OneFile(SinkHarness):
         return FileSink(config, ComponentContext("conformance", "file"))
 
     async def read_back(self) -> Sequence[bytes]:
-        unfinished = (".part", ".copy", ".epoch")
+        unfinished = (".tmp", ".part", ".copy", ".epoch")
         paths = sorted(p for p in self.folder.rglob("*") if p.is_file() and not p.name.endswith(unfinished))
         return [value for path in paths for value in self.values_in(_content(path))]
 

@@ -5,13 +5,15 @@ checkpoint knows of them).
 
 How a record comes to be in a file:
 
-1. `write` appends it to a part: `NAME.IDENTITY-EPOCH.part`.
-2. `commit` flushes the part and puts its length into the token, which the engine stores with the checkpoints.
+1. `write` appends it to a file that may still be thrown away: `NAME.IDENTITY-EPOCH.tmp`.
+2. `commit` flushes that, calls it `….part`, and puts its length into the token, which the engine stores with the
+   checkpoints.
 3. `committed`, or `close`, renames a part that has ended to its final name; the folder is flushed.
 
 A start after a crash finds the last stored token, replaces each part it names by a copy of just the committed length
-and gives that its final name. What has no part any more was published before the crash. Parts that no token names are
-removed when the next file is begun in their folder. All steps can be interrupted and done again.
+and gives that its final name. What has no part any more was published before the crash. What no token names is removed
+when the next file is begun in its folder, but for parts of another lineage: other checkpoints may cover them. All steps
+can be interrupted and done again.
 
 Invariants: a final name never stands for anything but committed records, and what stands there is only ever replaced
 by something that begins with it; an older epoch has no descriptor and no name in common with a newer one, and stops

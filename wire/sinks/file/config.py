@@ -27,9 +27,10 @@ class FileSinkConfig(Config, frozen=True, kw_only=True):
     """Writes records into files, one per line. A file under its final name holds nothing but committed records.
 
     While it is being written a file has a temporary name beside the final one, such as
-    `flights.jsonl.1a2b3c4d-7.part`, which can be watched with `tail -f`. It gets its final name when it is finished:
-    by `rotate`, by `max_open_files`, or when the pipeline stops. After a crash the next start keeps exactly what was
-    committed.
+    `flights.jsonl.1a2b3c4d5e6f-7.part` (`.tmp` before the first checkpoint), which can be watched with `tail -f`. It
+    gets its final name when it is finished: by `rotate`, by `max_open_files`, or when the pipeline stops. After a crash
+    the next start keeps exactly what was committed. A `.part` file is never removed by a pipeline that doesn't know it:
+    if the checkpoints it belonged to are gone, it is yours to keep or to remove.
 
     With a literal `path` and no `rotate` the output is this one file. A later run adds to it: it continues a copy, and
     the file is replaced by that when the run ends, so use `rotate` where outputs grow large. Otherwise the output is a

@@ -5,11 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import secrets
 from collections.abc import Iterable
+from typing import Final, Literal
 
 from wire.clients.compression import without_suffix
 from wire.core.errors import RecordError
 from wire.core.ports import TaskId
+
+_LINEAGE: Final = 4
 
 
 def finished_name(path: str, slot: int, number: int | None) -> str:
@@ -38,42 +42,63 @@ def inside(path: object) -> str:
     return plain
 
 
-class Marks:
-    """Tells the files of one writer by their names: of its parts, and of the file that says which epoch is the last.
+Kind = Literal["tmp", "part", "copy"]
 
-    `identity` stands for the pipeline, its task and this sink; an epoch's parts carry its number, so that a writer of
-    an older epoch can't touch them (I4).
+
+def temporary_name(final: str, identity: str, epoch: int, kind: Kind) -> str:
+    """Return the name of a file that is not finished."""
+    return f"{final}.{identity}-{epoch}.{kind}"
+
+
+def lineage_of(identity: str) -> str:
+    """Return the part of a mark that only checkpoints know."""
+    return identity[-_LINEAGE:]
+
+
+def new_lineage() -> str:
+    """Return one that nobody has."""
+    return secrets.token_hex(_LINEAGE // 2)
+
+
+class Marks:
+    """Names the files of one epoch of a writer, so that those of other writers and epochs can be told from them.
+
+    `NAME.tmp` is a file that no commit covers yet, `NAME.part` one that a commit covers, `NAME.copy` what recovery is
+    at work on, where NAME is the final name, a writer's mark and the epoch. The mark begins with a digest of pipeline,
+    task and sink, which anyone can tell; then comes the lineage, which only the checkpoints know: those who began
+    without them have another one.
     """
 
-    def __init__(self, task: TaskId, sink: str, epoch: int) -> None:
+    def __init__(self, task: TaskId, sink: str, epoch: int, lineage: str) -> None:
         """Name the files of epoch `epoch` of the sink that `sink` describes."""
-        key = f"{task.pipeline}\0{task.slot}\0{sink}"
-        self.identity = hashlib.blake2b(key.encode(), digest_size=4).hexdigest()
+        digest = hashlib.blake2b(f"{task.pipeline}\0{task.slot}\0{sink}".encode(), digest_size=4).hexdigest()
+        self.identity = digest + lineage
         self.epoch = epoch
-        self._any = re.compile(rf".*\.{self.identity}-(\d+)(\.part|\.copy|\.epoch)").fullmatch
+        self._digest = digest
+        self._lineage = lineage
+        self._any = re.compile(rf".*\.{digest}([0-9a-f]{{{_LINEAGE}}})-(\d+)\.(tmp|part|copy)").fullmatch
+        self._any_epoch_file = re.compile(rf"\.wire\.{digest}-(\d+)\.epoch").fullmatch
 
-    def part(self, final: str) -> str:
-        """Return the name under which a file is written."""
-        return part_name(final, self.identity, self.epoch)
-
-    def copy(self, final: str) -> str:
-        """Return the name under which recovery builds a committed prefix."""
-        return f"{final}.{self.identity}-{self.epoch}.copy"
+    def temporary(self, final: str, kind: Kind) -> str:
+        """Return the name of a file that is not finished."""
+        return temporary_name(final, self.identity, self.epoch, kind)
 
     def epoch_file(self, folder: str) -> str:
         """Return the name of the file that is there as long as no newer epoch has begun."""
-        return os.path.join(folder, f".wire.{self.identity}-{self.epoch}.epoch")
+        return os.path.join(folder, f".wire.{self._digest}-{self.epoch}.epoch")
+
+    def older_epoch_files(self, names: Iterable[str]) -> list[str]:
+        """Return those names that stand for older epochs."""
+        found = ((name, self._any_epoch_file(name)) for name in names)
+        return [name for name, match in found if match and int(match[1]) < self.epoch]
 
     def left_behind(self, names: Iterable[str]) -> list[str]:
-        """Return those names that older epochs of the same writer have given, before this one gives any."""
+        """Return the names of files that nothing needs, before this epoch makes any and after those needed are gone.
+
+        A part of another lineage is not among them: somebody's checkpoints may cover it.
+        """
         found = ((name, self._any(name)) for name in names)
-        return [name for name, match in found if match and self._is_left_behind(int(match[1]), match[2])]
+        return [name for name, match in found if match and self._is_left_behind(match[1], int(match[2]), match[3])]
 
-    def _is_left_behind(self, epoch: int, kind: str) -> bool:
-        # a part of this epoch's number that was there before its first one comes from before a reset
-        return epoch < self.epoch or (epoch == self.epoch and kind != ".epoch")
-
-
-def part_name(final: str, identity: str, epoch: int) -> str:
-    """Return the name that an epoch gives to a file that is not finished."""
-    return f"{final}.{identity}-{epoch}.part"
+    def _is_left_behind(self, lineage: str, epoch: int, kind: str) -> bool:
+        return epoch <= self.epoch and (kind != "part" or lineage == self._lineage)

@@ -171,7 +171,7 @@ class Output:
 
     def _created(self, make: Callable[..., Segment], final: str) -> Segment:
         compress = None if self._codec(final) == "none" else compressor(self._codec(final))
-        segment = make(final, self._marks.part(final), compress, since_s=self._clock.monotonic())
+        segment = make(final, self._marks.temporary(final, "tmp"), compress, since_s=self._clock.monotonic())
         self._unsynced.add(os.path.dirname(final))
         return segment
 
@@ -200,6 +200,7 @@ class Output:
                 segment.flush()
             for segment in self._segments():
                 segment.sync()
+                segment.keep_as(self._marks.temporary(segment.final, "part"))
             self._sync_folders()
         entries = []
         for segment in self._segments():

@@ -8,7 +8,7 @@ import os
 from wire.clients.compression import Codec, DamagedError, TruncatedError, decompressed
 from wire.core.errors import FatalError
 from wire.sinks.file import disk
-from wire.sinks.file.naming import Marks, part_name
+from wire.sinks.file.naming import Marks, temporary_name
 from wire.sinks.file.token import Entry, Token
 
 
@@ -18,17 +18,16 @@ def claim(folder: str, marks: Marks) -> None:
         disk.sync_folder(changed)
     with contextlib.suppress(FileExistsError):
         os.close(disk.create(marks.epoch_file(folder)))
-    for name in marks.left_behind(os.listdir(folder or ".")):
-        if name.endswith(".epoch"):
-            disk.remove(os.path.join(folder, name))
+    for name in marks.older_epoch_files(os.listdir(folder or ".")):
+        disk.remove(os.path.join(folder, name))
 
 
 def recover(token: Token, marks: Marks) -> None:
     """Publish the committed part of every file that was not finished. Raises OSError or FatalError."""
     for entry in token.entries:
-        part = part_name(entry.final, token.identity, token.epoch)
+        part = temporary_name(entry.final, token.identity, token.epoch, "part")
         with contextlib.suppress(FileNotFoundError):  # published already, by whoever got so far before
-            _publish_prefix(entry, part, marks.copy(entry.final))
+            _publish_prefix(entry, part, marks.temporary(entry.final, "copy"))
     for folder in {os.path.dirname(entry.final) for entry in token.entries}:
         if os.path.isdir(folder or "."):
             disk.sync_folder(folder)
@@ -53,10 +52,9 @@ def _publish_prefix(entry: Entry, part: str, copy: str) -> None:
 
 
 def remove_left_behind(folder: str, marks: Marks) -> None:
-    """Remove what older epochs of the same writer have left unfinished in a folder. Call it after `recover`."""
+    """Remove what the same writer has left in a folder and nothing needs. Call it after `recover`."""
     for name in marks.left_behind(os.listdir(folder or ".")):
-        if not name.endswith(".epoch"):
-            disk.remove(os.path.join(folder, name))
+        disk.remove(os.path.join(folder, name))
 
 
 def check_free(final: str) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from wire.core.errors import FencedError
 from wire.sinks.file import disk
 
 _BLOCK: Final = 1 << 18
@@ -24,15 +25,15 @@ class Mark(Struct, frozen=True):
 
 
 class Segment:
-    """A file under its temporary name. Bytes up to `confirmed` are covered by a stored checkpoint.
+    """A file under its temporary `name`. Bytes up to `confirmed` are covered by a stored checkpoint.
 
     `published` is how many of them are in the file with the final name, None when it isn't there.
     """
 
-    def __init__(self, final: str, part: str, compress: Callable[[bytes], bytes] | None, *, since_s: float) -> None:
-        """Create the part. Raises OSError."""
+    def __init__(self, final: str, name: str, compress: Callable[[bytes], bytes] | None, *, since_s: float) -> None:
+        """Create the file. Raises OSError."""
         self.final = final
-        self.part = part
+        self.name = name
         self.since_s = since_s
         self.size = 0
         self.records = 0
@@ -43,15 +44,15 @@ class Segment:
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
         self._dirty = True
-        self._descriptor: int | None = disk.create(part)
+        self._descriptor: int | None = disk.create(name)
 
     @classmethod
-    def continued(cls, final: str, part: str, compress: Callable[[bytes], bytes] | None, *, since_s: float) -> Segment:
+    def continued(cls, final: str, name: str, compress: Callable[[bytes], bytes] | None, *, since_s: float) -> Segment:
         """Go on with a finished file, in a copy of it. Raises OSError or FatalError."""
         size = os.stat(final).st_size
-        segment = cls(final, part, compress, since_s=since_s)
+        segment = cls(final, name, compress, since_s=since_s)
         try:
-            disk.copy_prefix(final, part, size)
+            disk.copy_prefix(final, name, size)
         except BaseException:
             segment.discard()
             raise
@@ -104,21 +105,31 @@ class Segment:
 
     def _put(self, data: bytes) -> None:
         if self._descriptor is None:
-            self._descriptor = os.open(self.part, os.O_RDWR | os.O_CLOEXEC)
+            self._descriptor = os.open(self.name, os.O_RDWR | os.O_CLOEXEC)
         self._dirty = True
         disk.write_at(self._descriptor, data, self.size)
         self.size += len(data)
 
     def _cut(self, size: int) -> None:
         with contextlib.suppress(FileNotFoundError):
-            os.truncate(self.part if self._descriptor is None else self._descriptor, size)
+            os.truncate(self.name if self._descriptor is None else self._descriptor, size)
         self.size = size
 
     def sync(self) -> None:
         """Return once everything flushed is on the disk."""
         if self._dirty:
-            disk.sync(self.part, self._descriptor)
+            disk.sync(self.name, self._descriptor)
             self._dirty = False
+
+    def keep_as(self, name: str) -> None:
+        """Take a name that says that a commit covers the file. Raises FencedError when someone has removed it."""
+        if self.name == name:
+            return
+        try:
+            os.rename(self.name, name)
+        except FileNotFoundError as exc:
+            raise FencedError("sink.file.fenced", f"{self.name} is gone: another run has begun to write there") from exc
+        self.name = name
 
     def let_go(self) -> None:
         """Close the descriptor; the file can still be written. Idempotent."""
@@ -133,10 +144,10 @@ class Segment:
             self._dirty = True
         self.sync()
         self.let_go()  # first: nothing may have a finished file open for writing
-        disk.publish(self.part, self.final)
+        disk.publish(self.name, self.final)
         self.published = self.confirmed
 
     def discard(self) -> None:
-        """Remove the part."""
+        """Remove the file."""
         self.let_go()
-        disk.remove(self.part)
+        disk.remove(self.name)

@@ -21,7 +21,7 @@ from wire.core.units import Duration
 from wire.sinks.file import disk, recovery
 from wire.sinks.file.config import FileSinkConfig
 from wire.sinks.file.lines import Lines
-from wire.sinks.file.naming import Marks, finished_name
+from wire.sinks.file.naming import Marks, finished_name, lineage_of, new_lineage
 from wire.sinks.file.output import Layout, Output
 from wire.sinks.file.token import Token, newest
 
@@ -55,7 +55,8 @@ class FileSink:
     def _begin(self, task: TaskId, epoch: int, token: Token | None) -> Output:
         config = self._config
         layout = self._layout(task)
-        marks = Marks(task, f"{self._context.name}\0{config.path}\0{config.directory}", epoch)
+        lineage = lineage_of(token.identity) if token else new_lineage()
+        marks = Marks(task, f"{self._context.name}\0{config.path}\0{config.directory}", epoch, lineage)
         compressor(layout.codec or codec_of_name(self._path or ""))  # a missing library shows at the start
         with disk.described():
             self._check_free(layout, token)

@@ -21,7 +21,7 @@ class Token(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     """The state of the output at one commit.
 
     `number` is the one for the next file. `owned` is the single file that this pipeline adds to, None where files are
-    numbered. `identity` and `epoch` name the parts.
+    numbered. `identity` and `epoch` are in the names of the parts.
     """
 
     epoch: int

@@ -19,7 +19,7 @@ from wire.sinks.file import PLUGIN
 from wire.sinks.file.sink import FileWriter
 
 PARTITION = PartitionId("p")
-TEMPORARY = (".part", ".copy", ".epoch")
+TEMPORARY = (".tmp", ".part", ".copy", ".epoch")
 
 
 def batch(*values: bytes | None, paths: Sequence[object] | None = None) -> Batch:
@@ -87,8 +87,8 @@ def unfinished(folder: Path) -> list[Path]:
 
 
 def parts(folder: Path) -> list[Path]:
-    """Return the parts."""
-    return [path for path in unfinished(folder) if path.name.endswith(".part")]
+    """Return the files that are being written."""
+    return [path for path in unfinished(folder) if path.name.endswith((".tmp", ".part"))]
 
 
 def content(path: Path) -> bytes:

@@ -134,9 +134,11 @@ async def test_a_kill_at_any_step_loses_nothing_and_repeats_nothing(
             await world.life(4)
         if power == "is cut":
             death.cut_power(world.folder)
+        knew_nothing = world.pipeline.stored is None
         await world.life(1)
         world.check(f"killed at step {steps}")
-        assert unfinished(world.folder) == []
+        # what looks committed, to one who has no checkpoint, may be somebody's: it stays
+        assert [path for path in unfinished(world.folder) if not (knew_nothing and path.suffix == ".part")] == []
         if not death.dead:
             break
     assert steps > 30
