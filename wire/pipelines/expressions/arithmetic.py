@@ -78,6 +78,8 @@ def _int_divide(a: int, b: int) -> int:
 def _int_modulo(a: int, b: int) -> int:
     if b == 0:
         raise domain("division by zero")
+    if b == -1 and a == BIGINT_MIN:
+        raise overflow("the result of %")  # as DuckDB, where the division it goes with overflows
     rest = abs(a) % abs(b)
     return -rest if a < 0 else rest
 

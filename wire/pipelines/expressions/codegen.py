@@ -169,11 +169,19 @@ class Emitter:
         return self.scope.constant(function)
 
     def operand(self, node: Node) -> Operand:
-        """Return a node's source in a form that can be used twice; literals and names need no local."""
-        return self._operand(self.value(node), kinds_of(node), literal=isinstance(node, Literal))
+        """Return a node's source in a form that can be used twice; what is a name already needs no local."""
+        source = self.scope.constant(node.value) if isinstance(node, Literal) else self.value(node)
+        return self._operand(source, kinds_of(node))
 
-    def _operand(self, source: str, kinds: Kind, *, literal: bool = False) -> Operand:
-        if literal or source.isidentifier():
+    def inline_operand(self, node: Node) -> Operand:
+        """Return the same with literals as such, which Python takes in arithmetic but not before `is`."""
+        if isinstance(node, Literal):
+            source = self.literal(node.value)
+            return Operand(source, source, kinds_of(node))
+        return self.operand(node)
+
+    def _operand(self, source: str, kinds: Kind) -> Operand:
+        if source.isidentifier():
             return Operand(source, source, kinds)
         name = self.scope.local()
         return Operand(f"({name} := {source})", name, kinds)
@@ -196,7 +204,7 @@ class Emitter:
         classes = [function.arg(index).inline_class for index in range(len(node.args))]
         if not _can_inline(function, node.args, classes):
             return f"{slow}({', '.join(map(self.value, node.args))})"
-        operands = [self.operand(arg) for arg in node.args]
+        operands = [self.inline_operand(arg) for arg in node.args]
         checks = [
             f"({operand.first}.__class__ is {self._class(cls)})"
             for operand, cls in zip(operands, classes, strict=True)

@@ -284,7 +284,7 @@ class Lowering(Calls):
         subject, at = self.node(node.this), self.at(node)
         match node.expression:
             case exp.Null():
-                return IsNull(at, subject)
+                return Literal(at, subject.value is None) if isinstance(subject, Literal) else IsNull(at, subject)
             case exp.Boolean() as truth:
                 return self.call(operators.IS_TRUE if truth.this else operators.IS_FALSE, (subject,), at)
             case other:

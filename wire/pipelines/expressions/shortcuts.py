@@ -80,7 +80,7 @@ def arithmetic(emitter: Emitter, node: Call) -> str:
     """Return the source of `a + b` and its kind."""
     symbol, helper = node.function.name, emitter.helper(node.function.impl)
     left, right = node.args
-    a, b = emitter.operand(left), emitter.operand(right)
+    a, b = emitter.inline_operand(left), emitter.inline_operand(right)
     slow = f"{helper}({a.again}, {b.again})"
     if not (a.kinds & Kind.NUMBER and b.kinds & Kind.NUMBER):
         return f"{helper}({a.first}, {b.first})"
@@ -115,7 +115,7 @@ def _sum(emitter: Emitter, symbol: str, nodes: tuple[Node, Node], operands: tupl
         return f"({result} if {other.first}.__class__ is float or {bigint} else {slow})"
     local = emitter.scope.local()
     bounded = _BOUNDS.format(f"({local} := {result})")
-    if literal.__class__ is int and abs(literal) <= _EXACT:
+    if literal.__class__ is int:
         ints, floats = f"{other.first}.__class__ is int", f"{other.again}.__class__ is float"
     else:
         ints = f"{a.first}.__class__ is {b.first}.__class__ is int"
@@ -125,7 +125,7 @@ def _sum(emitter: Emitter, symbol: str, nodes: tuple[Node, Node], operands: tupl
 
 def concat(emitter: Emitter, node: Call) -> str:
     """Return the source of `a || b || …`: one f-string where everything is text or BIGINT."""
-    operands = [emitter.operand(arg) for arg in node.args]
+    operands = [emitter.inline_operand(arg) for arg in node.args]
     helper = emitter.helper(node.function.impl)
     slow = f"{helper}({', '.join(operand.again for operand in operands)})"
     joined, checks = "", []

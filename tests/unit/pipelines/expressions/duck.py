@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -42,42 +44,70 @@ class Failed:
         return 0
 
 
+UNKNOWN = object()
+"""What DuckDB can't be asked, because even a plain row fails."""
+
+PLAIN: dict[str, Any] = {
+    "b1": 3,
+    "b2": 2,
+    "d1": 1.5,
+    "d2": 2.5,
+    "s1": "12",
+    "s2": "34",
+    "p1": True,
+    "p2": False,
+    "t1": dt.datetime(2020, 1, 2, 3, 4, 5),
+    "t2": dt.datetime(2021, 1, 2, 3, 4, 5),
+    "l1": [5, 6],
+    "st": {"a": 1, "b": "x"},
+}
+
+
 class RefusedError(Exception):
     """The expression is refused before any row is looked at."""
 
 
 class Reference:
-    """A table of rows in DuckDB."""
+    """A table of rows in DuckDB, with further columns that are the same in every row."""
 
-    def __init__(self, rows: list[dict[str, Any]]) -> None:
+    def __init__(self, rows: list[dict[str, Any]], constants: Mapping[str, str] = MappingProxyType({})) -> None:
         self.rows = rows
         self.connection = duckdb.connect()
         self.connection.execute("SET TimeZone = 'UTC'")
         self.connection.execute("SET threads = 1")
+        self.connection.execute("PRAGMA disable_optimizer")  # it leaves out what a constant makes needless, errors too
         columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
         self.connection.execute(f"CREATE TABLE t (id INTEGER, {columns})")
         marks = ", ".join("?" for _ in range(len(COLUMNS) + 1))
-        for number, row in enumerate(rows):
+        for number, row in enumerate([PLAIN, *rows]):
             values = [number, *(row[name] for name in COLUMNS)]
             self.connection.execute(f"INSERT INTO t VALUES ({marks})", values)  # noqa: S608 (marks are question marks)
+        for name, value in constants.items():
+            self.connection.execute(f"ALTER TABLE t ADD COLUMN {name} {value.rpartition('::')[2]} DEFAULT {value}")
 
     def evaluate(self, expression: str) -> list[Any]:
-        """Return the value, or Failed, for every row. Raises RefusedError for what does not bind."""
-        query = f"SELECT {expression} FROM t"  # noqa: S608 (the tests' own expressions)
+        """Return the value, or Failed, or UNKNOWN, for every row. Raises RefusedError for what does not bind."""
+        query = f"SELECT {expression} FROM t WHERE id"  # noqa: S608 (the tests' own expressions)
         try:
-            return [value for (value,) in self.connection.execute(f"{query} ORDER BY id").fetchall()]
+            return self._values(f"{query} > 0 ORDER BY id")
         except (duckdb.BinderException, duckdb.CatalogException, duckdb.ParserException) as exc:
             raise RefusedError(str(exc)) from exc
         except duckdb.Error:
-            return [self._evaluate_one(query, number) for number in range(len(self.rows))]
+            plain = self._one(f"{query} = 0")
+            return [self._beside_plain(query, number, plain) for number in range(1, len(self.rows) + 1)]
 
-    def _evaluate_one(self, query: str, number: int) -> Any:
+    def _beside_plain(self, query: str, number: int, plain: Any) -> Any:
+        """Evaluate one row beside a plain one: alone, DuckDB would leave out what a NULL makes needless."""
+        return UNKNOWN if isinstance(plain, Failed) else self._one(f"{query} IN (0, {number}) ORDER BY id")
+
+    def _one(self, query: str) -> Any:
         try:
-            found = self.connection.execute(f"{query} WHERE id = ?", [number]).fetchone()
+            return self._values(query)[-1]
         except duckdb.Error as exc:
             return Failed(str(exc))
-        assert found is not None
-        return found[0]
+
+    def _values(self, query: str) -> list[Any]:
+        return [value for (value,) in self.connection.execute(query).fetchall()]
 
 
 def evaluate(expression: str, rows: list[dict[str, Any]]) -> list[Any]:
@@ -100,6 +130,8 @@ def same(ours: Any, theirs: Any) -> bool:
     """Return whether two values are the same value, up to the last digit of a DOUBLE."""
     if isinstance(ours, Interval):
         ours = dt.timedelta(days=ours.months * 30 + ours.days, microseconds=ours.micros)
+    if theirs is UNKNOWN:
+        return True
     if isinstance(ours, Failed) or isinstance(theirs, Failed):
         return ours == theirs
     if isinstance(ours, bool) or isinstance(theirs, bool):

@@ -8,7 +8,7 @@ import unicodedata
 from typing import Any, Final
 
 from wire.core.errors import RecordError
-from wire.pipelines.expressions.errors import domain, mismatch
+from wire.pipelines.expressions.errors import domain, mismatch, overflow
 from wire.pipelines.expressions.functions.declare import any_value, integer, text
 from wire.pipelines.expressions.texts import to_text
 from wire.pipelines.expressions.tree import Arg, Function
@@ -54,6 +54,7 @@ def reverse(string: str) -> str:
 
 def substring(string: str, start: int, length: int | None = None) -> str:
     """Return `length` characters from `start`; a negative length takes those before it."""
+    check_offsets(start, length or 0)
     size = len(string)
     begin = start - 1 if start > 0 else size + start if start < 0 else -1
     if length is None:
@@ -64,8 +65,15 @@ def substring(string: str, start: int, length: int | None = None) -> str:
     return string[max(begin, 0) : max(end, 0)]
 
 
+def check_offsets(*offsets: int) -> None:
+    """Fail for a position or length in text beyond 32 bits, as DuckDB does."""
+    if any(not -_MAX_OFFSET - 1 <= offset <= _MAX_OFFSET for offset in offsets):
+        raise overflow("the position or length in the text")
+
+
 def left(string: str, count: int) -> str:
     """Return the first `count` characters, or all but the last ones."""
+    check_offsets(max(count, 0))
     return string[:count]
 
 
@@ -170,6 +178,7 @@ def levenshtein(a: str, b: str) -> int:
     return row[-1]
 
 
+_MAX_OFFSET: Final = 2**32 - 1
 _S: Final = text("string")
 _BLANK: Final = {"inline": "{0}.strip(' ')"}
 _LENGTH: Final = Arg("x", Kind.TEXT | Kind.LIST)

@@ -13,6 +13,7 @@ import orjson
 from wire.pipelines.expressions.casts import to_json
 from wire.pipelines.expressions.errors import domain, mismatch
 from wire.pipelines.expressions.functions.declare import any_value, text
+from wire.pipelines.expressions.functions.strings import check_offsets
 from wire.pipelines.expressions.texts import json_default
 from wire.pipelines.expressions.tree import Arg, Function
 from wire.pipelines.expressions.values import BIGINT_MAX, Kind, type_name
@@ -33,6 +34,8 @@ def subscript(value: Any, index: Any) -> Any:
         return value.get(index)
     if index.__class__ is not int:
         raise mismatch("[ ]", f"{type_name(value)} and {type_name(index)}")
+    if value.__class__ is str:
+        check_offsets(index)
     at = index - 1 if index > 0 else len(value) + index if index < 0 else -1
     if 0 <= at < len(value):
         return value[at]
