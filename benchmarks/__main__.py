@@ -1,7 +1,8 @@
 """`python -m benchmarks`: run the benchmarks, keep the results, write the report.
 
 Everything runs beside its rival in the same session, several times in turn, and every run's destination is checked
-record by record. A full run takes about 25 minutes, ten of them at a steady rate to watch memory; `--quick` under three.
+record by record. A full run takes about 25 minutes, ten of them at a steady rate to watch memory; `--quick` takes
+under three.
 """
 
 from __future__ import annotations

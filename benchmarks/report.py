@@ -1,13 +1,270 @@
-"""What is made of the results: not written yet."""
+"""What is made of the results: a table for the terminal, `docs/performance.md` and its picture.
 
+The page's prose is in `page.md` beside this file; only figures are filled in.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from benchmarks.results import ROOT
+
+import msgspec
+
+from benchmarks import files, latency, picture, results, soak, startup, throughput
+from benchmarks.arithmetic import Spread
+from benchmarks.contenders import BARE, NOTHING, WIRE
+from benchmarks.results import ROOT, Machine, Result
 
 PAGE = ROOT / "docs" / "performance.md"
+PICTURE = ROOT / "docs" / "images" / "performance.svg"
+_TEMPLATE = Path(__file__).parent / "page.md"
+
+RSS_LIMIT_MIB = 150
+_COPY = "Kafka → Kafka"
+_FILES = "file → file"
 
 
-def table(out: Path) -> str:
-    return ""
+class Results(msgspec.Struct):
+    """What has been measured; a part that never was is None."""
+
+    throughput: Result[throughput.Throughput] | None
+    files: Result[files.Files] | None
+    startup: Result[startup.Startup] | None
+    latency: Result[latency.Latency] | None
+    soak: Result[soak.Soak] | None
 
 
-def publish(out: Path) -> None: ...
+class Row(msgspec.Struct, frozen=True):
+    """One line of the table. `aim` says what was asked for and `met` whether it was reached, None where nothing was."""
+
+    what: str
+    wire: str
+    rival: str = ""
+    ratio: str = ""
+    aim: str = ""
+    met: bool | None = None
+
+    @property
+    def verdict(self) -> str:
+        """The aim with whether it was reached."""
+        return self.aim if self.met is None else f"{self.aim}: {'reached' if self.met else '**missed**'}"
+
+
+def load(folder: Path) -> Results:
+    """Read all there is."""
+    return Results(
+        results.read(folder, "throughput", throughput.Throughput),
+        results.read(folder, "files", files.Files),
+        results.read(folder, "startup", startup.Startup),
+        results.read(folder, "latency", latency.Latency),
+        results.read(folder, "soak", soak.Soak),
+    )
+
+
+def table(folder: Path) -> str:
+    """Return the figures as plain text."""
+    rows = [("", "Wire", "beside it", "Wire : rival", "aim")]
+    rows += [(row.what, row.wire, row.rival, row.ratio, row.verdict.replace("*", "")) for row in _rows(load(folder))]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def publish(folder: Path) -> None:
+    """Write the page and its picture."""
+    found = load(folder)
+    measured = [part for part in _parts(found) if part is not None]
+    if not measured:
+        raise ValueError(f"nothing has been measured yet: {folder} is empty")
+    PICTURE.parent.mkdir(parents=True, exist_ok=True)
+    PICTURE.write_text(picture.draw(_bars(found), _percentiles(found), _memory(found)))
+    PAGE.write_text(
+        string.Template(_TEMPLATE.read_text()).substitute(
+            table=_markdown(list(_rows(found))),
+            runs=_runs(found),
+            machine=_machine(measured[0].machine),
+            when="\n".join(_when(found)),
+            filter=measured[0].job["filter"],
+            select=measured[0].job["select"],
+            record=measured[0].job["record"],
+            record_bytes=measured[0].job["bytes"],
+        )
+    )
+
+
+def _parts(found: Results) -> list[Result[object] | None]:
+    return [getattr(found, field) for field in found.__struct_fields__]
+
+
+# the table
+
+
+def _rows(found: Results) -> Iterator[Row]:
+    if found.throughput:
+        yield from _throughput_rows(found.throughput.measured)
+    if found.files:
+        yield from _file_rows(found.files.measured)
+    if found.latency:
+        yield from _latency_rows(found.latency.measured)
+    if found.startup:
+        seconds = found.startup.measured.seconds
+        aim = "under 1 s"
+        yield Row("start to first record", f"{_decimals(seconds, 2)} s", aim=aim, met=seconds.median < 1)
+    if found.soak:
+        yield from _soak_rows(found.soak.measured)
+
+
+def _throughput_rows(measured: throughput.Throughput) -> Iterator[Row]:
+    cost, pace, ratio = measured.per_cpu_s, measured.per_s, measured.wire_to_bare_per_cpu_s
+    yield Row(
+        f"{_COPY}, records per CPU-second",
+        _thousands(cost[WIRE]),
+        f"bare loop {_thousands(cost[BARE])}",
+        _decimals(ratio, 2),
+        "200,000 and 0.6 of the bare loop",
+        cost[WIRE].median >= 200_000 and ratio.median >= 0.6,
+    )
+    met = pace[WIRE].median >= 150_000
+    yield Row(
+        f"{_COPY}, records/s", _thousands(pace[WIRE]), f"bare loop {_thousands(pace[BARE])}", aim="150,000", met=met
+    )
+    yield _peak_row(_COPY, max(run.peak_rss_mib for run in measured.runs if run.contender == WIRE))
+
+
+def _file_rows(measured: files.Files) -> Iterator[Row]:
+    cost, pace, ratio = measured.per_cpu_s, measured.per_s, measured.wire_to_bare_per_cpu_s
+    met = pace[WIRE].median >= 200_000
+    yield Row(
+        f"{_FILES}, records/s", _thousands(pace[WIRE]), f"bare loop {_thousands(pace[BARE])}", aim="200,000", met=met
+    )
+    yield Row(
+        f"{_FILES}, records per CPU-second",
+        _thousands(cost[WIRE]),
+        f"bare loop {_thousands(cost[BARE])}",
+        _decimals(ratio, 2),
+    )
+    yield _peak_row(_FILES, max(run.peak_rss_mib for run in measured.runs if run.contender == WIRE))
+
+
+def _peak_row(what: str, mib: float) -> Row:
+    aim = f"under {RSS_LIMIT_MIB} MiB"
+    return Row(f"{what}, peak resident memory", f"{mib:.0f} MiB", aim=aim, met=mib < RSS_LIMIT_MIB)
+
+
+def _latency_rows(measured: latency.Latency) -> Iterator[Row]:
+    at = f"{measured.rate:,.0f} records/s end to end"
+    for name in ("p50", "p99", "p999", "max"):
+        nothing, bare, wire = (getattr(measured.figures[who], name) for who in (NOTHING, BARE, WIRE))
+        rival = f"nothing between {_decimals(nothing, 1)}, bare loop {_decimals(bare, 1)}"
+        label = f"{at}, {'p99.9' if name == 'p999' else name}, ms"
+        if name != "p99":
+            yield Row(label, _decimals(wire, 1), rival)
+            continue
+        ratio = measured.wire_to_nothing_p99
+        met = wire.median < 10 and ratio.median <= 2
+        aim = "under 10 ms and at most twice nothing between"
+        yield Row(label, _decimals(wire, 1), rival, f"{_decimals(ratio, 2)} (to nothing)", aim, met)
+    cores = {who: measured.figures[who].cpu_cores for who in (BARE, WIRE)}
+    yield Row(f"{at}, cores used", _decimals(cores[WIRE], 2), f"bare loop {_decimals(cores[BARE], 2)}")
+
+
+def _soak_rows(measured: soak.Soak) -> Iterator[Row]:
+    what = f"{measured.seconds} s at {measured.rate:,.0f} records/s"
+    yield _peak_row(what, measured.peak_mib)
+    early, late = measured.early_mib.median, measured.late_mib.median
+    # what an allocator keeps for later moves by a few MiB; a leak of one byte per record would add six in ten minutes
+    yield Row(
+        f"{what}, memory early → late",
+        f"{early:.1f} → {late:.1f} MiB",
+        aim="flat",
+        met=late <= early * 1.05,
+    )
+    yield Row(f"{what}, p50 and p99, ms", f"{measured.latency.p50:.1f} and {measured.latency.p99:.1f}")
+
+
+def _markdown(rows: Sequence[Row]) -> str:
+    lines = ["| | Wire | beside it | Wire : rival | aim |", "|---|---|---|---|---|"]
+    lines += [f"| {row.what} | **{row.wire}** | {row.rival} | {row.ratio} | {row.verdict} |" for row in rows]
+    return "\n".join(lines)
+
+
+def _thousands(found: Spread) -> str:
+    return f"{found.median:,.0f} ({found.low / 1000:,.0f}k-{found.high / 1000:,.0f}k)"
+
+
+def _decimals(found: Spread, places: int) -> str:
+    low, median, high = (f"{value:.{places}f}" for value in (found.low, found.median, found.high))
+    return median if low == high else f"{median} ({low}-{high})"
+
+
+# how it was measured
+
+
+def _machine(machine: Machine) -> str:
+    libraries = ", ".join(f"{name} {version}" for name, version in machine.libraries.items())
+    return (
+        f"{machine.cpu}, {machine.cores} cores, {machine.memory_mib / 1024:.0f} GiB, Linux {machine.kernel}; "
+        f"Python {machine.python}, {libraries}"
+    )
+
+
+def _when(found: Results) -> Iterator[str]:
+    for name, part in zip(found.__struct_fields__, _parts(found), strict=True):
+        if part is not None:
+            yield f"- {name}: {part.machine.date}, commit {part.machine.commit}, load average {part.machine.load}"
+
+
+def _runs(found: Results) -> str:
+    """Return how often things ran, and how far two runs of the same thing were apart."""
+    said = []
+    if found.throughput:
+        measured = found.throughput.measured
+        said.append(
+            f"{_COPY} copied {measured.records:,} records {len(measured.runs) // 2} times per contender, in turn; "
+            f"one run of the bare loop was {_decimals(measured.control, 2)} of the one before it."
+        )
+    if found.files:
+        copied = found.files.measured
+        said.append(
+            f"{_FILES} copied {copied.records:,} records {len(copied.runs) // 2} times per contender, in turn; "
+            f"one run of the bare loop was {_decimals(copied.control, 2)} of the one before it."
+        )
+    if found.latency:
+        paced = found.latency.measured
+        said.append(
+            f"The steady rate ran for {paced.seconds} s {len(paced.runs) // 3} times per contender, in turn; "
+            f"the p99 of one run with nothing in between was {_decimals(paced.control_p99, 2)} of the one before it."
+        )
+    return " ".join(said)
+
+
+# what the picture shows
+
+
+def _bars(found: Results) -> list[picture.Bar]:
+    bars = []
+    for label, part in ((_COPY, found.throughput), (_FILES, found.files)):
+        if part is not None:
+            cost = part.measured.per_cpu_s
+            bars += [picture.Bar(label, who, cost[who]) for who in (WIRE, BARE)]
+    return bars
+
+
+def _percentiles(found: Results) -> list[picture.Bar]:
+    if found.latency is None:
+        return []
+    figures = found.latency.measured.figures
+    return [
+        picture.Bar(label, who, getattr(figures[who], name))
+        for label, name in (("p50", "p50"), ("p99", "p99"), ("p99.9", "p999"))
+        for who in (NOTHING, BARE, WIRE)
+    ]
+
+
+def _memory(found: Results) -> picture.Line | None:
+    if found.soak is None:
+        return None
+    measured = found.soak.measured
+    return picture.Line(measured.rss_mib, measured.every_s, RSS_LIMIT_MIB)

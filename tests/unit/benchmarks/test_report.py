@@ -1,0 +1,73 @@
+"""The report: every figure that was measured is in it, and a missed aim is said to be missed."""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from benchmarks import latency, report, results, soak, startup, throughput
+from benchmarks.arithmetic import Latency, spread
+from benchmarks.contenders import BARE, NOTHING, WIRE
+from benchmarks.counter import Counted
+
+
+def copies(wire: float, bare: float) -> throughput.Throughput:
+    runs = [throughput.Run(who, rate, rate, 70.0) for who, rate in ((BARE, bare), (WIRE, wire)) * 2]
+    return throughput.summarize(1000, runs)
+
+
+def paced(p99: float) -> latency.Latency:
+    runs = [
+        latency.Run(who, Latency(1000, 1.0, p99 if who == WIRE else 5.0, 20.0, 30.0), 0.5, 0.2, 1.5, [])
+        for who in (NOTHING, BARE, WIRE)
+    ]
+    return latency.summarize(10_000, 30, runs)
+
+
+def memory(late_mib: float) -> soak.Soak:
+    counted = Counted(1, 0, 0, 0, latency=Latency(1000, 1.0, 5.0, 20.0, 30.0))
+    return soak.summarize(10_000, 40, [70.0] * 36 + [late_mib] * 4, counted)
+
+
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(report, "PAGE", tmp_path / "performance.md")
+    monkeypatch.setattr(report, "PICTURE", tmp_path / "performance.svg")
+    return tmp_path / "performance.md"
+
+
+def test_the_page_has_every_part_and_a_picture_that_is_well_formed(tmp_path: Path, page: Path) -> None:
+    for name, measured in (
+        ("throughput", copies(450_000, 400_000)),
+        ("latency", paced(8.0)),
+        ("startup", startup.Startup([0.5], spread([0.5]))),
+        ("soak", memory(70.0)),
+    ):
+        results.write(tmp_path, name, measured)
+    report.publish(tmp_path)
+    text = page.read_text()
+    for figure in ("450,000", "1.12", "8.0", "0.50 s", "70.0 → 70.0 MiB"):
+        assert figure in text
+    assert "$" not in text
+    assert "missed" not in text
+    assert ElementTree.parse(tmp_path / "performance.svg").getroot().tag.endswith("svg")  # noqa: S314 (our own)
+
+
+@pytest.mark.parametrize(
+    ("name", "measured"),
+    [
+        ("throughput", copies(140_000, 100_000)),
+        ("latency", paced(11.0)),
+        ("startup", startup.Startup([1.5], spread([1.5]))),
+        ("soak", memory(80.0)),
+    ],
+)
+def test_a_missed_aim_is_said_to_be_missed(tmp_path: Path, name: str, measured: object) -> None:
+    results.write(tmp_path, name, measured)
+    assert "missed" in report.table(tmp_path)
+
+
+def test_a_page_about_nothing_is_refused(tmp_path: Path, page: Path) -> None:
+    with pytest.raises(ValueError, match="nothing has been measured"):
+        report.publish(tmp_path)
+    assert not page.exists()
