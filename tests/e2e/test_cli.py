@@ -214,6 +214,28 @@ async def test_an_unexpected_error_is_called_a_bug(tmp_path: Path, ask: str) -> 
     assert ("--debug" in result.err) == (ask == "nothing")
 
 
+async def test_a_full_disk_behind_the_output(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_shell(
+        f"{WIRE} list > /dev/full", cwd=tmp_path, stderr=asyncio.subprocess.PIPE
+    )
+    _, err = await process.communicate()
+    assert (process.returncode, err.decode()) == (3, "error[system.refused]: no space left on device\n")
+
+
+async def test_a_reader_that_leaves_early(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_shell(
+        f"{WIRE} schema | head -1", cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    assert await process.communicate() == (b"{\n", b"")
+
+
+async def test_a_terminal_that_only_knows_ascii(write: Callable[[str], Path]) -> None:
+    path = write(BAD.replace("'a >'", "'ä >'"))
+    result = await wire("lint", path, cwd=path.parent, environ={"PYTHONIOENCODING": "ascii"})
+    assert result.code == 2
+    assert "'? >'" in result.out
+
+
 async def test_help_names_every_command(tmp_path: Path) -> None:
     for words in (["--help"], ["-h"]):
         result = await wire(*words, cwd=tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 import traceback
@@ -12,7 +13,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from wire.core.errors import WireError
+from wire.core.errors import UnavailableError, WireError
 
 COMMANDS: Final = {
     "run": "run",
@@ -93,6 +94,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         from typer.completion import completion_init  # type: ignore[attr-defined] # there since 0.1, never re-exported
 
         completion_init()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no arrows is no reason to fail
     sys.exit(_run(words, debug))
 
 
@@ -102,12 +106,11 @@ def _run(words: list[str], debug: bool) -> int:
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else int(exc.code is not None)
     except WireError as exc:
-        from wire.cli.report import print_error
-
-        print_error(exc)
-        if debug:
-            traceback.print_exc()
-        return exc.exit_code
+        return _expected(exc, debug)
+    except OSError as exc:
+        reason = exc.strerror or str(exc)
+        message = f"{exc.filename}: {reason}" if exc.filename else reason
+        return _expected(UnavailableError("system.refused", message.lower()), debug)
     except KeyboardInterrupt:
         return 130
     except BaseExceptionGroup as exc:
@@ -115,6 +118,15 @@ def _run(words: list[str], debug: bool) -> int:
     except Exception as exc:
         return _unexpected(exc, debug)
     return 0
+
+
+def _expected(exc: WireError, debug: bool) -> int:
+    from wire.cli.report import print_error
+
+    print_error(exc)
+    if debug:
+        traceback.print_exc()
+    return exc.exit_code
 
 
 def _unexpected(exc: BaseException, debug: bool) -> int:

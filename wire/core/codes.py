@@ -26,6 +26,8 @@ CODES: Final[dict[str, str]] = {
     "config.unknown_component": "no component of that name is installed",
     "config.unknown_key": "the field is not known here",
     "config.unreadable": "the file can't be read",
+    # the command line
+    "system.refused": "the operating system refused something",
     # expressions: the text, then one record's values
     "expression.cast": "a value can't be converted to the type",
     "expression.domain": "an argument is outside what the function is defined for",

@@ -39,7 +39,7 @@ class Plugin:
     `config` is a `Config` struct (or, for a transform, any type `wire.core.config.parse` takes). For a source
     `build(config, ComponentContext)` returns a `Source`, for a sink a `Sink`; for a transform it is
     `build(config, TransformContext)` of `wire.pipelines.transforms`. Building does no I/O and may import the
-    connector's library, which `extra` names.
+    connector's library; where that is not installed it raises UnavailableError, which names `extra`.
     """
 
     kind: Kind
@@ -48,6 +48,23 @@ class Plugin:
     build: Callable[[Any, Any], Any]
     extra: str | None = None
     example: str = ""
+
+    def __post_init__(self) -> None:
+        if self.extra is not None:
+            object.__setattr__(self, "build", _with_library(self.build, self.extra))
+
+
+def _with_library(build: Callable[[Any, Any], Any], extra: str) -> Callable[[Any, Any], Any]:
+    @functools.wraps(build, updated=())
+    def built(config: Any, context: Any) -> Any:
+        try:
+            return build(config, context)
+        except ModuleNotFoundError as exc:
+            if exc.name is None or exc.name.partition(".")[0] == "wire":
+                raise
+            raise missing_dependency(extra, extra, exc) from exc
+
+    return built
 
 
 GROUPS: dict[Kind, str] = {"source": "wire.sources", "sink": "wire.sinks", "transform": "wire.transforms"}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import sys
 import types
 from importlib.metadata import EntryPoint
@@ -73,3 +74,16 @@ def test_a_broken_component_is_not_mistaken_for_a_missing_library(installed: typ
 def test_a_component_of_another_kind_is_not_one_of_this(installed: types.ModuleType) -> None:
     with pytest.raises(UnavailableError, match="can't be loaded"):
         plugins.load("sink", "good")
+
+
+@pytest.mark.parametrize(("module", "expected"), [("no_such_library", UnavailableError), ("wire.nowhere", ImportError)])
+def test_a_library_that_is_missing_when_it_is_needed(module: str, expected: type[Exception]) -> None:
+    def build(config: object, context: object) -> object:
+        return importlib.import_module(module)
+
+    plugin = Plugin(kind="sink", summary="", config=Nothing, build=build, extra="thing")
+    with pytest.raises(expected) as caught:
+        plugin.build(Nothing(), None)
+    if isinstance(caught.value, UnavailableError):
+        assert caught.value.hint == "pip install 'wire-cluster[thing]'"
+    assert plugin.build.__module__ == __name__

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from wire.core.codes import CODES
 from wire.core.errors import ConfigError, FatalError
 from wire.core.units import Duration
 from wire.pipelines.lint import LintResult, compile_here, lint, lint_file
@@ -280,6 +285,29 @@ def test_exactly_once_is_refused_where_the_sink_can_not_give_it() -> None:
     assert "`kafka`" in finding.message
 
 
+def test_exactly_once_with_dead_letters_that_are_not_is_said() -> None:
+    text = GOOD.replace("sink: {type: kafka, config: {bootstrap_servers: [localhost:9092], topic: late}}",
+                        "sink: {type: file, config: {path: out.jsonl}}")  # fmt: skip
+    text += "delivery: exactly_once\non_error: {policy: dead_letter, sink: {type: stdout}}\n"
+    finding = only(check(text))
+    assert (finding.code, finding.severity, finding.path) == (
+        "config.delivery_unsupported",
+        "warning",
+        "$.on_error.sink.type",
+    )
+
+
+def test_a_library_that_is_not_installed_is_a_warning_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "aiokafka", None)
+    for name in [
+        name for name in sys.modules if name.startswith(("aiokafka.", "wire.sources.kafka.", "wire.sinks.kafka."))
+    ]:
+        monkeypatch.delitem(sys.modules, name)
+    result = check(GOOD)
+    assert result.pipeline is not None
+    assert {f.severity for f in result.findings} <= {"warning"}
+
+
 def test_the_first_wait_is_not_longer_than_the_longest() -> None:
     finding = only(check(f"{GOOD}retry: {{initial: 1h, max: 1m}}\n"))
     assert (finding.code, finding.path) == ("config.conflict", "$.retry.initial")
@@ -443,3 +471,39 @@ def test_compiling_runs_nobodys_code(tmp_path: Path, monkeypatch: pytest.MonkeyP
     (tmp_path / "ruinous.py").write_text("raise SystemExit")
     monkeypatch.chdir(tmp_path)
     assert compile_here(with_transforms('python: "ruinous:f"')).findings == ()
+
+
+def leaves(tree: Any) -> list[tuple[Any, Any]]:
+    """Every place in a tree, as the container and the key."""
+    items = list(tree.items()) if isinstance(tree, dict) else list(enumerate(tree)) if isinstance(tree, list) else []
+    return [(tree, key) for key, _ in items] + [place for _, value in items for place in leaves(value)]
+
+
+FULL = yaml.safe_load(GOOD) | {
+    "batch": {"max_records": 5, "max_wait": "5ms"},
+    "retry": {"initial": "1s"},
+    "on_error": {
+        "policy": "dead_letter",
+        "sink": {"type": "file", "config": {"path": "x", "format": {"type": "json"}}},
+    },
+    "tests": [{"input": [{"a": 1}], "output": []}],
+}
+junk = st.sampled_from(
+    [None, True, 0, -1, 1.5, "", "x", "5ms", "a >", "${env:X}", "${X}", [], ["x"], {}, {"x": 1}, {"expr": "("}]
+)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 200), junk, st.booleans()), min_size=1, max_size=4))
+def test_whatever_is_written_lint_answers_with_findings(mutations: list[tuple[int, Any, bool]]) -> None:
+    tree = copy.deepcopy(FULL)
+    for index, value, rename in mutations:
+        places = leaves(tree)
+        container, key = places[index % len(places)]
+        if rename and isinstance(container, dict):
+            container[f"{key}x"] = container.pop(key)
+        else:
+            container[key] = copy.deepcopy(value)
+    result = lint(json.dumps(tree), environ={"X": "1"})
+    assert (result.pipeline is None) == bool(result.errors)
+    assert all(finding.code in CODES and finding.line and finding.column for finding in result.findings)

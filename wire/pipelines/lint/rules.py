@@ -91,7 +91,10 @@ def check_components(pipeline: LoadedPipeline, findings: Findings) -> None:
         if built is not None:
             _check_sink(sink, built, pipeline, findings)
     if pipeline.dead_letter:
-        _build(pipeline.dead_letter, pipeline, findings)
+        built = _build(pipeline.dead_letter, pipeline, findings)
+        if pipeline.spec.delivery == "exactly_once" and built and built.guarantee is not Guarantee.EXACTLY_ONCE:
+            message = "a dead letter may be written twice after a failure: its sink can't give exactly_once"
+            findings.warn("config.delivery_unsupported", child(pipeline.dead_letter.path, "type"), message)
 
 
 def check_pipeline(pipeline: LoadedPipeline, findings: Findings) -> None:
