@@ -20,6 +20,7 @@ from benchmarks import files, latency, report, results, soak, startup, throughpu
 from benchmarks.broker import broker
 from benchmarks.processes import RunError
 from benchmarks.progress import say
+from tests.services.missing import ServiceMissing
 
 PARTS = ("throughput", "files", "startup", "latency", "soak")
 _RATE = 10_000.0
@@ -78,6 +79,9 @@ def main() -> int:
         except RunError as problem:
             print(f"the benchmark failed: {problem}", file=sys.stderr)
             return 1
+        except ServiceMissing as missing:
+            print(missing, file=sys.stderr)
+            return 3
     print(report.table(out))
     if out == results.PUBLISHED:
         report.publish(out)
