@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Sequence
 from typing import Final
 
 _WORDS: Final = (
@@ -24,6 +25,12 @@ def expect(holds: bool, what: str) -> None:
     """Fail the check with `what` was expected, unless it holds."""
     if not holds:
         raise AssertionError(what)
+
+
+def brief(values: Sequence[bytes | None]) -> str:
+    """Show the first of some values, as much of it as helps."""
+    first = values[0] if values else None
+    return "none" if not values else repr(first if first is None or len(first) < 100 else first[:100] + b"...")
 
 
 def seeded(seed: int) -> random.Random:

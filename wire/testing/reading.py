@@ -9,6 +9,7 @@ from typing import Final
 
 from wire.core.ports import Reader, ReadLimit
 from wire.core.records import Batch
+from wire.testing.checking import brief
 
 GENEROUS: Final = ReadLimit(max_records=1000, max_bytes=1 << 20)
 
@@ -60,5 +61,5 @@ def expect_values(found: Sequence[bytes | None], expected: Sequence[bytes], wher
     first = next((i for i, (one, other) in pairs if one != other), min(len(found), len(expected)))
     raise AssertionError(
         f"{where}: expected {len(expected)} records, found {len(found)}; the first difference is at {first}: "
-        f"expected {list(expected[first : first + 1])}, found {list(found[first : first + 1])}"
+        f"expected {brief(expected[first:])}, found {brief(found[first:])}"
     )

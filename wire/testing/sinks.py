@@ -21,7 +21,7 @@ from typing import Final
 from wire.core.errors import RecordError, RetryableError, WireError
 from wire.core.ports import Guarantee, TransactionalWriter
 from wire.core.records import Batch, PartitionId, Position, Record
-from wire.testing.checking import document, expect, seeded
+from wire.testing.checking import brief, document, expect, seeded
 from wire.testing.faults import Crash
 from wire.testing.harness import SinkHarness, within_deadline
 from wire.testing.writing import Feed, Fuse, Life, batch_of
@@ -59,15 +59,15 @@ async def _expect_seen(harness: SinkHarness, feed: Feed, where: str) -> None:
     _expect_all(found, feed, where)
     _expect_order(found, feed, where)
     doubled = [value for value, count in Counter(found).items() if count > 1]
-    expect(not doubled, f"{where}: nothing twice, but {len(doubled)} values are, such as {doubled[:1]}")
+    expect(not doubled, f"{where}: nothing twice, but {len(doubled)} values are, such as {brief(doubled)}")
 
 
 def _expect_all(found: Sequence[bytes], feed: Feed, where: str) -> None:
     held = feed.all_values()
     lost = [value for value in held if value not in (seen := set(found))]
-    expect(not lost, f"{where}: nothing lost, but {len(lost)} of {len(held)} records are, such as {lost[:1]}")
+    expect(not lost, f"{where}: nothing lost, but {len(lost)} of {len(held)} records are, such as {brief(lost)}")
     alien = sorted(seen.difference(held)) if held else list(found)
-    expect(not alien, f"{where}: nothing but what counts, but there are {len(alien)} others, such as {alien[:1]}")
+    expect(not alien, f"{where}: nothing but what counts, but there are {len(alien)} others, such as {brief(alien)}")
 
 
 def _expect_order(found: Sequence[bytes], feed: Feed, where: str) -> None:

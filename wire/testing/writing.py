@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from wire.core.clock import SystemClock
 from wire.core.errors import RetryableError
 from wire.core.ports import Failure, Sink, TaskId, TransactionalWriter, Writer
 from wire.core.records import Batch, Checkpoint, Fingerprint, PartitionId, Position, Record
@@ -51,7 +52,8 @@ class Feed:
 def batch_of(partition: PartitionId, values: Sequence[bytes], start: int = 0) -> Batch:
     """Return a batch of these values, the first of which is the partition's record number `start`."""
     key = partition.encode()
-    records = [Record(value, key, 1000 + i, (("n", b"%d" % i),), i) for i, value in enumerate(values, start)]
+    now_ms = SystemClock().now_ms()  # records of long ago would be gone soon, where a target keeps them for a time
+    records = [Record(value, key, now_ms, (("n", b"%d" % i),), i) for i, value in enumerate(values, start)]
     return Batch(partition, Position(b"%d" % (start + len(records))), records)
 
 
