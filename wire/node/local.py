@@ -66,14 +66,14 @@ async def run_pipeline(
 
 
 def _build(pipeline: LoadedPipeline, *, bounded: bool) -> Parts:
-    sinks = [SinkPart(sink.name, sink.type, _sink(sink, pipeline)) for sink in pipeline.sinks]
+    sinks = [SinkPart(sink.name, sink.type, sink.path, _sink(sink, pipeline)) for sink in pipeline.sinks]
     outputs = [
         OutputPlan(sink.name, part.sink.format, sink.when, sink_expressions(sink.config), sink.path)
         for sink, part in zip(pipeline.sinks, sinks, strict=True)
     ]
     sources = [_source(component, pipeline, outputs, bounded=bounded) for component in pipeline.sources]
     dead = pipeline.dead_letter
-    dead_letter = SinkPart(dead.name, dead.type, _sink(dead, pipeline)) if dead else None
+    dead_letter = SinkPart(dead.name, dead.type, dead.path, _sink(dead, pipeline)) if dead else None
     return Parts(pipeline.spec, sources, sinks, dead_letter)
 
 
@@ -87,7 +87,7 @@ def _source(
         nodes = [t.plugin.build(t.config, TransformContext(t.path)) for t in pipeline.transforms]
         return compile_stage(source.format, component.name, nodes, outputs, component.path)
 
-    return SourcePart(component.name, component.type, source, compiled, bounded)
+    return SourcePart(component.name, component.type, component.path, source, compiled, bounded)
 
 
 def _sink(component: Component, pipeline: LoadedPipeline) -> Sink:

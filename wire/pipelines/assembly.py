@@ -26,6 +26,7 @@ from wire.pipelines.dead_letters import (
     envelope,
 )
 from wire.pipelines.ledger import Ledger
+from wire.pipelines.located import located
 from wire.pipelines.progress import Progress, SinkProgress, SourceProgress
 from wire.pipelines.run import Run
 from wire.pipelines.runner import Input, Runner
@@ -41,10 +42,14 @@ DEAD_LETTER = "dead_letter"
 
 @dataclass(frozen=True, slots=True)
 class SourcePart:
-    """A source that is built. `compile` makes the stage its records go through, once its partitions are known."""
+    """A source that is built. `compile` makes the stage its records go through, once its partitions are known.
+
+    `path` is where the pipeline names it.
+    """
 
     name: str
     type: str
+    path: str
     source: Source
     compile: Callable[[], Stage]
     bounded: bool
@@ -52,10 +57,11 @@ class SourcePart:
 
 @dataclass(frozen=True, slots=True)
 class SinkPart:
-    """A sink that is built."""
+    """A sink that is built; `path` is where the pipeline names it."""
 
     name: str
     type: str
+    path: str
     sink: Sink
 
 
@@ -111,24 +117,26 @@ class _Assembly:
             return None, Skip(progress) if self._parts.spec.on_error.policy == "skip" else Fail()
         progress.dead_letter = SinkProgress(part.name, part.type)
         writer = await self._open_writer(part, DEAD_LETTER)
-        branch = self._branch(writer, RejectedByDeadLetterSink(), progress.dead_letter)
+        branch = self._branch(part, writer, RejectedByDeadLetterSink(), progress.dead_letter)
         wrap = as_is if part.sink.carries_headers else envelope
         return branch, DeadLetter(self._parts.spec.name, progress, wrap, branch.put)
 
     async def _open_branch(self, part: SinkPart, rejects: RejectPolicy) -> Branch:
         progress = SinkProgress(part.name, part.type)
         self._run.progress.sinks.append(progress)
-        return self._branch(await self._open_writer(part, part.name), rejects, progress)
+        return self._branch(part, await self._open_writer(part, part.name), rejects, progress)
 
-    def _branch(self, writer: Writer | TransactionalWriter, rejects: RejectPolicy, progress: SinkProgress) -> Branch:
-        return Branch(self._run, writer, settled=self._settled, rejects=rejects, progress=progress)
+    def _branch(
+        self, part: SinkPart, writer: Writer | TransactionalWriter, rejects: RejectPolicy, progress: SinkProgress
+    ) -> Branch:
+        return Branch(self._run, writer, path=part.path, settled=self._settled, rejects=rejects, progress=progress)
 
     async def _input(self, part: SourcePart) -> Input:
         progress = SourceProgress(part.name, part.type)
         self._run.progress.sources.append(progress)
         # asked first: a CSV source learns its columns by it, which the stage needs
-        partitions = await self._patiently(part.name, part.source.partitions)
-        return Input(part.name, part.source, part.compile(), part.bounded, partitions, progress)
+        partitions = await self._patiently(part.name, part.path, part.source.partitions)
+        return Input(part.name, part.path, part.source, part.compile(), part.bounded, partitions, progress)
 
     def _settled(self) -> None:
         if self._runner:
@@ -136,17 +144,19 @@ class _Assembly:
 
     async def _open_writer(self, part: SinkPart, name: str) -> Writer | TransactionalWriter:
         task = TaskId(f"{self._parts.spec.namespace}/{self._parts.spec.name}")
-        writer = await self._patiently(name, lambda: part.sink.open(task, self._epoch, self._committer.recover(name)))
+        recover = self._committer.recover(name)
+        writer = await self._patiently(name, part.path, lambda: part.sink.open(task, self._epoch, recover))
         self._stack.push_async_callback(writer.close)
         if isinstance(writer, TransactionalWriter):
             self._committer.add_writer(name, writer)
         return writer
 
-    async def _patiently(self, name: str, attempt: Callable[[], Awaitable[T]]) -> T:
+    async def _patiently(self, name: str, path: str, attempt: Callable[[], Awaitable[T]]) -> T:
         backoff = self._run.backoff()
         while True:
             try:
-                return await attempt()
+                with located(path):
+                    return await attempt()
             except RetryableError as exc:
                 self._run.progress.last_error = str(exc)
                 wait_s = backoff.next_s(exc)

@@ -18,6 +18,7 @@ from wire.core.ports import Failure, TransactionalWriter, Writer
 from wire.core.records import Batch, Record
 from wire.pipelines.dead_letters import Rejected, RejectPolicy
 from wire.pipelines.ledger import Ticket
+from wire.pipelines.located import located
 from wire.pipelines.progress import SinkProgress
 from wire.pipelines.run import Run
 from wire.pipelines.sizer import BatchSizer
@@ -53,12 +54,14 @@ class Branch:
         run: Run,
         writer: Writer | TransactionalWriter,
         *,
+        path: str,
         settled: Callable[[], None],
         rejects: RejectPolicy,
         progress: SinkProgress,
     ) -> None:
-        """Feed `writer`; tell `settled` whenever tickets were settled."""
+        """Feed `writer`, of the sink at `path`; tell `settled` whenever tickets were settled."""
         self.writer = writer
+        self._path = path
         self._spec = run.spec.batch
         self._clock = run.clock
         self._ledger = run.ledger
@@ -169,7 +172,8 @@ class Branch:
         started = self._clock.monotonic()
         write.attempts += 1
         try:
-            failures = await self.writer.write([item.batch for item in write.items])
+            with located(self._path):
+                failures = await self.writer.write([item.batch for item in write.items])
         except RetryableError as exc:
             write.error = exc
             self._failed.append(write)
@@ -239,6 +243,8 @@ class Branch:
     def _reject(self, item: Item, failures: Sequence[Failure], attempts: int) -> None:
         if not failures:
             return
+        for failure in failures:
+            failure.error.path = failure.error.path or self._path
         if fatal := next((f.error for f in failures if isinstance(f.error, FatalError)), None):
             raise fatal
         originals = {record.offset: record for record in item.origin.records}

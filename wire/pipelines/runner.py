@@ -22,6 +22,7 @@ from wire.core.records import Batch, PartitionId, PartitionKey
 from wire.pipelines.branch import Branch, size_of
 from wire.pipelines.committer import Committer
 from wire.pipelines.dead_letters import Rejected, RejectPolicy
+from wire.pipelines.located import located
 from wire.pipelines.progress import Progress, SourceProgress
 from wire.pipelines.retry import Backoff
 from wire.pipelines.run import Run
@@ -40,9 +41,11 @@ class Input:
     """One source with the stage its records go through and the `partitions` it had at the start.
 
     A `bounded` source has no others; any other is searched for new ones while one of its partitions is being read.
+    `path` is where the pipeline names it.
     """
 
     name: str
+    path: str
     source: Source
     stage: Stage
     bounded: bool
@@ -170,7 +173,8 @@ class Runner:
         key = PartitionKey(entry.name, PartitionId("*"))
         while True:
             try:
-                found = await entry.source.partitions()
+                with located(entry.path):
+                    found = await entry.source.partitions()
             except RetryableError as exc:
                 error = exc
             except UnavailableError as exc:  # it was there at the start: what is away now may come back
@@ -197,7 +201,8 @@ class Runner:
         resume = self._committer.position(key, entry.source.fingerprint())
         while True:
             try:
-                return await entry.source.open(key.partition, resume)
+                with located(entry.path):
+                    return await entry.source.open(key.partition, resume)
             except RetryableError as exc:
                 await self._pause(key, backoff, exc)
 
@@ -205,7 +210,8 @@ class Runner:
         backoff = self._job.backoff()
         while True:
             try:
-                batch = await reader.read(self._limit())
+                with located(entry.path):
+                    batch = await reader.read(self._limit())
             except RetryableError as exc:
                 await self._pause(key, backoff, exc)
                 continue

@@ -73,9 +73,9 @@ class Engine:
         self.progress = Progress()
         self.parts = Parts(
             pipeline or spec(),
-            [SourcePart("in", "memory", source, lambda: PassStage(len(sinks)), bounded=True)],
-            [SinkPart(f"out{i}", "memory", sink) for i, sink in enumerate(sinks)],
-            dead_letter and SinkPart("dead", "memory", dead_letter),
+            [SourcePart("in", "memory", "$.source", source, lambda: PassStage(len(sinks)), bounded=True)],
+            [SinkPart(f"out{i}", "memory", f"$.sinks[{i}]", sink) for i, sink in enumerate(sinks)],
+            SinkPart("dead", "memory", "$.on_error.sink", dead_letter) if dead_letter else None,
         )
 
     async def run(self, stop: asyncio.Event | None = None) -> Progress:
