@@ -124,6 +124,40 @@ def test_a_traceback_shows_the_generated_source() -> None:
     assert "raw = " in compiled.source
 
 
+def paths(*transforms: dict[str, Any], values: list[Any], **options: Any) -> list[str | None]:
+    """Run values and return the paths of their failures."""
+    return [error.path for _, error in run(stage(*transforms, **options), *values).failures]
+
+
+def test_a_failure_names_the_transform_that_failed() -> None:
+    transforms: list[dict[str, Any]] = [
+        {"filter": "a > 1"},
+        {"select": "CAST(b AS BIGINT) AS b"},
+        {"cast": {"b": "DATE"}},
+    ]
+    values = [{"a": "x"}, {"a": 2, "b": "x"}, {"a": 2, "b": 3}]
+    assert paths(*transforms, values=values) == [f"$.transforms[{i}]" for i in range(3)]
+
+
+def test_a_failure_of_a_transform_over_many_records_names_it_too() -> None:
+    transforms = [{"filter": "a > 1"}, {"python": "json:loads"}, {"filter": "a > 1"}]
+    assert paths(*transforms, values=[{"a": 2}]) == ["$.transforms[1]"]
+
+
+def test_a_value_that_can_not_be_decoded_is_the_sources_fault() -> None:
+    form = CsvFormat(columns=["a", "b"], types={"b": "bigint"})
+    transforms = [{"filter": "a <> 'x'"}, {"select": "b + 1 AS b"}]
+    assert paths(*transforms, values=[b"y,z", b"1,2,3"], source=form) == ["$.source.config.format"] * 2
+    assert paths({"filter": "a > 1"}, values=[b"{"]) == ["$.source.config.format"]
+
+
+def test_a_failure_behind_the_transforms_names_the_sink() -> None:
+    outputs = [OutputPlan("one", JSON, path="$.sinks[0]"), OutputPlan("two", TextFormat(), path="$.sinks[1]")]
+    assert paths({"select": "*"}, values=[{"a": 1}], outputs=outputs) == ["$.sinks[1]"]
+    when = OutputPlan("one", JSON, Expression("a > 1"), path="$.sinks[0]")
+    assert paths(values=[{"a": "x"}], outputs=[when]) == ["$.sinks[0]"]
+
+
 # sinks
 
 

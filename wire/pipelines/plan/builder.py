@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -11,8 +12,10 @@ from wire.pipelines.codecs import Decoder, dict_source
 from wire.pipelines.expressions import FunctionScope, Parsed, emit, emit_predicate
 from wire.pipelines.expressions.kinds import kinds_of
 from wire.pipelines.expressions.values import Kind
+from wire.pipelines.located import located
 from wire.pipelines.plan.decoded import DecodedValues
 from wire.pipelines.plan.loop import SKIP, Loop
+from wire.pipelines.plan.places import mark
 from wire.pipelines.plan.shapes import Only
 
 _JSON_KINDS: Final = Kind.NULL | Kind.BOOL | Kind.INT | Kind.FLOAT | Kind.TEXT | Kind.DATE | Kind.TIME | Kind.BLOB
@@ -39,6 +42,7 @@ class Builder(FunctionScope):
         self.before: list[str] = []
         self.timestamp_set = False
         self._done: list[str] = []
+        self._path = ""
         self._batch_values: dict[str, str] = {}
         header = "for i, r in enumerate(records):"
         self.loop = Loop(header, decoder, self, timestamp_ms="r.ts_ms", bytes_in=True)
@@ -116,7 +120,8 @@ class Builder(FunctionScope):
         self.statement(f"{records}.append((i, r, {self.loop.timestamp_ms}))", f"{values}.append({value})")
         self.loop.tombstone.append(f"{records}.append((i, r, r.ts_ms)); {values}.append(None)")
         self._done += [f"{records} = []; {values} = []", *self.loop.render()]
-        self._done.append(f"{records}, {values} = {self.constant(function)}({records}, {values}, failures)")
+        apply = self.constant(functools.partial(_apply, function, self._path))
+        self._done.append(f"{records}, {values} = {apply}({records}, {values}, failures)")
         header = f"for (i, r, ts_ms), value in zip({records}, {values}, strict=True):"
         self.loop = Loop(header, DecodedValues(), self, timestamp_ms="ts_ms", bytes_in=False)
         self.drop_unless("value is not None")
@@ -130,6 +135,11 @@ class Builder(FunctionScope):
         local = self.local()
         self.statement(f"{local} = {source}")
         return local
+
+    def at(self, path: str) -> None:
+        """Begin the statements of the transform or sink at `path`, which their failures name."""
+        self._path = path
+        self.statement(mark(path))
 
     def statement(self, *lines: str) -> None:
         """Add statements."""
@@ -149,6 +159,17 @@ class Builder(FunctionScope):
     def render(self) -> list[str]:
         """Return the source of all loops, in order."""
         return [*self._done, *self.loop.render()]
+
+
+def _apply(
+    function: Function, path: str, records: Arrived, values: Values, failures: Failures
+) -> tuple[Arrived, Values]:
+    known = len(failures)
+    with located(path):
+        result = function(records, values, failures)
+    for _, error in failures[known:]:
+        error.path = error.path or path
+    return result
 
 
 class WithoutFields:

@@ -11,13 +11,14 @@ from typing import Any, Final
 from wire.core.clock import SystemClock
 from wire.core.config import Expression
 from wire.core.formats import Format
+from wire.core.paths import child
 from wire.core.records import Batch, Record
 from wire.pipelines.codecs import Decoder, Encoder, decoder, encoder, passes_through
 from wire.pipelines.plan.builder import Builder
-from wire.pipelines.plan.failures import failure
 from wire.pipelines.plan.loop import indent
 from wire.pipelines.plan.node import PlanNode
 from wire.pipelines.plan.parsing import parse_at
+from wire.pipelines.plan.places import failing_where
 from wire.pipelines.plan.routes import Route, write_routes
 from wire.pipelines.plan.stage import CompiledStage
 from wire.pipelines.stage import StageResult
@@ -52,7 +53,8 @@ def compile_stage(
     """
     encoders = _Encoders()
     routes = routes_to(outputs, lambda plan: (encoders.of(plan), passes_through(source_format, plan.format)))
-    return build(decoder(source_format, f"{source_path}.config.format"), source_name, transforms, routes)
+    form = f"{source_path}.config.format"
+    return build(decoder(source_format, form), source_name, transforms, routes, form)
 
 
 def routes_to(outputs: Sequence[OutputPlan], encoding: Callable[[OutputPlan], tuple[Encoder, bool]]) -> list[Route]:
@@ -61,18 +63,22 @@ def routes_to(outputs: Sequence[OutputPlan], encoding: Callable[[OutputPlan], tu
     for plan in outputs:
         when = parse_at(plan.when, f"{plan.path}.when") if plan.when is not None else None
         columns = {name: parse_at(text, f"{plan.path}.config.{name}") for name, text in plan.columns.items()}
-        routes.append(Route(when, columns, *encoding(plan)))
+        routes.append(Route(plan.path, when, columns, *encoding(plan)))
     return routes
 
 
-def build(source: Decoder, source_name: str, transforms: Sequence[PlanNode], routes: Sequence[Route]) -> CompiledStage:
-    """Compile transforms between a decoder and the routes to the sinks."""
+def build(
+    source: Decoder, source_name: str, transforms: Sequence[PlanNode], routes: Sequence[Route], source_path: str
+) -> CompiledStage:
+    """Compile transforms between a decoder, whose failures get `source_path`, and the routes to the sinks."""
     builder = Builder(source)
-    for node in transforms:
+    for index, node in enumerate(transforms):
+        builder.at(child("$.transforms", index))
         node.emit(builder)
     after = write_routes(builder, routes)
     body = ["records = batch.records", "filtered = 0", "failures = []", *builder.before, *builder.render(), *after]
-    return _compiled("\n".join(["def run(batch):", *indent(body, 1), ""]), source_name, builder.constants)
+    text = "\n".join(["def run(batch):", *indent(body, 1), ""])
+    return _compiled(text, source_name, {"failure": failing_where(text, source_path), **builder.constants})
 
 
 class _Encoders:
@@ -93,7 +99,6 @@ _GLOBALS: Final[dict[str, Any]] = {
     "Batch": Batch,
     "Record": Record,
     "StageResult": StageResult,
-    "failure": failure,
     "now_ms": SystemClock().now_ms,
 }
 _numbers = itertools.count(1)

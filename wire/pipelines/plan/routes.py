@@ -17,9 +17,11 @@ Statements = Sequence[str]
 class Route:
     """One sink's part of the function: records for which `when` is true (all, if None), with computed `columns`.
 
-    Routes to sinks of the same format share an encoder. `passes` says that the source's bytes are good as they are.
+    Routes to sinks of the same format share an encoder. `passes` says that the source's bytes are good as they are;
+    `path` is where the sink was written.
     """
 
+    path: str
     when: Parsed | None
     columns: Mapping[str, Parsed]
     encoder: Encoder
@@ -62,9 +64,11 @@ def write_routes(builder: Builder, routes: Sequence[Route]) -> Statements:
     exits = [_Exit(route, builder) for route in routes]
     _write_tombstone(builder, exits)
     for exit_ in exits:
+        builder.at(exit_.route.path)
         builder.statement(*exit_.choice(builder))
     builder.statement(*_skip_unless_chosen(exits))
     for exit_ in exits:
+        builder.at(exit_.route.path)
         builder.statement(*exit_.columns(builder))
     _write_records(builder, exits)
     for exit_ in exits:
@@ -116,6 +120,7 @@ def _write_record(builder: Builder, group: Sequence[_Exit], encode: Statements, 
     record = builder.local()
     make = f"{record} = Record({value}, r.key, {builder.loop.timestamp_ms}, r.headers, r.offset)"
     chosen = [exit_.chosen for exit_ in group if exit_.chosen]
+    builder.at(group[0].route.path)
     builder.statement(*block(" or ".join(chosen) if len(chosen) == len(group) else None, [*encode, make]))
     for exit_ in group:
         exit_.record = record

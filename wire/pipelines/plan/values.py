@@ -59,7 +59,8 @@ def compile_values_stage(
 
     Text in columns for which a CSV source declares a type is read as that type.
     """
-    stage = build(DecodedValues("raw"), "test", transforms, routes_to(outputs, lambda _: (PlainValues(), True)))
+    routes = routes_to(outputs, lambda _: (PlainValues(), True))
+    stage = build(DecodedValues("raw"), "test", transforms, routes, "$.tests")
     types = source_format.types if isinstance(source_format, CsvFormat) else {}
     readers = {column: cell_reader(kind, column) for column, kind in types.items()}
     return ValuesStage(stage, lambda value: _read(value, readers))
