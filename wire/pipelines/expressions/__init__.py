@@ -13,7 +13,6 @@ from wire.pipelines.expressions.compiled import compile_expression, emit, emit_p
 from wire.pipelines.expressions.errors import ExpressionError
 from wire.pipelines.expressions.parser import Parsed, SelectItem, parse, parse_select
 from wire.pipelines.expressions.scope import FunctionScope, Scope
-from wire.pipelines.expressions.texts import json_default
 
 __all__ = [
     "ExpressionError",
@@ -24,7 +23,6 @@ __all__ = [
     "compile_expression",
     "emit",
     "emit_predicate",
-    "json_default",
     "parse",
     "parse_select",
 ]

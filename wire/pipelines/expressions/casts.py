@@ -14,12 +14,12 @@ from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Any, Final
 
-import orjson
+import msgspec
 
 from wire.pipelines.expressions import moments
 from wire.pipelines.expressions.errors import cast_failed
 from wire.pipelines.expressions.functions.declare import midnight
-from wire.pipelines.expressions.texts import json_default, to_text
+from wire.pipelines.expressions.texts import json_value, to_text
 from wire.pipelines.expressions.values import HUGEINT_MAX, HUGEINT_MIN, Interval
 
 Cast = Callable[[Any], Any]
@@ -210,10 +210,10 @@ def to_blob(value: Any) -> bytes:
 def to_json(value: Any) -> Any:
     """Parse text as JSON into lists and structs; other values are what they are (the record is JSON already)."""
     if value.__class__ is not str:
-        return orjson.loads(orjson.dumps(value, default=json_default)) if value.__class__ in (list, dict) else value
+        return json_value(value) if value.__class__ in (list, dict) else value
     try:
-        return orjson.loads(value)
-    except ValueError:
+        return msgspec.json.decode(value)
+    except (ValueError, RecursionError):
         raise cast_failed(value, "JSON") from None
 
 

@@ -36,6 +36,12 @@ class _Parser(DuckDBParser):
     NO_PAREN_FUNCTION_PARSERS: ClassVar[Any] = {
         name: DuckDBParser.NO_PAREN_FUNCTION_PARSERS[name] for name in ("CASE", "IF", "@")
     }
+    PLACEHOLDER_PARSERS: ClassVar[Any] = {
+        # without the colon, which begins `:name` elsewhere, but here only a slice without a start
+        kind: parser
+        for kind, parser in DuckDBParser.PLACEHOLDER_PARSERS.items()
+        if kind is not TokenType.COLON
+    }
     JSON_OPERATORS: ClassVar[Any] = {
         TokenType.ARROW: lambda self, this, key: self.expression(exp.JSONExtract(this=this, expression=key)),
         TokenType.DARROW: lambda self, this, key: self.expression(exp.JSONExtractScalar(this=this, expression=key)),

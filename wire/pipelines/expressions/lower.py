@@ -104,7 +104,7 @@ class Lowering(Calls):
             exp.And: lambda node: And(self.at(node), self._chain(node, exp.And)),
             exp.Or: lambda node: Or(self.at(node), self._chain(node, exp.Or)),
             exp.Not: lambda node: Not(self.at(node), self.node(node.this)),
-            exp.DPipe: lambda node: self.call(operators.CONCAT, self._chain(node, exp.DPipe), self.at(node)),
+            exp.DPipe: self._pipe,
             exp.Concat: lambda node: self.call(operators.CONCAT, self._all(node.expressions), self.at(node)),
             exp.Is: self._is,
             exp.In: self._in,
@@ -207,6 +207,14 @@ class Lowering(Calls):
 
     def _sides(self, node: exp.Expr) -> tuple[Node, Node]:
         return self.node(node.this), self.node(node.expression)
+
+    def _pipe(self, node: exp.DPipe) -> Node:
+        for side in (node.this, node.expression):
+            if isinstance(side, (exp.JSONExtract, exp.JSONExtractScalar)):
+                # DuckDB reads a ->> ('b' || 'c'), sqlglot (a ->> 'b') || 'c'.
+                hint = "write (a ->> 'b') || c"
+                raise self.error("expression.syntax", "it is unclear what the arrow applies to", self.at(side), hint)
+        return self.call(operators.CONCAT, self._chain(node, exp.DPipe), self.at(node))
 
     def _chain(self, node: exp.Expr, kind: type[exp.Expr]) -> tuple[Node, ...]:
         """Return the operands of `a AND b AND c`, which sqlglot nests to the left, without recursion."""

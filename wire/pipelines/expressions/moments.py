@@ -177,8 +177,7 @@ def interval_of(amount: float, unit: str) -> Interval:
 
 def spread(months: float, days: float, micros: float) -> Interval:
     """Return an interval of these; fractions go into the next smaller unit. Fails with expression.overflow."""
-    size = abs(months) / _MAX_MONTHS + abs(days) / _MAX_DAYS + abs(micros) / _MAX_MICROS
-    if not size <= 1:
+    if not (abs(months) <= _MAX_MONTHS and abs(days) <= _MAX_DAYS and abs(micros) <= _MAX_MICROS):
         raise overflow("the INTERVAL")
     whole_months = int(months)
     days += int(round((months - whole_months) * 30, 6))

@@ -16,6 +16,7 @@ _PYTHON: Final = {"=": "==", "<>": "!=", "<": "<", "<=": "<=", ">": ">", ">=": "
 # With a NaN on the left and a number on the right, as DuckDB orders them: NaN is the greatest.
 _PYTHON_NAN: Final = {**_PYTHON, ">": "not {} <= {}", ">=": "not {} < {}"}
 _EXACT: Final = 2**53
+_MOST_JOINED: Final = 50
 _SAME_CLASS: Final = frozenset({int, str, bool})
 _BOUNDS: Final = f"{BIGINT_MIN} <= {{}} <= {BIGINT_MAX}"
 
@@ -125,6 +126,8 @@ def _sum(emitter: Emitter, symbol: str, nodes: tuple[Node, Node], operands: tupl
 
 def concat(emitter: Emitter, node: Call) -> str:
     """Return the source of `a || b || …`: one f-string where everything is text or BIGINT."""
+    if len(node.args) > _MOST_JOINED:
+        return f"{emitter.helper(node.function.impl)}({', '.join(map(emitter.value, node.args))})"
     operands = [emitter.inline_operand(arg) for arg in node.args]
     helper = emitter.helper(node.function.impl)
     slow = f"{helper}({', '.join(operand.again for operand in operands)})"

@@ -76,9 +76,17 @@ def concat_operator(*values: Any) -> Any:
     raise mismatch("operator ||", "LIST and other types", hint="write [x] to append an item to a list")
 
 
-def json_default(value: Any) -> Any:
-    """Return a value JSON has no type for as one it has: the `default` of an encoder.
-
-    DECIMAL becomes a number, everything else its text.
-    """
-    return float(value) if isinstance(value, Decimal) else to_text(value)
+def json_value(value: Any) -> Any:
+    """Return a value in JSON's own types: DECIMAL as a number, NaN and infinities as null, what is left as its text."""
+    match value:
+        case None | bool() | int():
+            return value
+        case float():
+            return value if value - value == 0 else None
+        case Decimal():
+            return float(value)
+        case list():
+            return [json_value(item) for item in value]
+        case dict():
+            return {str(name): json_value(item) for name, item in value.items()}
+    return to_text(value)

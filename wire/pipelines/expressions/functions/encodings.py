@@ -59,7 +59,7 @@ def url_encode(string: str) -> str:
 
 def url_decode(string: str) -> str:
     """Undo url_encode."""
-    return decode(unquote_to_bytes(string))
+    return decode(unquote_to_bytes(string.encode("utf-8", "surrogatepass")))
 
 
 _BLOB: Final = blob_or_text("x")

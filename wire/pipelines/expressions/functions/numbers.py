@@ -6,16 +6,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal
 from typing import Any, Final
 
 from wire.pipelines.expressions.arithmetic import divide, fits, modulo, power
 from wire.pipelines.expressions.errors import overflow
-from wire.pipelines.expressions.functions.declare import double, integer, number
+from wire.pipelines.expressions.functions.declare import double, integer, number, to_double
 from wire.pipelines.expressions.tree import Function
 from wire.pipelines.expressions.values import Kind
 
 _HALF: Final = 0.5
+_EXACT: Final = Context(prec=120)
 
 
 def absolute(x: Any) -> Any:
@@ -27,7 +28,7 @@ def _whole(rounding: str, float_whole: Callable[[float], int]) -> Callable[[Any]
     def impl(x: Any) -> Any:
         if x.__class__ is Decimal:
             return x.to_integral_value(rounding)
-        x = float(x)
+        x = to_double(x)
         return math.copysign(float(float_whole(x)), x) if x - x == 0 else x
 
     return impl
@@ -51,8 +52,15 @@ def round_to(x: Any, digits: int = 0) -> Any:
     if x.__class__ is int:
         return _round_int(x, digits)
     if x.__class__ is Decimal:
-        return x.quantize(Decimal(1).scaleb(-min(max(digits, -38), 38)), ROUND_HALF_UP) if digits < 38 else x
+        return _round_decimal(x, digits)
     return _round_float(x, digits)
+
+
+def _round_decimal(x: Decimal, digits: int) -> Decimal:
+    exponent = x.as_tuple().exponent
+    if isinstance(exponent, int) and -exponent <= digits:
+        return x
+    return x.quantize(Decimal(1).scaleb(-max(digits, -38)), ROUND_HALF_UP, _EXACT)
 
 
 def _round_int(x: int, digits: int) -> int:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -126,6 +127,11 @@ def _template(replacement: str) -> tuple[bytes | int, ...]:
     return tuple(pieces)
 
 
+def regexp_escape(string: str) -> str:
+    """Return text as a pattern that matches it."""
+    return bytes(re2.escape(_utf8(string))).decode()
+
+
 def regexp_split(string: str, pattern: str, options: str = "") -> list[str]:
     """Split at every match."""
     data = _utf8(string)
@@ -168,7 +174,7 @@ def _like(pattern: str, escape: str) -> Callable[[str], Any]:
     if len(escape) > 1:
         raise domain("ESCAPE takes one character")
     parts = _like_parts(pattern, escape)
-    source = "".join("(?s:.*)" if part == "%" else "(?s:.)" if part == "_" else re2.escape(part[1]) for part in parts)
+    source = "".join("(?s:.*)" if part == "%" else "(?s:.)" if part == "_" else re.escape(part[1]) for part in parts)
     plain = "".join(part[1] for part in parts if part not in ("%", "_"))
     if "_" not in parts:
         match [part if part == "%" else "x" for part in parts]:
@@ -217,7 +223,7 @@ def _glob_source(pattern: str) -> str:
             source += f"[^{members[1:]}]" if members[0] == "!" and len(members) > 1 else f"[{members}]"
             at = close
         else:
-            source += {"*": "(?s:.*)", "?": "(?s:.)"}.get(character) or re2.escape(character)
+            source += {"*": "(?s:.*)", "?": "(?s:.)"}.get(character) or re.escape(character)
         at += 1
     return source
 
@@ -260,5 +266,5 @@ FUNCTIONS: Final = (
     Function(name="regexp_extract_all", args=_GROUP_ARGS, required=2, impl=regexp_extract_all, returns=Kind.LIST, checks=_CHECK, doc="A group of every match.", example=("regexp_extract_all('a1b2', '[0-9]')", "['1', '2']")),
     Function(name="regexp_replace", args=(_S, _P, text("replacement"), _O), required=3, impl=regexp_replace, returns=Kind.TEXT, checks={1: regex, 2: _template}, doc="Replace the first match, with option `g` all; `\\1` is a group.", example=("regexp_replace('a1b2', '[0-9]', '#', 'g')", "'a#b#'")),
     Function(name="regexp_split_to_array", args=(_S, _P, _O), required=2, impl=regexp_split, returns=Kind.LIST, checks=_CHECK, aliases=("string_split_regex", "str_split_regex"), doc="Split at every match.", example=("regexp_split_to_array('a1b2c', '[0-9]')", "['a', 'b', 'c']")),
-    Function(name="regexp_escape", args=(_S,), impl=re2.escape, returns=Kind.TEXT, doc="Text as a pattern that matches it.", example=("regexp_escape('a.b')", "'a\\.b'")),
+    Function(name="regexp_escape", args=(_S,), impl=regexp_escape, returns=Kind.TEXT, doc="Text as a pattern that matches it.", example=("regexp_escape('a.b')", "'a\\.b'")),
 )  # fmt: skip

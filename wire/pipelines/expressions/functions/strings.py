@@ -109,7 +109,7 @@ def repeat(string: str, count: int) -> str:
     """Repeat text; not at all for a negative count."""
     if len(string) * count > MAX_TEXT:
         raise too_long()
-    return string * count
+    return string * max(count, 0) if string else ""
 
 
 def _padding(string: str, size: int, fill: str) -> str:
@@ -218,7 +218,7 @@ FUNCTIONS: Final = (
     _two("string_split", "separator", split, Kind.LIST, "Split into a list.", ("string_split('a,b', ',')", "['a', 'b']"), aliases=("split", "str_split", "string_to_array")),
     _two("starts_with", "prefix", str.startswith, Kind.BOOL, "Whether text starts with another.", ("starts_with('abc', 'ab')", "true"), aliases=("prefix",), inline="{0}.startswith({1})"),
     _two("ends_with", "suffix", str.endswith, Kind.BOOL, "Whether text ends with another.", ("ends_with('abc', 'bc')", "true"), aliases=("suffix",), inline="{0}.endswith({1})"),
-    _two("strpos", "needle", lambda s, needle: s.find(needle) + 1, Kind.INT, "Position of the first occurrence, 0 if there is none. Also `position(needle IN x)`.", ("strpos('abc', 'b')", "2"), aliases=("instr", "position"), inline="({0}.find({1}) + 1)"),
+    _two("strpos", "needle", lambda s, needle: s.find(needle) + 1, Kind.INT, "Position of the first occurrence, 0 if there is none.", ("strpos('abc', 'b')", "2"), aliases=("instr", "position"), inline="({0}.find({1}) + 1)"),
     Function(name="lpad", args=(_S, integer("size"), text("fill")), impl=lpad, returns=Kind.TEXT, doc="Pad on the left, or cut, to a size.", example=("lpad('7', 3, '0')", "'007'")),
     Function(name="rpad", args=(_S, integer("size"), text("fill")), impl=rpad, returns=Kind.TEXT, doc="Pad on the right, or cut, to a size.", example=("rpad('7', 3, '.')", "'7..'")),
     _simple("reverse", reverse, Kind.TEXT, "The characters in reverse order.", ("reverse('abc')", "'cba'"), inline="{0}[::-1]", guard="{0}.isascii()"),

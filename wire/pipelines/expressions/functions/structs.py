@@ -8,13 +8,13 @@ import functools
 import re
 from typing import Any, Final
 
-import orjson
+import msgspec
 
 from wire.pipelines.expressions.casts import to_json
 from wire.pipelines.expressions.errors import domain, mismatch
 from wire.pipelines.expressions.functions.declare import any_value, text
 from wire.pipelines.expressions.functions.strings import check_offsets
-from wire.pipelines.expressions.texts import json_default
+from wire.pipelines.expressions.texts import json_value
 from wire.pipelines.expressions.tree import Arg, Function
 from wire.pipelines.expressions.values import BIGINT_MAX, Kind, type_name
 
@@ -116,8 +116,8 @@ def json_extract_string(value: Any, path: Any) -> str | None:
 def to_json_text(value: Any) -> str:
     """Return a value as JSON text."""
     try:
-        return orjson.dumps(value, default=json_default, option=orjson.OPT_PASSTHROUGH_DATETIME).decode()
-    except TypeError as exc:
+        return msgspec.json.encode(json_value(value)).decode()
+    except UnicodeEncodeError as exc:
         raise domain(f"this has no JSON: {exc}") from None
 
 
@@ -130,8 +130,8 @@ def json_array_length(value: Any) -> int:
 def json_valid(value: str) -> bool:
     """Return whether text is JSON."""
     try:
-        orjson.loads(value)
-    except ValueError:
+        msgspec.json.decode(value)
+    except (ValueError, RecursionError):
         return False
     return True
 
