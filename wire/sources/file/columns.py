@@ -5,11 +5,15 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from wire.core.errors import FatalError
 from wire.core.formats import CsvFormat
 
 Remap = Callable[[list[bytes]], list[bytes]]
+
+_LINE_END: Final = "\r\n"
+"""The writer puts cells with a line break in quotes only where the line end has that character too."""
 
 
 def header_of(row: bytes, delimiter: str, path: str) -> list[str]:
@@ -85,7 +89,7 @@ class _Remap:
         if len(cells) != self._width:  # not a row of this file: make sure that it isn't taken for one of the pipeline's
             return row + self._delimiter.encode() if len(cells) == len(self._order) else row
         output = io.StringIO()
-        csv.writer(output, delimiter=self._delimiter, lineterminator="").writerow(
+        csv.writer(output, delimiter=self._delimiter, lineterminator=_LINE_END).writerow(
             self._null if index is None else cells[index] for index in self._order
         )
-        return output.getvalue().encode(errors="surrogateescape")
+        return output.getvalue().removesuffix(_LINE_END).encode(errors="surrogateescape")

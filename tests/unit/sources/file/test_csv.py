@@ -57,6 +57,16 @@ async def test_files_with_other_orders_and_columns_give_the_same_columns(tmp_pat
     assert found == [b"1,2,NA", b'"1,\n1",2,NA', b"1,NA,3"]
 
 
+@pytest.mark.parametrize("cell", [b'"x\ny"', b'"x\r\ny"', b'"x\ry"', b'"x ""y"""'])
+async def test_a_cell_stays_one_cell_when_its_row_is_put_in_order(tmp_path: Path, cell: bytes) -> None:
+    (tmp_path / "1.csv").write_bytes(b"a,b\n1,2\n")
+    (tmp_path / "2.csv").write_bytes(b"b,a\n" + cell + b",1\n")
+    csv = source(tmp_path / "*.csv", format="csv")
+    await csv.partitions()
+    async with opened(tmp_path / "2.csv", of=csv) as reader:
+        assert values(await rest(reader)) == [b"1," + cell]
+
+
 async def test_a_row_of_another_width_never_becomes_one_of_the_right_width(tmp_path: Path) -> None:
     (tmp_path / "1.csv").write_bytes(b"a,b,c\n")
     (tmp_path / "2.csv").write_bytes(b"b,a\n2,1\nx,y,z\nx\n")
