@@ -80,7 +80,7 @@ class Lines:
     def _line(self, value: bytes | None) -> bytes:
         if value is None:
             raise RecordError(
-                "sink.file.tombstone", hint="leave tombstones out with a filter, or give them a value with a transform"
+                "sink.file.tombstone", hint="set `on_error.policy` to `skip` or `dead_letter` to leave deletions out"
             )
         if self._quoted or b"\n" not in value:
             return value

@@ -105,6 +105,7 @@ async def test_line_breaks_in_text_fail_their_record_alone(tmp_path: Path, kind:
 async def test_a_tombstone_fails_alone(tmp_path: Path) -> None:
     failures = await Pipeline(path=str(tmp_path / "a")).run(batch(b"1", None, b"2"))
     assert [(f.record, f.error.code) for f in failures] == [(1, "sink.file.tombstone")]
+    assert "on_error.policy" in str(failures[0].error.hint)  # no transform sees a tombstone
     assert finished(tmp_path) == {"a": b"1\n2\n"}
 
 
