@@ -273,6 +273,24 @@ def test_dead_letters_written_wrong(on_error: str, code: str, path: str) -> None
     assert (finding.code, finding.path) == (code, path)
 
 
+@pytest.mark.parametrize(
+    ("config", "field"),
+    [
+        ("{bootstrap_servers: [localhost:9092], topic: dead, key: carrier}", "key"),
+        ("{bootstrap_servers: [localhost:9092], topic: {expr: carrier}}", "topic"),
+    ],
+)
+def test_nothing_can_be_computed_from_a_dead_letter(config: str, field: str) -> None:
+    finding = only(check(f"{GOOD}on_error: {{policy: dead_letter, sink: {{type: kafka, config: {config}}}}}\n"))
+    assert (finding.code, finding.path) == ("config.conflict", f"$.on_error.sink.config.{field}")
+    assert finding.hint
+
+
+def test_a_promise_that_a_sink_can_not_keep_is_reported_with_the_other_mistakes() -> None:
+    result = check(GOOD.replace("dep_delay > 15", "dep_delay >") + "delivery: exactly_once\n")
+    assert {f.code for f in result.findings} == {"config.delivery_unsupported", "expression.syntax"}
+
+
 def test_dead_letters_written_right() -> None:
     pipeline = check(f"{GOOD}on_error: {{policy: dead_letter, sink: {{type: drop}}}}\n").require()
     assert pipeline.dead_letter is not None

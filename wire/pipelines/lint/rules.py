@@ -91,6 +91,7 @@ def check_components(pipeline: LoadedPipeline, findings: Findings) -> None:
         if built is not None:
             _check_sink(sink, built, pipeline, findings)
     if pipeline.dead_letter:
+        _check_dead_letter_expressions(pipeline.dead_letter, findings)
         built = _build(pipeline.dead_letter, pipeline, findings)
         if pipeline.spec.delivery == "exactly_once" and built and built.guarantee is not Guarantee.EXACTLY_ONCE:
             message = "a dead letter may be written twice after a failure: its sink can't give exactly_once"
@@ -113,6 +114,14 @@ def _check_expressions(sink: SinkComponent, findings: Findings) -> None:
             parse_at(text, path)
         except WireError as exc:
             findings.put_error(exc, path)
+
+
+def _check_dead_letter_expressions(sink: Component, findings: Findings) -> None:
+    """A dead letter goes around the compiled stage, often because it can't be decoded: nothing is computed for it."""
+    for name in sink_expressions(sink.config):
+        message = f"`{name}` can't be computed from a dead letter: its fields may be what is wrong with it"
+        hint = "leave it out, or write a fixed value; a dead letter keeps its own key"
+        findings.add("config.conflict", f"{sink.path}.config.{name}", message, hint)
 
 
 def _build(component: Component, pipeline: LoadedPipeline, findings: Findings) -> Any:
