@@ -245,7 +245,8 @@ class Output:
         for path, segment in [item for item in self._open.items() if self._is_full(item[1])]:
             if segment.settled and self._is_newest():
                 with disk.described():
-                    self._publish(self._open.pop(path))
+                    self._publish(segment)
+                del self._open[path]
             else:
                 self._end(path)
 

@@ -26,7 +26,8 @@ from wire.sources.file.stream import Compression, FileStream
 T = TypeVar("T")
 
 _CHUNK: Final = 1 << 20
-_POLL_S: Final = 0.2
+_POLL_S: Final = (0.1, 1.0)
+"""How soon to look again at a file at its end: right after it grew, and when it has long been quiet."""
 _QUIET_S: Final = 1.0
 """How long a file that was rotated away has to be silent: its writer may not have noticed yet."""
 
@@ -74,6 +75,7 @@ class FileReader:
         self._gone: os.stat_result | None = None  # the file that was left, until there is one to follow it
         self._seen_inodes: set[int] = set()
         self._waiting = False
+        self._poll_s = _POLL_S[0]
         self._replaced_at: float | None = None
         self._ended = False
 
@@ -216,7 +218,7 @@ class FileReader:
         self._framer = self._new_framer(found.base + stream.offset)
         self._rows, self._next = Rows([], [self._framer.end]), 0
         self._gone = self._replaced_at = self._remap = None
-        self._waiting = False
+        self._waiting, self._poll_s = False, _POLL_S[0]
         self._header_due = options.columns is not None and not stream.offset
         if options.columns is not None and stream.offset:
             row = first_row(stream.path, options.compression, options.split, options.max_row) or b""
@@ -241,6 +243,7 @@ class FileReader:
         match await self._blocking(lambda: self._look(stream)):
             case _Seen.MORE:
                 self._waiting = False
+                self._poll_s = _POLL_S[0]
                 return
             case _Seen.CUT:
                 await self._start_over(stream)
@@ -253,7 +256,7 @@ class FileReader:
                     return
             case _Seen.SAME:
                 self._replaced_at = None
-        await clock.sleep(_POLL_S)
+        await self._pause()
 
     def _look(self, stream: FileStream) -> _Seen:
         open_file = stream.stat()
@@ -290,9 +293,13 @@ class FileReader:
         if await self._blocking(lambda: self._enter_next(gone)):
             return
         if self._options.follow:
-            await self._options.clock.sleep(_POLL_S)
+            await self._pause()
         else:
             self._ended = True
+
+    async def _pause(self) -> None:
+        await self._options.clock.sleep(self._poll_s)
+        self._poll_s = min(2 * self._poll_s, _POLL_S[1])
 
     def _enter_next(self, gone: os.stat_result) -> bool:
         path = rotation.after(self._path, gone, self._seen_inodes)

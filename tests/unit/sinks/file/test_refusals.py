@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import os
 import random
 import subprocess
+import threading
 from collections.abc import Awaitable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import pytest
 from tests.unit.sinks.file.support import Pipeline, batch, content, finished, parts, unfinished
 from wire.core.errors import FatalError, FencedError, RetryableError, UnavailableError
 from wire.core.records import Batch
+from wire.testing.clock import VirtualClock
 
 
 @pytest.fixture
@@ -185,3 +188,80 @@ async def test_a_file_that_another_run_removed_before_its_first_commit_is_missed
         await one.checkpoint(writers[0])
     for writer in writers:
         await writer.close()
+
+
+async def test_a_commit_that_is_cancelled_has_ended_before_anything_else_happens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = Pipeline(path=str(tmp_path / "a"))
+    writer = await pipeline.open()
+    await writer.write([batch(b"1")])
+    real, release, ended = os.fsync, threading.Event(), False
+
+    def slow(descriptor: int) -> None:
+        nonlocal ended
+        release.wait(30)
+        real(descriptor)
+        ended = True
+
+    monkeypatch.setattr(os, "fsync", slow)
+    committing = asyncio.get_running_loop().create_task(pipeline.commit(writer))
+    await asyncio.sleep(0)
+    committing.cancel()
+    await asyncio.sleep(0)
+    assert not committing.done()
+    release.set()
+    await asyncio.wait([committing])
+    assert ended
+    assert committing.cancelled()
+    await writer.close()
+    await pipeline.run(batch(b"2"))
+    assert finished(tmp_path) == {"a": b"2\n"}
+
+
+async def test_an_old_file_that_can_not_be_finished_stops_the_pipeline(tmp_path: Path) -> None:
+    clock = VirtualClock()
+    pipeline = Pipeline(path=str(tmp_path / "a"), rotate={"max_age": "1m"}, clock=clock)
+    writer = await pipeline.open()
+    await writer.write([batch(b"1")])
+    await pipeline.checkpoint(writer)
+    (tmp_path / "a-000001").write_bytes(b"mine")
+    await clock.advance(62)
+    with pytest.raises(FatalError) as caught:
+        await writer.write([batch(b"2")])
+    assert caught.value.code == "sink.file.exists"
+    with pytest.raises(FatalError):
+        await writer.close()
+
+
+async def test_file_systems_that_can_not_share_or_flush_folders_do_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    real = os.fsync
+
+    def flush_files_only(descriptor: int) -> None:
+        if os.path.isdir(f"/proc/self/fd/{descriptor}"):
+            refuse()
+        real(descriptor)
+
+    monkeypatch.setattr(os, "copy_file_range", refuse)
+    monkeypatch.setattr(os, "fsync", flush_files_only)
+    pipeline = Pipeline(path=str(tmp_path / "out" / "a"))
+    await pipeline.run(batch(b"1"))
+    await pipeline.run(batch(b"2"))
+    assert finished(tmp_path) == {"out/a": b"1\n2\n"}
+
+
+async def test_a_folder_that_can_not_be_flushed_stops_the_pipeline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(FatalError) as caught:
+        await Pipeline(path=str(tmp_path / "out" / "a")).open()
+    assert caught.value.code == "sink.file.sync_failed"

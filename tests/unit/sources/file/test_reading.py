@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import os
 from pathlib import Path
@@ -10,8 +11,11 @@ import pytest
 
 from tests.unit.sources.file.support import LIMIT, offsets, opened, read, rest, source, take, values
 from wire.clients.compression import compressor
-from wire.core.errors import FatalError, RetryableError, UnavailableError
+from wire.core.config import parse
+from wire.core.errors import FatalError, Finding, RetryableError, UnavailableError
 from wire.core.ports import Lag, ReadLimit
+from wire.sources.file import PLUGIN
+from wire.sources.file.stream import FileStream
 
 
 async def test_lines_with_their_offsets(tmp_path: Path) -> None:
@@ -196,3 +200,60 @@ def test_the_fingerprint_is_what_is_read_not_how(tmp_path: Path) -> None:
     assert one == source(tmp_path / "a", follow=True, format="text").fingerprint()
     assert one != source(tmp_path / "b").fingerprint()
     assert one != source(tmp_path / "a", format="csv").fingerprint()
+
+
+async def test_a_read_that_fails_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"".join(b"%d\n" % i for i in range(300_000)))
+    real, calls = FileStream.read, 0
+
+    def failing(stream: FileStream, size: int) -> bytes:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(stream, size)
+
+    monkeypatch.setattr(FileStream, "read", failing)
+    errors, found = [], []
+    async with opened(path) as reader:
+        while len(found) < 300_000:
+            try:
+                found += values(await take(reader, 1))
+                found += values([batch for batch in [await reader.read(LIMIT)] if batch])
+            except RetryableError as exc:
+                errors.append(exc.code)
+    assert found == [b"%d" % i for i in range(300_000)]
+    assert errors == ["source.file.read_failed"]
+
+
+@pytest.mark.parametrize(("cut", "code"), [(slice(0, -8), "truncated"), (slice(12, None), "corrupt")])
+@pytest.mark.parametrize("kind", ["json", "csv"])
+async def test_damage_is_found_wherever_a_file_is_first_looked_at(
+    tmp_path: Path, cut: slice, code: str, kind: str
+) -> None:
+    path = tmp_path / "a.gz"
+    whole = gzip.compress(b"one,two\n" + os.urandom(200).hex().encode())
+    path.write_bytes(whole)
+    async with opened(path, format=kind) as reader:
+        position = (await rest(reader))[-1].position
+    path.write_bytes((whole[:10] if cut.start else b"") + whole[cut])
+    with pytest.raises(FatalError) as caught:
+        async with opened(path, position, format=kind) as reader:
+            await rest(reader)
+    assert caught.value.code == f"source.file.{code}"
+
+
+async def test_a_header_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"x" * 100 + b"\n")
+    with pytest.raises(FatalError) as caught:
+        await source(path, format="csv", max_record="10B").partitions()
+    assert caught.value.code == "source.file.record_too_large"
+
+
+@pytest.mark.parametrize("config", [{"path": ""}, {"path": "a\0b"}, {"path": "a", "max_record": "0B"}, {}])
+def test_what_makes_no_sense_is_found_before_anything_runs(config: dict[str, object]) -> None:
+    findings: list[Finding] = []
+    assert parse(PLUGIN.config, config, "$", findings) is None
+    assert findings
