@@ -57,7 +57,7 @@ class FileSinkConfig(Config, frozen=True, kw_only=True):
     ] = JsonFormat()
     compression: Annotated[
         Literal["auto", "none", "gzip", "zstd"],
-        doc("`auto` goes by the name's ending. Every checkpoint ends a member, which all tools read on over."),
+        doc("`auto` goes by the name's ending. Every checkpoint ends a member; tools read all members as one file."),
     ] = "auto"
     rotate: Annotated[Rotate | None, doc("When to finish a file and begin the next.")] = None
     max_open_files: Annotated[
