@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from decimal import Decimal
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -65,11 +66,11 @@ async def test_records_without_a_key_go_to_one_partition_per_write_and_to_all_in
 async def test_key_topic_and_partition_by_record(kafka: KafkaCluster) -> None:
     one, two = await kafka.create_topic(partitions=4), await kafka.create_topic()
     config = {"topic": {"expr": "topic"}, "key": "key", "partition": "partition"}
-    records = [record(b"%d" % n, b"own") for n in range(6)]
+    records = [record(b"%d" % n, b"own") for n in range(7)]
     columns = {
-        "topic": [one, two, one, "no-such-topic", one, None],
-        "key": ["é", 5, None, "k", [1, True], "k"],
-        "partition": [3, None, 2, None, 99, None],
+        "topic": [one, two, one, "no-such-topic", one, None, two],
+        "key": ["é", 5, None, "k", [1, True], "k", {"id": [2**70, Decimal("1.50")]}],
+        "partition": [3, None, 2, None, 99, None, None],
     }
     async with kafka_writer(kafka.bootstrap, **config) as writer:
         failures = await writer.write([batch_of(*records, **columns)])
@@ -83,7 +84,10 @@ async def test_key_topic_and_partition_by_record(kafka: KafkaCluster) -> None:
         (3, "é".encode(), b"0"),
         (2, None, b"2"),
     }
-    assert [(r.key, r.value) for r in await kafka.consume(two, 1)] == [(b"5", b"1")]
+    assert [(r.key, r.value) for r in await kafka.consume(two, 2)] == [
+        (b"5", b"1"),
+        (b'{"id":[%d,1.50]}' % 2**70, b"6"),
+    ]
     assert "no-such-topic" not in await kafka.topics()
 
 

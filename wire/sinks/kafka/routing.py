@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-import orjson
+import msgspec
 from aiokafka.errors import InvalidTopicError, UnknownTopicOrPartitionError
 
 from wire.clients.kafka_cluster import KafkaCluster
@@ -20,6 +20,7 @@ from wire.sinks.kafka.partitioner import Partitioner
 _REFRESH_S: Final = 300.0  # how soon a topic's new partitions are used
 _ABSENT_S: Final = 10.0  # how soon a topic that was not there is asked for again
 _MAX_ABSENT: Final = 1000
+_json: Final = msgspec.json.Encoder(decimal_format="number", enc_hook=str).encode
 _MISSING: Final = (InvalidTopicError, UnknownTopicOrPartitionError)
 
 Misfits = list[tuple[int, RecordError]]
@@ -146,7 +147,7 @@ def _key(value: Any) -> bytes | None:
     if type(value) is str:
         return value.encode()
     if isinstance(value, bool | list | dict):
-        return orjson.dumps(value, default=str)
+        return _json(value)
     return str(value).encode()
 
 
