@@ -101,7 +101,8 @@ class PipelineSpec(Config, frozen=True, kw_only=True):
         Literal["at_least_once", "exactly_once"], doc("What the pipeline promises; lint says what can't keep it.")
     ] = "at_least_once"
     parallelism: Annotated[
-        Literal["auto"] | Annotated[int, Meta(ge=1)], doc("How many tasks share the source's partitions.")
+        Literal["auto"] | Annotated[int, Meta(ge=1)],
+        doc("How many tasks share the source's partitions in a cluster; `wire run` is always one."),
     ] = "auto"
     batch: BatchSpec = BatchSpec()
     retry: RetrySpec = RetrySpec()
