@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from wire.core.errors import RecordError
 from wire.pipelines.expressions import ExpressionError, FunctionScope, compile_expression, emit, emit_predicate, parse
 from wire.pipelines.expressions.functions.table import FUNCTIONS
-from wire.pipelines.expressions.values import Interval
+from wire.pipelines.expressions.kinds import kinds_of
+from wire.pipelines.expressions.values import Interval, kind_of
 
 NASTY = [
     "x'); import os; ('", "__class__", "__import__('os')", "a\nb", "a'b", 'a"b', "a\\", "\\'", "{x}", "{0}", "%s",
@@ -218,10 +219,11 @@ CALLS = [
 
 @pytest.mark.parametrize("text", OPERATORS + CALLS)
 def test_whatever_a_record_holds_only_a_record_error_comes_out(text: str) -> None:
-    function = compile_expression(text)
+    function, kinds = compile_expression(text), kinds_of(parse(text).node)
     chosen = random.Random(text)
     records = [{name: chosen.choice(VALUES) for name in "xyzuvw"} for _ in range(150)]
     records += [{"x": value, "y": value, "z": value} for value in VALUES]
     for record in records:
         with contextlib.suppress(RecordError):
-            function(record)
+            result = function(record)
+            assert kind_of(result) & kinds, f"{text} gives {result!r}, which is none of {kinds!r}"
