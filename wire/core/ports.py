@@ -54,7 +54,7 @@ class Reader(Protocol):
     async def release(self, upto: Position) -> None:
         """Learn that everything before `upto` is covered by a committed checkpoint and may be pruned (I1).
 
-        Best effort and idempotent; may come after `close`; must not raise for a server that is away.
+        Best effort and idempotent; may come after `close`, the source's too; must not raise for a server that is away.
         """
         ...
 
@@ -176,6 +176,7 @@ class Sink(Protocol):
 
         `recover` holds the last committed checkpoint of every partition this task has, with this sink's own token in
         `sink`; a file sink cuts back to the committed prefix here. `epoch` is higher than that of any earlier start.
-        Raises UnavailableError or RetryableError when the other side is away, FatalError when it refuses.
+        With nothing in `recover` this is a first start: what is there from others is never touched. Raises
+        UnavailableError or RetryableError when the other side is away, FatalError when it refuses.
         """
         ...

@@ -31,7 +31,11 @@ class KafkaSinkConfig(KafkaConnection, frozen=True, kw_only=True):
         doc("The partition's number. Without it, or where it is NULL, Kafka's own mapping from the key decides."),
     ] = None
     timestamp: Annotated[
-        Literal["record", "now"], doc("Stamp with the record's event time, or with the time of writing.")
+        Literal["record", "now"],
+        doc(
+            "Stamp with the record's event time, or with the time of writing. Kafka deletes by this time: records older "
+            "than the topic's `retention.ms` are gone minutes after they arrive, so write history with `now`."
+        ),
     ] = "record"
     compression: Annotated[
         Literal["none", "gzip", "snappy", "lz4", "zstd"], doc("Compression of record batches; `zstd` is a good choice.")
