@@ -215,7 +215,8 @@ async def test_a_read_that_fails_goes_on_where_it_was(tmp_path: Path, monkeypatc
         return real(stream, size)
 
     monkeypatch.setattr(FileStream, "read", failing)
-    errors, found = [], []
+    errors: list[str] = []
+    found: list[bytes | None] = []
     async with opened(path) as reader:
         while len(found) < 300_000:
             try:
