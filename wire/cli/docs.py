@@ -17,6 +17,7 @@ from wire.cli import main
 from wire.core import plugins
 from wire.core.codes import CODES
 from wire.pipelines.describe import FieldDoc, describe, example
+from wire.pipelines.expressions.reference import reference
 from wire.pipelines.spec import PipelineSpec
 
 _NOTE: Final = "<!-- Written by `make docs` from the code. Change it there. -->"
@@ -57,7 +58,7 @@ tests:
 
 def pages() -> dict[str, str]:
     """Return all pages by their path below the reference's folder."""
-    found = {"pipeline.md": _pipeline(), "codes.md": _codes(), "cli.md": _cli()}
+    found = {"pipeline.md": _pipeline(), "codes.md": _codes(), "cli.md": _cli(), "expressions.md": reference()}
     components = {kind: _components(kind) for kind in _KINDS}
     for kind, named in components.items():
         found.update({f"{kind}s/{name}.md": _component(name, plugin) for name, plugin in named.items()})
