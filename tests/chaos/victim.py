@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import random
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-WIRE = Path(sys.executable).with_name("wire")
+from tests.e2e.command import start
+
 DEADLINE_S = 180.0
 IDLE_S = 5.0
 
@@ -54,14 +53,7 @@ class Victim:
 
     async def start(self, *options: str) -> asyncio.subprocess.Process:
         """Start a process that runs the pipeline; the caller ends it."""
-        command = [WIRE, "run", self.pipeline, "--state-dir", self.folder / "state", *options]
-        return await asyncio.create_subprocess_exec(
-            *command,
-            cwd=self.folder,
-            env=os.environ | {"NO_COLOR": "1"},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
+        return await start("run", self.pipeline, "--state-dir", self.folder / "state", *options, cwd=self.folder)
 
 
 def growth(folder: Path) -> int:

@@ -22,9 +22,11 @@ class Outcome:
     err: str
 
 
-async def wire(*arguments: str | Path, cwd: Path, environ: Mapping[str, str] | None = None) -> Outcome:
-    """Run a command to its end."""
-    process = await asyncio.create_subprocess_exec(
+async def start(
+    *arguments: str | Path, cwd: Path, environ: Mapping[str, str] | None = None
+) -> asyncio.subprocess.Process:
+    """Start a command, without input, and with its output in pipes; the caller ends it."""
+    return await asyncio.create_subprocess_exec(
         WIRE,
         *arguments,
         cwd=cwd,
@@ -33,6 +35,11 @@ async def wire(*arguments: str | Path, cwd: Path, environ: Mapping[str, str] | N
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
+
+
+async def wire(*arguments: str | Path, cwd: Path, environ: Mapping[str, str] | None = None) -> Outcome:
+    """Run a command to its end."""
+    process = await start(*arguments, cwd=cwd, environ=environ)
     try:
         async with asyncio.timeout(DEADLINE_S):
             out, err = await process.communicate()

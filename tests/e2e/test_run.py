@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.command import WIRE, Outcome, rows, run, wire
+from tests.e2e.command import Outcome, rows, run, start, wire
+from tests.waiting import until
 
 FOLLOW: dict[str, Any] = {
     "name": "e2e",
@@ -44,27 +44,13 @@ class Running:
 @contextlib.asynccontextmanager
 async def started(folder: Path, spec: dict[str, Any]) -> AsyncIterator[Running]:
     (folder / "pipeline.yaml").write_text(json.dumps(spec))
-    process = await asyncio.create_subprocess_exec(
-        WIRE,
-        "run",
-        "pipeline.yaml",
-        cwd=folder,
-        env=os.environ | {"NO_COLOR": "1"},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    process = await start("run", "pipeline.yaml", cwd=folder)
     try:
         yield Running(process)
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.wait()
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 def size(folder: Path) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -74,13 +74,6 @@ async def read_count(reader: Reader, count: int, limit: ReadLimit = LIMIT) -> li
             assert batch is not None, "the partition ended early"
             batches.append(batch)
     return batches
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition, with a deadline."""
-    async with asyncio.timeout(DEADLINE_S):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 def values(batches: Sequence[Batch]) -> list[bytes | None]:

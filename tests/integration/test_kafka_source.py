@@ -18,10 +18,10 @@ from tests.integration.kafka_kit import (
     read_all,
     read_count,
     read_to_end,
-    until,
     values,
 )
 from tests.services.kafka_client import KafkaCluster
+from tests.waiting import until
 from wire.core.errors import FatalError, RetryableError, UnavailableError
 from wire.core.ports import ReadLimit
 from wire.core.records import PartitionId, Position

@@ -105,10 +105,3 @@ class Engine:
 
 def values(count: int, prefix: str = "r") -> Iterable[bytes]:
     return [f"{prefix}{i}".encode() for i in range(count)]
-
-
-async def until(condition: Callable[[], bool], deadline_s: float = 10.0) -> None:
-    """Wait for a condition to hold; fails when it does not within the deadline."""
-    async with asyncio.timeout(deadline_s):
-        while not condition():
-            await asyncio.sleep(0.001)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.pipelines.engine import Engine, until, values
+from tests.unit.pipelines.engine import Engine, values
+from tests.waiting import until
 from wire.core.errors import ConfigError, FatalError, FencedError, RetryableError
 from wire.core.records import Checkpoint, Fingerprint, PartitionId, PartitionKey
 from wire.pipelines.checkpoints import CheckpointStore

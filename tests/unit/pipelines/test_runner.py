@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.pipelines.engine import Engine, spec, until, values
+from tests.unit.pipelines.engine import Engine, spec, values
+from tests.waiting import until
 from wire.core.errors import FatalError, RecordError, RetryableError, UnavailableError
 from wire.core.records import Position
 from wire.testing.faults import Hang, Raise, Reject

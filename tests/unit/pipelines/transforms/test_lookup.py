@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +8,7 @@ from blockbuster import blockbuster_ctx
 from structlog.testing import capture_logs
 
 from tests.unit.pipelines.transforms.kit import codes, finding, node, run, stage, transformed, written
+from tests.waiting import until
 from wire.core.errors import ConfigError, UnavailableError
 from wire.testing.clock import VirtualClock
 
@@ -145,15 +144,8 @@ class Followed:
     def airline(self) -> Any:
         return written(run(self.stage, {"carrier": "UA"}))[0]["airline"]
 
-    async def becomes(self, airline: str) -> bool:
-        return await until(lambda: self.airline() == airline)
-
-
-async def until(condition: Callable[[], bool], deadline_s: float = 10.0) -> bool:
-    async with asyncio.timeout(deadline_s):
-        while not condition():
-            await asyncio.sleep(0.005)
-    return True
+    async def becomes(self, airline: str) -> None:
+        await until(lambda: self.airline() == airline)
 
 
 def replace(file: Path, text: str) -> None:
@@ -169,10 +161,10 @@ async def test_a_changed_file_is_read_again_but_not_asked_for_more_than_once_a_s
     await followed.clock.advance(0.9)
     assert followed.airline() == "United Air Lines Inc."
     await followed.clock.advance(0.1)
-    assert await followed.becomes("United")
+    await followed.becomes("United")
     airlines.write_text("carrier,name\nUA,Untied\n")  # in place, too
     await followed.clock.advance(1)
-    assert await followed.becomes("Untied")
+    await followed.becomes("Untied")
 
 
 async def test_a_broken_new_file_leaves_the_old_table_and_is_reported_once(airlines: Path) -> None:
@@ -189,7 +181,7 @@ async def test_a_broken_new_file_leaves_the_old_table_and_is_reported_once(airli
         assert str(airlines) in logs[0]["file"]
     replace(airlines, "carrier,name\nUA,United\n")
     await followed.clock.advance(1)
-    assert await followed.becomes("United")
+    await followed.becomes("United")
 
 
 async def test_a_file_that_is_gone_leaves_the_old_table_until_it_is_back(airlines: Path) -> None:
@@ -201,7 +193,7 @@ async def test_a_file_that_is_gone_leaves_the_old_table_until_it_is_back(airline
     assert [log["code"] for log in logs] == ["transform.lookup.unreadable"]
     airlines.write_text("carrier,name\nUA,United\n")
     await followed.clock.advance(1)
-    assert await followed.becomes("United")
+    await followed.becomes("United")
 
 
 async def test_following_a_file_never_blocks_the_event_loop(airlines: Path) -> None:
@@ -210,4 +202,4 @@ async def test_following_a_file_never_blocks_the_event_loop(airlines: Path) -> N
     await followed.clock.advance(1)
     with blockbuster_ctx(scanned_modules=["wire"]):
         followed.airline()
-    assert await followed.becomes("United")
+    await followed.becomes("United")
