@@ -76,7 +76,7 @@ def _gzip_member(data: bytes) -> bytes:
 
 class _Gunzip:
     def __init__(self, raw: ByteStream) -> None:
-        self._file = gzip.GzipFile(fileobj=raw, mode="rb")  # type: ignore[call-overload]
+        self._file = gzip.GzipFile(fileobj=raw, mode="rb")  # type: ignore[call-overload] # it only reads
 
     def read(self, size: int, /) -> bytes:
         try:

@@ -44,7 +44,7 @@ class Topic(Struct, frozen=True):
     leaders: dict[int, int | None]
 
 
-class Uuid(AbstractType[bytes]):  # type: ignore[misc]
+class Uuid(AbstractType[bytes]):  # type: ignore[misc] # untyped base
     """Sixteen bytes, as they are."""
 
     @classmethod
@@ -60,7 +60,7 @@ _String: Final = CompactString("utf-8")
 _Tags: Final = ("tags", TaggedFields)
 
 
-class MetadataResponse_v11(Response):  # type: ignore[misc]  # noqa: N801
+class MetadataResponse_v11(Response):  # type: ignore[misc] # untyped base # noqa: N801 (as aiokafka names its own)
     """The first answer with topic ids that leaves out the cluster's rights (Kafka 2.8)."""
 
     API_KEY = _METADATA
@@ -98,7 +98,7 @@ class MetadataResponse_v11(Response):  # type: ignore[misc]  # noqa: N801
     )
 
 
-class MetadataRequest_v11(RequestStruct):  # type: ignore[misc]  # noqa: N801
+class MetadataRequest_v11(RequestStruct):  # type: ignore[misc] # untyped base # noqa: N801 (see above)
     """Names topics by name; null for all of them."""
 
     API_KEY = _METADATA
@@ -116,7 +116,7 @@ class MetadataRequest_v11(RequestStruct):  # type: ignore[misc]  # noqa: N801
 _Versions: TypeAlias = MetadataRequest_v5 | MetadataRequest_v11
 
 
-class MetadataRequest(Request[_Versions]):  # type: ignore[misc]
+class MetadataRequest(Request[_Versions]):  # type: ignore[misc] # untyped base
     """Asks for some topics or, with None, for all; never makes the broker create one."""
 
     API_KEY = _METADATA

@@ -49,7 +49,7 @@ async def run_pipeline(
         if reset:
             await store.reset()
         parts = _build(pipeline, bounded=until_eof)
-        async with opened(parts, store, progress, clock=SystemClock(), rng=random.Random()) as runner:  # noqa: S311
+        async with opened(parts, store, progress, clock=SystemClock(), rng=random.Random()) as runner:  # noqa: S311 (only jitter)
             _spare_the_collector()
 
             def report() -> None:

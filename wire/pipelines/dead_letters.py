@@ -34,7 +34,7 @@ class RejectPolicy(Protocol):
 class Fail:
     """Stops the pipeline at the first record that can't be processed. Nothing is lost: it is read again next time."""
 
-    def reject(self, ticket: Ticket, source: str, origin: Batch, rejected: Sequence[Rejected]) -> None:  # noqa: D102
+    def reject(self, ticket: Ticket, source: str, origin: Batch, rejected: Sequence[Rejected]) -> None:  # noqa: D102 (contract in RejectPolicy)
         first = rejected[0]
         raise FatalError(
             first.error.code,
@@ -51,7 +51,7 @@ class Skip:
         """Count into `progress`."""
         self._progress = progress
 
-    def reject(self, ticket: Ticket, source: str, origin: Batch, rejected: Sequence[Rejected]) -> None:  # noqa: D102
+    def reject(self, ticket: Ticket, source: str, origin: Batch, rejected: Sequence[Rejected]) -> None:  # noqa: D102 (contract in RejectPolicy)
         self._progress.skipped += len(rejected)
         self._progress.last_error = str(rejected[-1].error)
 
@@ -66,7 +66,7 @@ class DeadLetter:
         self._wrap = wrap
         self._put = put
 
-    def reject(self, ticket: Ticket, source: str, origin: Batch, rejected: Sequence[Rejected]) -> None:  # noqa: D102
+    def reject(self, ticket: Ticket, source: str, origin: Batch, rejected: Sequence[Rejected]) -> None:  # noqa: D102 (contract in RejectPolicy)
         letters = [self._wrap(self._letter(source, origin, one)) for one in rejected]
         self._put(ticket, source, Batch(origin.partition, origin.position, letters), origin)
         self._progress.dead_lettered += len(letters)
@@ -97,7 +97,7 @@ class Put(Protocol):
 class RejectedByDeadLetterSink:
     """The policy of the dead-letter sink itself: what it refuses stops the pipeline rather than being dropped."""
 
-    def reject(self, ticket: Ticket, source: str, origin: Batch, rejected: Sequence[Rejected]) -> None:  # noqa: D102
+    def reject(self, ticket: Ticket, source: str, origin: Batch, rejected: Sequence[Rejected]) -> None:  # noqa: D102 (contract in RejectPolicy)
         first = rejected[0]
         raise FatalError(
             "pipeline.dead_letter_refused",

@@ -29,7 +29,7 @@ class DropSink:
         """Prepare nothing."""
         self.format = config.format
 
-    async def open(self, task: TaskId, epoch: int, recover: Mapping[PartitionId, Checkpoint]) -> DropWriter:  # noqa: D102
+    async def open(self, task: TaskId, epoch: int, recover: Mapping[PartitionId, Checkpoint]) -> DropWriter:  # noqa: D102 (contract in Sink)
         return DropWriter()
 
 

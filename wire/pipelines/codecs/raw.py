@@ -41,7 +41,7 @@ class RawEncoder:
         """`path` is where the user chose the format."""
         self._path = path
 
-    def fields(self, fields: Mapping[str, str], names: Names, into: str) -> NoReturn:  # noqa: D102
+    def fields(self, fields: Mapping[str, str], names: Names, into: str) -> NoReturn:  # noqa: D102 (contract in Encoder)
         self._refuse()
 
     def whole(self, typed: Sequence[str] | None, names: Names, into: str) -> NoReturn:  # noqa: D102 (contract in Encoder)

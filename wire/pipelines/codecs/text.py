@@ -40,7 +40,7 @@ class TextEncoder:
             raise unwritable(self._path, f"text has one field, `{FIELD}`; the transforms make {found}", _HINT)
         return [f"{into} = {names.constant(_encode)}({fields[FIELD]})"]
 
-    def whole(self, typed: Sequence[str] | None, names: Names, into: str) -> list[str]:  # noqa: D102
+    def whole(self, typed: Sequence[str] | None, names: Names, into: str) -> list[str]:  # noqa: D102 (contract in Encoder)
         return [f"{into} = {names.constant(_encode_row)}(row)"]
 
 

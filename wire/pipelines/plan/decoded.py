@@ -26,7 +26,7 @@ class DecodedValues:
 class PlainValues:
     """An encoder that leaves the record's dict as it is."""
 
-    def fields(self, fields: Mapping[str, str], names: Names, into: str) -> list[str]:  # noqa: D102
+    def fields(self, fields: Mapping[str, str], names: Names, into: str) -> list[str]:  # noqa: D102 (contract in Encoder)
         return [f"{into} = {dict_source(fields)}"]
 
     def whole(self, typed: Sequence[str] | None, names: Names, into: str) -> list[str]:  # noqa: D102 (contract in Encoder)

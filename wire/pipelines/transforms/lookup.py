@@ -32,7 +32,7 @@ class LookupConfig(Config, frozen=True, kw_only=True):
         None
     )
     select: Annotated[Expression, doc('What to add to the record: columns of the file, as in `"name AS airline"`.')]
-    types: Annotated[dict[str, ColumnType], doc("Type by column, for CSV; a column not named here is text.")] = {}  # noqa: RUF012
+    types: Annotated[dict[str, ColumnType], doc("Type by column, for CSV; a column not named here is text.")] = {}  # noqa: RUF012 (msgspec copies it)
     missing: Annotated[
         Literal["keep", "drop", "fail"],
         doc("A record without a match: `keep` it, with NULLs, `drop` it, or `fail` it."),
@@ -97,7 +97,7 @@ def _select(items: Sequence[SelectItem]) -> Callable[[Row], Values]:
     scope = FunctionScope("row")
     sources = [emit(item.expression, scope) for item in items if item.expression]
     # I10: the source comes from the expression emitter alone.
-    select: Callable[[Row], Values] = eval(f"lambda row: ({', '.join(sources)},)", dict(scope.constants))  # noqa: S307
+    select: Callable[[Row], Values] = eval(f"lambda row: ({', '.join(sources)},)", dict(scope.constants))  # noqa: S307 (I10: our own source)
     return select
 
 

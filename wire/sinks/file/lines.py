@@ -48,7 +48,7 @@ class Lines:
             if not values:
                 continue
             if self._literal is not None and self._plain(values):
-                groups.setdefault(self._literal, Group()).lines.extend(values)  # type: ignore[arg-type]
+                groups.setdefault(self._literal, Group()).lines.extend(values)  # type: ignore[arg-type] # `_plain`: no tombstones
             else:
                 self._sort_slowly(number, values, batch.columns or {}, groups, failures)
         return groups, failures
@@ -56,7 +56,7 @@ class Lines:
     def _plain(self, values: list[bytes | None]) -> bool:
         if None in values:
             return False
-        return self._quoted or not any(map(operator.contains, values, repeat(_LINE_FEED)))  # type: ignore[arg-type]
+        return self._quoted or not any(map(operator.contains, values, repeat(_LINE_FEED)))  # type: ignore[arg-type] # see above
 
     def _sort_slowly(
         self,

@@ -33,8 +33,8 @@ class KafkaSinkConfig(KafkaConnection, frozen=True, kw_only=True):
     timestamp: Annotated[
         Literal["record", "now"],
         doc(
-            "Stamp with the record's event time, or with the time of writing. Kafka deletes by this time: records older "
-            "than the topic's `retention.ms` are gone minutes after they arrive, so write history with `now`."
+            "Stamp with the record's event time, or with the time of writing. Kafka deletes by this time: records "
+            "older than the topic's `retention.ms` are gone minutes after they arrive, so write history with `now`."
         ),
     ] = "record"
     compression: Annotated[
