@@ -9,5 +9,5 @@ Core types:
 - `units`: durations, sizes and rates with units. `clock`: time as a value that is passed in.
 
 Invariants kept here: a `Batch`'s position says where to resume *after* its last record; a secret's `repr` never
-shows it (I9).
+shows it (I9). Wherever code says I1 to I10, `docs/delivery.md` lists them.
 """
