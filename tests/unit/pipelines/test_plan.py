@@ -8,7 +8,7 @@ from msgspec import field
 
 from tests.unit.pipelines.transforms.kit import ALL, JSON, batch, codes, finding, run, stage, transformed, written
 from wire.core.config import ByRecord, Config, Expression, doc
-from wire.core.errors import ConfigError, FatalError, RecordError, RetryableError
+from wire.core.errors import ConfigError, FatalError, RecordError, RetryableError, UnavailableError
 from wire.core.formats import CsvFormat, TextFormat
 from wire.core.records import Batch, PartitionId, Position, Record
 from wire.pipelines.plan import Builder, OutputPlan, compile_stage, sink_expressions
@@ -142,6 +142,12 @@ def test_a_failure_names_the_transform_that_failed() -> None:
 def test_a_failure_of_a_transform_over_many_records_names_it_too() -> None:
     transforms = [{"filter": "a > 1"}, {"python": "json:loads"}, {"filter": "a > 1"}]
     assert paths(*transforms, values=[{"a": 2}]) == ["$.transforms[1]"]
+
+
+def test_a_transform_that_can_not_be_compiled_is_named() -> None:
+    with pytest.raises(UnavailableError) as caught:
+        stage({"filter": "a"}, {"lookup": {"file": "nowhere.csv", "key": "a", "select": "b"}})
+    assert caught.value.path == "$.transforms[1]"
 
 
 def test_a_value_that_can_not_be_decoded_is_the_sources_fault() -> None:

@@ -14,6 +14,7 @@ from wire.core.formats import Format
 from wire.core.paths import child
 from wire.core.records import Batch, Record
 from wire.pipelines.codecs import Decoder, Encoder, decoder, encoder, passes_through
+from wire.pipelines.located import located
 from wire.pipelines.plan.builder import Builder
 from wire.pipelines.plan.loop import indent
 from wire.pipelines.plan.node import PlanNode
@@ -73,8 +74,10 @@ def build(
     """Compile transforms between a decoder, whose failures get `source_path`, and the routes to the sinks."""
     builder = Builder(source)
     for index, node in enumerate(transforms):
-        builder.at(child("$.transforms", index))
-        node.emit(builder)
+        path = child("$.transforms", index)
+        builder.at(path)
+        with located(path):
+            node.emit(builder)
     after = write_routes(builder, routes)
     body = ["records = batch.records", "filtered = 0", "failures = []", *builder.before, *builder.render(), *after]
     text = "\n".join(["def run(batch):", *indent(body, 1), ""])
@@ -109,7 +112,7 @@ def _compiled(source: str, name: str, constants: Mapping[str, Any]) -> CompiledS
     # I10: the source comes from our emitters alone; what users wrote enters as quoted names and bound constants.
     code = compile(source, filename, "exec")
     namespace: dict[str, Any] = {**_GLOBALS, **constants}
-    exec(code, namespace)  # noqa: S102
+    exec(code, namespace)  # noqa: S102 (I10: our own source)
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)  # for tracebacks
     run: Callable[[Batch], StageResult] = namespace["run"]
     return CompiledStage(source, run)

@@ -63,7 +63,7 @@ def apply(function: Function, arrived: Arrived, values: Values, failures: Failur
     given = [value for value in values if value is not None]
     try:
         returned = iter(_call(function, [_copy(value) for value in given]))
-    except Exception:
+    except (Exception, SystemExit):  # whatever the user's function does
         return _one_by_one(function, arrived, values, failures)
     return arrived, [None if value is None else next(returned) for value in values]
 
@@ -77,7 +77,7 @@ def _one_by_one(function: Function, arrived: Arrived, values: Values, failures: 
             good.append(entry)
         except RecordError as exc:
             failures.append((entry[0], exc))
-        except Exception as exc:
+        except (Exception, SystemExit) as exc:
             message = f"the function raised {type(exc).__name__}: {exc}"
             failures.append((entry[0], RecordError("transform.python.failed", message)))
     return good, returned

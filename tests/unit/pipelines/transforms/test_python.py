@@ -39,6 +39,10 @@ def numbers(rows: list[dict[str, Any]]) -> list[Any]:
     return [1 if row.get("a") else row for row in rows]
 
 
+def leaving(rows: list[dict[str, Any]]) -> list[Any]:
+    raise SystemExit(3)
+
+
 def interrupted(rows: list[dict[str, Any]]) -> list[Any]:
     raise KeyboardInterrupt
 
@@ -74,6 +78,12 @@ def test_only_records_for_which_it_raises_fail_and_the_others_are_changed_once()
     assert [row["a"] for row in written(result)] == [4, 6]
     assert codes(result) == [(1, "transform.python.failed"), (3, "record.encode"), (4, "transform.python.failed")]
     assert "TypeError" in result.failures[0][1].message
+
+
+def test_a_function_that_would_end_the_process_fails_its_records() -> None:
+    result = run(stage(here("leaving")), {"a": 1})
+    assert codes(result) == [(0, "transform.python.failed")]
+    assert "SystemExit" in result.failures[0][1].message
 
 
 def test_values_inside_values_are_changed_once_too() -> None:
