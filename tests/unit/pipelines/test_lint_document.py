@@ -239,6 +239,7 @@ def test_values_are_set_on_top() -> None:
         "new": "a=b",
         "e": {"f": "1h"},
     }
+    assert read.with_values(["list=[{x: 1}, [y]]"]).tree["list"] == [{"x": 1}, ["y"]], "braces are YAML's too"
     assert read.tree == {"a": {"b": 1}, "list": [{"x": 1}]}, "the original stays"
     assert changed.position("$.a.b") is None, "what was set has no place of its own in the text"
     assert read.position("$.a.b") == (1, 8)

@@ -187,7 +187,7 @@ def parse(text: str) -> Document:
     text = text.removeprefix("\ufeff")
     if not text.lstrip().startswith(("{", "[")):
         return Document(text, read_yaml(text))
-    if re.match(r'\s*[{\[]\s*["{\[]', text):
+    if re.match(r'\s*[{\[][\s{\[]*"', text):
         return Document(text, read_json(text))
     try:
         return Document(text, read_json(text))
