@@ -240,7 +240,13 @@ def _parse_struct(kind: Any, data: object, path: str, findings: list[Finding]) -
     try:
         return kind(**values)
     except ValueError as exc:  # a struct's own __post_init__ checks how its fields go together
-        return _invalid(findings, path, str(exc))
+        return _invalid(findings, _place_of(str(exc), path, known), str(exc))
+
+
+def _place_of(message: str, path: str, known: typing.Container[str]) -> str:
+    """Return the path of the field a message begins with, as in "`topic` is empty", or else that of the struct."""
+    name = message[1:].partition("`")[0] if message.startswith("`") else ""
+    return child(path, name) if name in known else path
 
 
 def fields_of(kind: Any) -> tuple[msgspec.structs.FieldInfo, ...]:

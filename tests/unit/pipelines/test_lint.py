@@ -273,6 +273,17 @@ def test_dead_letters_written_wrong(on_error: str, code: str, path: str) -> None
     assert (finding.code, finding.path) == (code, path)
 
 
+def test_how_fields_go_together_is_checked_at_the_field() -> None:
+    finding = only(check(GOOD.replace("[localhost:9092], topic: t}", "[localhost], topic: t}")))
+    assert (finding.code, finding.path) == ("config.invalid", "$.source.config.bootstrap_servers")
+
+
+def test_a_reference_to_nothing_is_the_only_mistake_it_makes() -> None:
+    sink = "sink: {type: file, config: {path: '${env:NOT_SET}'}}"
+    finding = only(check(f"{GOOD[: GOOD.index('sink:')]}{sink}\n"))
+    assert (finding.code, finding.path) == ("config.reference_unresolved", "$.sink.config.path")
+
+
 @pytest.mark.parametrize(
     ("config", "field"),
     [
