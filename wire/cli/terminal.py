@@ -31,10 +31,6 @@ class Style:
         """For headings."""
         return self._paint("1", text)
 
-    def dim(self, text: str) -> str:
-        """For what may be overlooked."""
-        return self._paint("2", text)
-
     def red(self, text: str) -> str:
         """For errors."""
         return self._paint("1;31", text)
