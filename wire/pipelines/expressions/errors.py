@@ -4,8 +4,22 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Final
 
 from wire.core.errors import RecordError, WireError
+
+_HINTS: Final = {
+    "expression.domain": "leave such values out with CASE WHEN … THEN … END",
+    "expression.duplicate_name": "give one of them another name with AS, or take it away",
+    "expression.not_allowed": "compute it from the fields of one record; conditions are joined with AND and OR",
+    "expression.overflow": "compute it as DOUBLE: CAST(x AS DOUBLE)",
+    "expression.syntax": "it is SQL as DuckDB reads it, such as amount > 100 AND name IS NOT NULL",
+    "expression.too_complex": "split it: compute a part in an earlier select",
+    "expression.unknown_function": "its functions are those of DuckDB over one record; text goes in single quotes",
+    "expression.unknown_type": "its types are BOOLEAN, BIGINT, DOUBLE, DECIMAL, VARCHAR, DATE, TIMESTAMP and others",
+    "expression.wrong_arguments": "correct the arguments, or change a value's type with CAST(x AS type)",
+}
+"""What to do where nothing more exact is known."""
 
 
 class ExpressionError(WireError):
@@ -18,7 +32,7 @@ class ExpressionError(WireError):
 
     def __init__(self, code: str, message: str, *, text: str, at: int, hint: str | None = None) -> None:
         """Make an error about `text`; `at` is the offset of the fault in it, in characters from 0."""
-        super().__init__(code, message, hint=hint)
+        super().__init__(code, message, hint=hint or _HINTS.get(code))
         before = text[: max(0, at)]
         self.line = before.count("\n") + 1
         self.column = len(before) - (before.rfind("\n") + 1) + 1

@@ -18,6 +18,7 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.parsers.duckdb import DuckDBParser
 from sqlglot.tokenizer_core import Token, TokenType
 
+from wire.pipelines.expressions.advice import EMPTY_HINT, ONE_HINT, QUOTE_HINT, too_early, unexpected
 from wire.pipelines.expressions.errors import ExpressionError
 
 MAX_LENGTH: Final = 20_000
@@ -66,6 +67,7 @@ def _parse(text: str, before: list[Token], into: type[exp.Expr]) -> exp.Expr:
     _check_length(text)
     tokens = _tokenize(text)
     _check_nesting(text, tokens)
+    _check_commas(text, tokens)
     try:
         with _deep_stack():
             trees = _Parser(dialect=_DIALECT).parse_into(into, [*before, *tokens], text)
@@ -75,7 +77,7 @@ def _parse(text: str, before: list[Token], into: type[exp.Expr]) -> exp.Expr:
         raise too_complex(text, 0) from None
     if len(trees) != 1 or trees[0] is None:
         at = next((token.start for token in tokens if token.token_type is TokenType.SEMICOLON), len(text))
-        raise ExpressionError("expression.syntax", "expected one expression", text=text, at=at)
+        raise ExpressionError("expression.syntax", "expected one expression", text=text, at=at, hint=ONE_HINT)
     return trees[0]
 
 
@@ -84,7 +86,7 @@ def _check_length(text: str) -> None:
         message = f"the expression has {len(text)} characters, more than {MAX_LENGTH}"
         raise ExpressionError("expression.too_complex", message, text=text, at=MAX_LENGTH)
     if not text.strip():
-        raise ExpressionError("expression.syntax", "the expression is empty", text=text, at=0)
+        raise ExpressionError("expression.syntax", "the expression is empty", text=text, at=0, hint=EMPTY_HINT)
 
 
 def _tokenize(text: str) -> list[Token]:
@@ -93,7 +95,7 @@ def _tokenize(text: str) -> list[Token]:
     except TokenError as exc:
         quote = max((text.rfind(mark) for mark in "'\"$"), default=0)
         message = "a quote or comment is never closed"
-        raise ExpressionError("expression.syntax", message, text=text, at=max(quote, 0)) from exc
+        raise ExpressionError("expression.syntax", message, text=text, at=max(quote, 0), hint=QUOTE_HINT) from exc
 
 
 def _check_nesting(text: str, tokens: list[Token]) -> None:
@@ -104,6 +106,19 @@ def _check_nesting(text: str, tokens: list[Token]) -> None:
         prefixes = prefixes + 1 if kind in _PREFIX else 0
         if depth > MAX_NESTING or prefixes > MAX_NESTING:
             raise too_complex(text, token.start)
+
+
+def _check_commas(text: str, tokens: list[Token]) -> None:
+    """Refuse what sqlglot reads as if it weren't there: a comma with nothing before it, AS with no name behind it."""
+    before = TokenType.COMMA
+    for token in tokens:
+        if token.token_type is TokenType.COMMA and before in (TokenType.COMMA, TokenType.ALIAS, *_OPENING):
+            message, hint = "unexpected ','", "write what is missing before it, or take it away"
+            raise ExpressionError("expression.syntax", message, text=text, at=token.start, hint=hint)
+        before = token.token_type
+    if before is TokenType.ALIAS:
+        hint = too_early(text, tokens)
+        raise ExpressionError("expression.syntax", "the expression ends too early", text=text, at=len(text), hint=hint)
 
 
 def too_complex(text: str, at: int) -> ExpressionError:
@@ -132,7 +147,8 @@ def _syntax_error(text: str, tokens: list[Token], exc: ParseError) -> Expression
     last = tokens[-1]
     description = str(found.get("description") or "").partition(".")[0]
     if fault is last and not description.startswith("Invalid expression"):
-        at, message = last.end + 1, "the expression ends too early"
+        at, message, hint = last.end + 1, "the expression ends too early", too_early(text, tokens)
     else:
         message = f"unexpected {highlight!r}" if highlight else "this is not an expression"
-    return ExpressionError("expression.syntax", message, text=text, at=at)
+        hint = unexpected(text, fault)
+    return ExpressionError("expression.syntax", message, text=text, at=at, hint=hint)

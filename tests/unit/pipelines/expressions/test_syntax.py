@@ -81,6 +81,23 @@ def test_the_line_is_counted_in_a_text_of_several_lines() -> None:
     assert (caught.value.line, caught.value.column) == (3, 3)
 
 
+@pytest.mark.parametrize("text", [text for text, _, _ in MISTAKES])
+def test_every_mistake_comes_with_a_hint(text: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        parse(text)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "column"), [("a,, b", 3), (", a", 1), ("a AS, b", 5), ("a AS", 5), ("coalesce(a,, b)", 12)]
+)
+def test_nothing_is_made_of_what_is_not_there(text: str, column: int) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        parse_select(text)
+    assert (caught.value.code, caught.value.column) == ("expression.syntax", column)
+    assert [item.name for item in parse_select("a, b,")] == ["a", "b"], "as in DuckDB"
+
+
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
@@ -89,9 +106,16 @@ def test_the_line_is_counted_in_a_text_of_several_lines() -> None:
         ("a::bigintt", "did you mean bigint?"),
         ("1 < a < 3", "write a < b AND b < c"),
         ("a.upper()", "write upper(a, …)"),
+        ("a > 1 ANDD b", "did you mean AND?"),
+        ("f((a)", "close `(` with `)`"),
+        ("CASE WHEN a THEN 1", "close `CASE` with `END`"),
+        ("a >", "write what comes after `>`, or take it away"),
+        ("a)", "take it away, or open what `)` is to close"),
+        ("a, b", "take it away; only a select list and what is in brackets have several parts"),
+        ("select a", "write the expression alone, without SELECT"),
     ],
 )
-def test_a_hint_says_what_to_do(text: str, hint: str) -> None:
+def test_the_hint_fits_the_mistake(text: str, hint: str) -> None:
     with pytest.raises(ExpressionError) as caught:
         parse(text)
     assert caught.value.hint == hint
