@@ -91,6 +91,13 @@ async def test_key_topic_and_partition_by_record(kafka: KafkaCluster) -> None:
     assert "no-such-topic" not in await kafka.topics()
 
 
+async def test_a_key_that_is_not_utf8_does_not_fail_the_write(kafka: KafkaCluster) -> None:
+    topic = await kafka.create_topic()
+    async with kafka_writer(kafka.bootstrap, topic=topic, key="key") as writer:
+        assert not await writer.write([batch_of(record(b"1"), record(b"2"), key=["\ud800", "k"])])
+    assert [r.key for r in await kafka.consume(topic, 2)] == [b"\xed\xa0\x80", b"k"]
+
+
 async def test_timestamp_now_is_the_time_of_writing(kafka: KafkaCluster) -> None:
     topic = await kafka.create_topic()
     async with kafka_writer(kafka.bootstrap, topic=topic, timestamp="now") as writer:

@@ -58,6 +58,7 @@ _COMMON = {
     "broker.session.timeout.ms": "3000",  # a killed broker is let in again only when its old session is over
     "group.initial.rebalance.delay.ms": "0",
     "log.cleaner.dedupe.buffer.size": "8388608",
+    "log.retention.ms": "-1",  # records stamped with old event times must not vanish in the middle of a test
     "num.network.threads": "2",
     "num.io.threads": "4",
     "num.recovery.threads.per.data.dir": "2",

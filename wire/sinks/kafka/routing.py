@@ -141,11 +141,14 @@ def _with_keys(records: list[Record], keys: list[Any] | None) -> list[Record]:
 
 
 def _key(value: Any) -> bytes | None:
-    """Return a key expression's value as bytes: text as it reads, lists and structures as JSON."""
+    """Return a key expression's value as bytes: text as it reads, lists and structures as JSON.
+
+    Half a surrogate pair, which only a callable can make, is not UTF-8; it is kept rather than failing the write.
+    """
     if value is None or type(value) is bytes:
         return value
     if type(value) is str:
-        return value.encode()
+        return value.encode(errors="surrogatepass")
     if isinstance(value, bool | list | dict):
         return _json(value)
     return str(value).encode()
