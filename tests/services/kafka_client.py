@@ -116,9 +116,9 @@ class KafkaCluster:
                 raise TimeoutError(f"{topic}: {len(found)} records within {deadline_s:g} s, not {count}") from None
         return found
 
-    async def end_offsets(self, topic: str) -> dict[int, int]:
-        """Return the offset of the next record by partition."""
-        async with self._reader(topic) as consumer:
+    async def end_offsets(self, topic: str, **options: Any) -> dict[int, int]:
+        """Return the offset of the next record by partition; with `isolation_level`, of the next that may be read."""
+        async with self._reader(topic, **options) as consumer:
             ends = await consumer.end_offsets(consumer.assignment())
         return {partition.partition: offset for partition, offset in ends.items()}
 
