@@ -8,6 +8,7 @@ import os
 import pty
 import shutil
 import sys
+from asyncio.subprocess import PIPE
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,6 +101,7 @@ error[expression.syntax]: the expression ends too early
   |
 5 |   - filter: 'a >'
   |                 ^
+  = hint: write what comes after `>`, or take it away
 3 errors in 1 file
 """
     )
@@ -219,7 +221,31 @@ async def test_a_full_disk_behind_the_output(tmp_path: Path) -> None:
         f"{WIRE} list > /dev/full", cwd=tmp_path, stderr=asyncio.subprocess.PIPE
     )
     _, err = await process.communicate()
-    assert (process.returncode, err.decode()) == (3, "error[system.refused]: no space left on device\n")
+    assert process.returncode == 3
+    assert err.decode().startswith("error[system.refused]: no space left on device\n = hint:")
+
+
+async def test_an_output_that_is_closed(tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_shell(f"{WIRE} list >&-", cwd=tmp_path, stdout=PIPE, stderr=PIPE)
+    _, err = await process.communicate()
+    assert process.returncode == 3
+    assert err.decode().startswith("error[system.refused]: bad file descriptor\n = hint:")
+
+
+@pytest.mark.parametrize(
+    ("stream", "code", "words"),
+    [("<&-", 3, "source.stdin.unreadable"), (">&-", 1, "sink.stdout.write_failed"), ("2>&-", 0, "")],
+)
+async def test_streams_that_the_caller_has_closed(tmp_path: Path, stream: str, code: int, words: str) -> None:
+    spec = {"name": "closed", "source": {"type": "stdin", "config": {"format": "text"}}, "sink": {"type": "stdout"}}
+    (tmp_path / "pipeline.json").write_text(json.dumps(spec))
+    process = await asyncio.create_subprocess_shell(
+        f"echo a | {WIRE} run pipeline.json {stream}", cwd=tmp_path, stdout=PIPE, stderr=PIPE
+    )
+    out, err = await process.communicate()
+    assert words in err.decode()
+    assert "Traceback" not in err.decode()
+    assert (process.returncode, out.decode()) == (code, "" if words else '{"value":"a"}\n')
 
 
 async def test_a_reader_that_leaves_early(tmp_path: Path) -> None:

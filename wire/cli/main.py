@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
+from wire.cli.streams import replace_closed
 from wire.core.errors import UnavailableError, WireError
 
 COMMANDS: Final = {
@@ -60,7 +61,7 @@ app = typer.Typer(
     cls=LazyGroup,
     add_completion=False,  # `wire completion` prints it instead
     no_args_is_help=True,
-    rich_markup_mode="rich" if sys.stdout.isatty() else None,
+    rich_markup_mode="rich" if sys.stdout and sys.stdout.isatty() else None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
@@ -87,6 +88,7 @@ def root(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit the process."""
+    replace_closed()
     words = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in words or os.environ.get("WIRE_DEBUG", "0") not in ("", "0")
     words = [word for word in words if word != "--debug"]  # it may stand anywhere
@@ -97,7 +99,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that knows no arrows is no reason to fail
-    sys.exit(_run(words, debug))
+    code = _run(words, debug)
+    sys.exit(_flush(debug) or code)
 
 
 def _run(words: list[str], debug: bool) -> int:
@@ -108,9 +111,7 @@ def _run(words: list[str], debug: bool) -> int:
     except WireError as exc:
         return _expected(exc, debug)
     except OSError as exc:
-        reason = exc.strerror or str(exc)
-        message = f"{exc.filename}: {reason}" if exc.filename else reason
-        return _expected(UnavailableError("system.refused", message.lower()), debug)
+        return _refused(exc, debug)
     except KeyboardInterrupt:
         return 130
     except BaseExceptionGroup as exc:
@@ -118,6 +119,23 @@ def _run(words: list[str], debug: bool) -> int:
     except Exception as exc:
         return _unexpected(exc, debug)
     return 0
+
+
+def _flush(debug: bool) -> int:
+    """Write out what is still to be written and return an exit code: 0 if that went well."""
+    try:
+        sys.stdout.flush()
+    except OSError as exc:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes once more at exit
+        return 0 if isinstance(exc, BrokenPipeError) else _refused(exc, debug)
+    return 0
+
+
+def _refused(exc: OSError, debug: bool) -> int:
+    reason = (exc.strerror or str(exc)).lower()
+    message = f"{exc.filename}: {reason}" if exc.filename else reason
+    hint = "look at the disk and the permissions of what is read and written, the command's own output included"
+    return _expected(UnavailableError("system.refused", message, hint=hint), debug)
 
 
 def _expected(exc: WireError, debug: bool) -> int:
