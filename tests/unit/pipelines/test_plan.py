@@ -144,6 +144,11 @@ def test_a_failure_of_a_transform_over_many_records_names_it_too() -> None:
     assert paths(*transforms, values=[{"a": 2}]) == ["$.transforms[1]"]
 
 
+def test_what_is_wrong_with_json_is_said_once() -> None:
+    ((_, error),) = run(stage({"filter": "a"}), b"\x00").failures
+    assert error.message == "the value is not valid JSON: invalid character (byte 0)"
+
+
 def test_a_transform_that_can_not_be_compiled_is_named() -> None:
     with pytest.raises(UnavailableError) as caught:
         stage({"filter": "a"}, {"lookup": {"file": "nowhere.csv", "key": "a", "select": "b"}})

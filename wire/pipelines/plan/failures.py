@@ -18,7 +18,9 @@ def failure(exc: Exception) -> WireError:
             found = str(exc).partition("got ")[2] or "something else"
             return RecordError("record.not_an_object", f"expected a JSON object, found {found.strip('`')}")
         case msgspec.DecodeError():
-            return RecordError("record.decode", f"the value is not valid JSON: {exc}")
+            return RecordError(
+                "record.decode", f"the value is not valid JSON: {str(exc).removeprefix('JSON is malformed: ')}"
+            )
         case UnicodeDecodeError():
             return RecordError("record.decode", f"the value is not UTF-8 text: {exc.reason} at byte {exc.start}")
         case UnicodeEncodeError():

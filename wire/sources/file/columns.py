@@ -20,7 +20,9 @@ def header_of(row: bytes, delimiter: str, path: str) -> list[str]:
     """Return the names in a header row. Raises FatalError when they can't be the names of columns."""
     try:
         names = next(csv.reader([row.decode()], delimiter=delimiter))
-    except (UnicodeDecodeError, csv.Error) as exc:
+    except UnicodeDecodeError as exc:
+        raise _invalid(path, f"the first row is not UTF-8 text: {exc.reason} at byte {exc.start}") from exc
+    except csv.Error as exc:
         raise _invalid(path, f"the first row can't be read: {exc}") from exc
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:

@@ -57,6 +57,12 @@ async def test_files_with_other_orders_and_columns_give_the_same_columns(tmp_pat
     assert found == [b"1,2,NA", b'"1,\n1",2,NA', b"1,NA,3"]
 
 
+async def test_a_first_row_that_is_no_text_is_said_to_be_none(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes(b"a,\xff\n1,2\n")
+    with pytest.raises(FatalError, match="not UTF-8 text: invalid start byte at byte 2"):
+        await read(tmp_path / "a.csv", format="csv")
+
+
 @pytest.mark.parametrize("cell", [b'"x\ny"', b'"x\r\ny"', b'"x\ry"', b'"x ""y"""'])
 async def test_a_cell_stays_one_cell_when_its_row_is_put_in_order(tmp_path: Path, cell: bytes) -> None:
     (tmp_path / "1.csv").write_bytes(b"a,b\n1,2\n")
