@@ -65,7 +65,6 @@ CODES: Final[dict[str, str]] = {
     # the engine
     "pipeline.dead_letter_refused": "the dead-letter sink refused a record",
     "pipeline.retries_exhausted": "an operation failed as often as the retry policy allows",
-    "sink.retry": "some records of a write are tried again",
     # the memory connectors of wire.testing
     "memory.fenced": "a writer with a newer epoch has been opened",
     "memory.position_lost": "the position is not in the partition, or no longer",

@@ -17,8 +17,10 @@ from wire.core.ports import Sink, Source
 from wire.pipelines.assembly import Parts, SinkPart, SourcePart, opened
 from wire.pipelines.checkpoints import SqliteCheckpoints
 from wire.pipelines.loaded import Component, LoadedPipeline
+from wire.pipelines.patience import within
 from wire.pipelines.plan import OutputPlan, compile_stage, sink_expressions
 from wire.pipelines.progress import Progress
+from wire.pipelines.runner import Runner
 from wire.pipelines.stage import Stage
 from wire.pipelines.transforms import TransformContext
 
@@ -44,24 +46,30 @@ async def run_pipeline(
     """
     progress = Progress()
     started = asyncio.get_running_loop().time()
-    store = SqliteCheckpoints(state_dir)
-    try:
+    runner: Runner | None = None
+
+    def report() -> None:
+        progress.elapsed_s = asyncio.get_running_loop().time() - started
+        on_progress(runner.update_progress() if runner else progress)
+
+    async with _reporting(report, progress), contextlib.AsyncExitStack() as stack:
+        store = SqliteCheckpoints(state_dir)
+        stack.push_async_callback(store.close)
         if reset:
             await store.reset()
-        parts = _build(pipeline, bounded=until_eof)
-        async with opened(parts, store, progress, clock=SystemClock(), rng=random.Random()) as runner:  # noqa: S311 (only jitter)
-            _spare_the_collector()
 
-            def report() -> None:
-                progress.elapsed_s = asyncio.get_running_loop().time() - started
-                on_progress(runner.update_progress())
+        async def open_() -> None:
+            nonlocal runner
+            parts = _build(pipeline, bounded=until_eof)
+            runner = await stack.enter_async_context(
+                opened(parts, store, progress, clock=SystemClock(), rng=random.Random())  # noqa: S311 (jitter)
+            )
 
-            async with _ticking(report):
-                await runner.run(stop)
-    finally:
-        await store.close()
-        progress.elapsed_s = asyncio.get_running_loop().time() - started
-        on_progress(progress)
+        if not await within(stop, 0, open_()) or runner is None:
+            progress.state = "stopped"
+            return progress
+        _spare_the_collector()
+        await runner.run(stop)
     return progress
 
 
@@ -108,7 +116,9 @@ def _spare_the_collector() -> None:
 
 
 @contextlib.asynccontextmanager
-async def _ticking(report: Callable[[], None]) -> AsyncIterator[None]:
+async def _reporting(report: Callable[[], None], progress: Progress) -> AsyncIterator[None]:
+    """Report while something is done and once it has ended, and raise the one error that says why it failed."""
+
     async def tick() -> None:
         while True:
             report()
@@ -121,6 +131,8 @@ async def _ticking(report: Callable[[], None]) -> AsyncIterator[None]:
                 yield
             finally:
                 ticker.cancel()
-                report()
     except BaseExceptionGroup as group:
+        progress.state = "failed"
         raise root_cause(group) from group
+    finally:
+        report()

@@ -6,12 +6,13 @@ import contextlib
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from types import TracebackType
+from typing import Final, TypeVar
 
 import structlog
 
 from wire.core.clock import Clock
-from wire.core.errors import RetryableError
+from wire.core.errors import RetryableError, WireError
 from wire.core.ports import Sink, Source, TaskId, TransactionalWriter, Writer
 from wire.pipelines.branch import Branch
 from wire.pipelines.checkpoints import CheckpointStore
@@ -37,7 +38,8 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
-DEAD_LETTER = "dead_letter"
+_DEAD_LETTER: Final = "dead_letter"
+"""The dead-letter sink among the writers; the others are called `sinks/NAME`, so that nobody can take its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +84,12 @@ async def opened(
     """Take a new epoch, recover the sinks to the last checkpoint, and yield a runner that is ready to run.
 
     Raises UnavailableError or FatalError when something can't be opened; what was opened is closed again. On the way
-    out the writers are closed first, then the sources.
+    out the writers are closed first, then the sources; what goes wrong then is raised unless there is an error already.
     """
     run = Run(parts.spec, Ledger(), progress, clock, rng)
     async with contextlib.AsyncExitStack() as stack:
         for source in parts.sources:
-            stack.push_async_callback(source.source.close)
+            _close_with(stack, source.name, source.source.close)
         yield await _Assembly(parts, store, run, stack).open()
 
 
@@ -116,7 +118,7 @@ class _Assembly:
         if part is None:
             return None, Skip(progress) if self._parts.spec.on_error.policy == "skip" else Fail()
         progress.dead_letter = SinkProgress(part.name, part.type)
-        writer = await self._open_writer(part, DEAD_LETTER)
+        writer = await self._open_writer(part, _DEAD_LETTER)
         branch = self._branch(part, writer, RejectedByDeadLetterSink(), progress.dead_letter)
         wrap = as_is if part.sink.carries_headers else envelope
         return branch, DeadLetter(self._parts.spec.name, progress, wrap, branch.put)
@@ -124,7 +126,7 @@ class _Assembly:
     async def _open_branch(self, part: SinkPart, rejects: RejectPolicy) -> Branch:
         progress = SinkProgress(part.name, part.type)
         self._run.progress.sinks.append(progress)
-        return self._branch(part, await self._open_writer(part, part.name), rejects, progress)
+        return self._branch(part, await self._open_writer(part, f"sinks/{part.name}"), rejects, progress)
 
     def _branch(
         self, part: SinkPart, writer: Writer | TransactionalWriter, rejects: RejectPolicy, progress: SinkProgress
@@ -145,20 +147,33 @@ class _Assembly:
     async def _open_writer(self, part: SinkPart, name: str) -> Writer | TransactionalWriter:
         task = TaskId(f"{self._parts.spec.namespace}/{self._parts.spec.name}")
         recover = self._committer.recover(name)
-        writer = await self._patiently(name, part.path, lambda: part.sink.open(task, self._epoch, recover))
-        self._stack.push_async_callback(writer.close)
+        writer = await self._patiently(part.name, part.path, lambda: part.sink.open(task, self._epoch, recover))
+        _close_with(self._stack, part.name, writer.close)
         if isinstance(writer, TransactionalWriter):
             self._committer.add_writer(name, writer)
         return writer
 
     async def _patiently(self, name: str, path: str, attempt: Callable[[], Awaitable[T]]) -> T:
-        backoff = self._run.backoff()
-        while True:
-            try:
-                with located(path):
-                    return await attempt()
-            except RetryableError as exc:
-                self._run.progress.last_error = str(exc)
-                wait_s = backoff.next_s(exc)
-                log.warning("open_retry", component=name, code=exc.code, error=exc.message, wait_s=round(wait_s, 3))
-                await self._run.clock.sleep(wait_s)
+        async def located_attempt() -> T:
+            with located(path):
+                return await attempt()
+
+        def failed(error: RetryableError, wait_s: float) -> None:
+            self._run.progress.last_error = str(error)
+            log.warning("open_retry", component=name, code=error.code, error=error.message, wait_s=round(wait_s, 3))
+
+        return await self._run.persist(located_attempt, failed)
+
+
+def _close_with(stack: contextlib.AsyncExitStack, name: str, close: Callable[[], Awaitable[None]]) -> None:
+    """Have `stack` close something at its end, without hiding the error that brought the end about."""
+
+    async def exit_(_: type[BaseException] | None, error: BaseException | None, __: TracebackType | None) -> None:
+        try:
+            await close()
+        except WireError as exc:
+            if error is None:
+                raise
+            log.warning("close_failed", component=name, code=exc.code, error=exc.message)
+
+    stack.push_async_exit(exit_)

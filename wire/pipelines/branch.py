@@ -7,6 +7,7 @@ letters. The queue is bounded by the ledger: nothing is dispatched while too muc
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -27,7 +28,11 @@ log = structlog.get_logger()
 
 
 class Item(Struct, eq=False):
-    """One batch for this sink. `origin` is the batch the source gave, `at` when it was queued (monotonic seconds)."""
+    """One batch for this sink, or part of one; it holds its ticket.
+
+    `origin` is the batch the source gave, `at` when it was queued (the loop's time), `attempts` how often it was part
+    of a write.
+    """
 
     ticket: Ticket
     source: str
@@ -35,15 +40,15 @@ class Item(Struct, eq=False):
     origin: Batch
     size: int
     at: float
+    attempts: int = 0
 
 
-class Write(Struct, eq=False):
-    """What goes into one call of the writer; `number` rises in the order of first attempts."""
+class Failed(Struct, eq=False):
+    """What is left of a write to be written again; `number` rises with every write."""
 
     number: int
     items: list[Item]
-    attempts: int = 0
-    error: RetryableError | None = None
+    error: RetryableError
 
 
 class Branch:
@@ -60,7 +65,7 @@ class Branch:
         progress: SinkProgress,
     ) -> None:
         """Feed `writer`, of the sink at `path`; tell `settled` whenever tickets were settled."""
-        self.writer = writer
+        self._writer = writer
         self._path = path
         self._spec = run.spec.batch
         self._clock = run.clock
@@ -70,14 +75,17 @@ class Branch:
         self._settled = settled
         self._rejects = rejects
         self._progress = progress
+        self._transactional = isinstance(writer, TransactionalWriter)
         self._max_in_flight = getattr(writer, "max_in_flight", 1)  # a TransactionalWriter takes one write at a time
         self._queue: deque[Item] = deque()
         self._queued_records = 0
         self._queued_bytes = 0
         self._in_flight = 0
-        self._failed: list[Write] = []
-        self._numbers = 0
-        self._flushing = False
+        self._failed: list[Failed] = []
+        self._error: RetryableError | None = None
+        self._writes = 0
+        self._flushes = 0
+        self._uncommitted = (0, 0)
         self._wake = asyncio.Event()
 
     @property
@@ -88,25 +96,36 @@ class Branch:
     @property
     def retrying(self) -> WireError | None:
         """The error behind what is being tried again, None when nothing is."""
-        return self._failed[0].error if self._failed else None
+        return self._error
+
+    @property
+    def uncommitted(self) -> int:
+        """Records a transactional writer has taken that no commit covers yet."""
+        return self._uncommitted[0]
 
     def put(self, ticket: Ticket, source: str, batch: Batch, origin: Batch) -> None:
         """Queue a batch and hold its ticket until all its records are done with."""
-        self._ledger.hold(ticket)
         size = size_of(batch.records)
-        self._queue.append(Item(ticket, source, batch, origin, size, self._clock.monotonic()))
+        self._ledger.hold(ticket, size)
+        self._queue.append(Item(ticket, source, batch, origin, size, asyncio.get_running_loop().time()))
         self._queued_records += len(batch.records)
         self._queued_bytes += size
         self._wake.set()
 
     def flush(self) -> None:
-        """Stop waiting for company until `hold_back` is called: a checkpoint or the end waits for what is queued."""
-        self._flushing = True
+        """Stop waiting for company until `hold_back` is called as often: somebody waits for what is queued."""
+        self._flushes += 1
         self._wake.set()
 
     def hold_back(self) -> None:
         """Gather batches again as configured."""
-        self._flushing = False
+        self._flushes -= 1
+
+    def committed(self) -> None:
+        """Learn that everything written so far is covered by a stored checkpoint."""
+        (records, size), self._uncommitted = self._uncommitted, (0, 0)
+        self._progress.written += records
+        self._progress.bytes += size
 
     def update_progress(self) -> None:
         """Bring the gauges of this branch's progress up to date."""
@@ -120,10 +139,13 @@ class Branch:
             while True:
                 await self._until_due()
                 if self._failed:
-                    await self._retry()
+                    await self._back_off()
                 else:
                     self._in_flight += 1
-                    tasks.create_task(self._attempt(self._gather()))
+                    self._writes += 1
+                    tasks.create_task(self._attempt(self._writes, self._gather()))
+
+    # when to write
 
     async def _until_due(self) -> None:
         while True:
@@ -142,105 +164,118 @@ class Branch:
 
     def _wait_s(self) -> float | None:
         """Return the seconds until something is to be done, None when only an event can tell."""
-        if self._failed:  # order is kept: what failed goes again, alone, before anything newer
+        if self._failed:  # order is kept: what failed goes again before anything newer
             return 0 if not self._in_flight else None
-        if not self._queue or self._in_flight >= self._max_in_flight:
+        recovering = self._backoff.attempts > 0
+        if not self._queue or self._in_flight >= (1 if recovering else self._max_in_flight):
             return None
         full = self._queued_records >= self.target or self._queued_bytes >= self._spec.max_bytes.bytes
         idle = self._spec.adaptive and not self._in_flight
-        if full or idle or self._flushing:
+        if full or idle or recovering or self._flushes:
             return 0
-        return self._queue[0].at + self._spec.max_wait.s - self._clock.monotonic()
+        return self._queue[0].at + self._spec.max_wait.s - asyncio.get_running_loop().time()
 
-    def _gather(self) -> Write:
+    async def _back_off(self) -> None:
+        """Wait, then put what failed in front of the queue again, in its order, to be gathered anew."""
+        self._failed.sort(key=lambda failed: failed.number)
+        items = [item for failed in self._failed for item in failed.items]
+        error = max((failed.error for failed in self._failed), key=lambda error: error.after_s)
+        wait_s = self._backoff.next_s(error)
+        log.warning(
+            "sink_retry", sink=self._progress.name, code=error.code, error=error.message, wait_s=round(wait_s, 3)
+        )
+        await self._clock.sleep(wait_s)
+        self._progress.retried += sum(len(item.batch.records) for item in items)
+        self._failed.clear()
+        for item in reversed(items):
+            self._queue.appendleft(item)
+            self._queued_records += len(item.batch.records)
+            self._queued_bytes += item.size
+
+    # the queue
+
+    def _gather(self) -> list[Item]:
         items: list[Item] = []
-        records = size = 0
+        records, size = self.target, self._spec.max_bytes.bytes
         while self._queue:
             item = self._queue[0]
-            too_many = records + len(item.batch.records) > self.target
-            if items and (too_many or size + item.size > self._spec.max_bytes.bytes):
-                break
-            items.append(self._queue.popleft())
-            records += len(item.batch.records)
-            size += item.size
-        self._queued_records -= records
-        self._queued_bytes -= size
-        self._numbers += 1
-        return Write(self._numbers, items)
+            if len(item.batch.records) > records or item.size > size:
+                if items:
+                    break
+                self._split_first(records, size)
+                item = self._queue[0]
+            self._queue.popleft()
+            items.append(item)
+            records -= len(item.batch.records)
+            size -= item.size
+            self._queued_records -= len(item.batch.records)
+            self._queued_bytes -= item.size
+        return items
 
-    async def _attempt(self, write: Write) -> None:
+    def _split_first(self, records: int, size: int) -> None:
+        """Make the first item fit into a write alone: the size aimed at may have shrunk since it was read."""
+        item = self._queue[0]
+        count = _fitting(item.batch.records, records, size)
+        if count < len(item.batch.records):
+            self._queue.popleft()
+            self._ledger.hold(item.ticket)
+            self._queue.extendleft([_part(item, range(count, len(item.batch.records))), _part(item, range(count))])
+
+    # writing
+
+    async def _attempt(self, number: int, items: list[Item]) -> None:
         started = self._clock.monotonic()
-        write.attempts += 1
+        for item in items:
+            item.attempts += 1
         try:
             with located(self._path):
-                failures = await self.writer.write([item.batch for item in write.items])
+                failures = await self._writer.write([item.batch for item in items])
         except RetryableError as exc:
-            write.error = exc
-            self._failed.append(write)
-            self._sizer.refused()
+            self._again(Failed(number, items, exc))
         else:
-            self._took(write, self._clock.monotonic() - started)
-            self._judge(write, failures)
+            self._took(items, self._clock.monotonic() - started)
+            self._judge(number, items, failures)
         finally:
             self._in_flight -= 1
             self._wake.set()
 
-    async def _retry(self) -> None:
-        """Write again what failed, oldest first, one at a time, until all of it is done with."""
-        self._failed.sort(key=lambda write: write.number)
-        while self._failed:
-            write = self._failed[0]
-            error = write.error or RetryableError("sink.retry")
-            wait_s = self._backoff.next_s(error)
-            self._progress.retried += sum(len(item.batch.records) for item in write.items)
-            log.warning(
-                "sink_retry", sink=self._progress.name, code=error.code, error=error.message, wait_s=round(wait_s, 3)
-            )
-            await self._clock.sleep(wait_s)
-            self._failed.pop(0)
-            later, self._failed = self._failed, []
-            self._in_flight += 1
-            await self._attempt(write)
-            self._failed += later
+    def _again(self, failed: Failed) -> None:
+        self._failed.append(failed)
+        self._error = failed.error
+        self._sizer.refused()
 
-    def _took(self, write: Write, seconds: float) -> None:
-        self._sizer.wrote(sum(len(item.batch.records) for item in write.items), seconds)
-        self._progress.latency_ms += (seconds * 1000 - self._progress.latency_ms) * 0.1
+    def _took(self, items: list[Item], seconds: float) -> None:
+        self._sizer.wrote(sum(len(item.batch.records) for item in items), seconds)
+        before = self._progress.latency_ms or seconds * 1000
+        self._progress.latency_ms = before + (seconds * 1000 - before) * 0.1
 
-    def _judge(self, write: Write, failures: Sequence[Failure]) -> None:
-        if not failures:
-            self._backoff.reset()
-            for item in write.items:
-                self._done(item, len(item.batch.records), item.size)
-            return
+    def _judge(self, number: int, items: list[Item], failures: Sequence[Failure]) -> None:
         by_item: dict[int, list[Failure]] = {}
         for failure in failures:
             by_item.setdefault(failure.batch, []).append(failure)
-        again: list[Item] = []
-        for index, item in enumerate(write.items):
-            verdicts = by_item.get(index, [])
-            retry = [v.record for v in verdicts if isinstance(v.error, RetryableError)]
-            poison = [v for v in verdicts if not isinstance(v.error, RetryableError)]
-            self._reject(item, poison, write.attempts)
-            bad = {v.record for v in verdicts}
-            good = [record for i, record in enumerate(item.batch.records) if i not in bad]
-            if retry:
-                again.append(self._remainder(item, retry))
-                self._count(len(good), size_of(good))
-            else:
-                self._done(item, len(good), size_of(good))
+        left = [part for index, item in enumerate(items) for part in self._settle(item, by_item.get(index, ()))]
+        errors = [failure.error for failure in failures if isinstance(failure.error, RetryableError)]
+        if errors:
+            self._again(Failed(number, left, max(errors, key=lambda error: error.after_s)))
+            return
+        self._backoff.reset()
+        if not self._failed:
+            self._error = None
+
+    def _settle(self, item: Item, failures: Sequence[Failure]) -> list[Item]:
+        """Act on the verdicts on an item's records; return what of it is to be written again, if anything."""
+        bad = {failure.record for failure in failures}
+        again = sorted({failure.record for failure in failures if isinstance(failure.error, RetryableError)})
+        self._reject(item, [failure for failure in failures if not isinstance(failure.error, RetryableError)])
+        records = item.batch.records
+        self._count(len(records) - len(bad), item.size - size_of([records[index] for index in bad]))
         if again:
-            error = next(f.error for f in failures if isinstance(f.error, RetryableError))
-            self._failed.append(Write(write.number, again, write.attempts, error))
-            self._sizer.refused()
-        else:
-            self._backoff.reset()
+            return [_part(item, again)]
+        self._ledger.settle(item.ticket)
+        self._settled()
+        return []
 
-    def _remainder(self, item: Item, indices: list[int]) -> Item:
-        batch = item.batch.take(sorted(indices))
-        return Item(item.ticket, item.source, batch, item.origin, size_of(batch.records), item.at)
-
-    def _reject(self, item: Item, failures: Sequence[Failure], attempts: int) -> None:
+    def _reject(self, item: Item, failures: Sequence[Failure]) -> None:
         if not failures:
             return
         for failure in failures:
@@ -248,17 +283,26 @@ class Branch:
         if fatal := next((f.error for f in failures if isinstance(f.error, FatalError)), None):
             raise fatal
         originals = {record.offset: record for record in item.origin.records}
-        rejected = [Rejected(_original(originals, item.batch.records[f.record]), f.error, attempts) for f in failures]
+        rejected = [
+            Rejected(_original(originals, item.batch.records[f.record]), f.error, item.attempts) for f in failures
+        ]
         self._rejects.reject(item.ticket, item.source, item.origin, rejected)
 
-    def _done(self, item: Item, records: int, size: int) -> None:
-        self._count(records, size)
-        self._ledger.settle(item.ticket)
-        self._settled()
-
     def _count(self, records: int, size: int) -> None:
-        self._progress.written += records
-        self._progress.bytes += size
+        self._uncommitted = (self._uncommitted[0] + records, self._uncommitted[1] + size)
+        if not self._transactional:
+            self.committed()
+
+
+def _part(item: Item, indices: Sequence[int]) -> Item:
+    batch = item.batch.take(indices)
+    return Item(item.ticket, item.source, batch, item.origin, size_of(batch.records), item.at, item.attempts)
+
+
+def _fitting(records: Sequence[Record], most: int, max_bytes: int) -> int:
+    """Return how many of the first records fit, at least one."""
+    sizes = itertools.accumulate(len(record.value or b"") for record in records[:most])
+    return max(1, sum(size <= max_bytes for size in sizes))
 
 
 def _original(originals: dict[int, Record], record: Record) -> Record:

@@ -100,7 +100,7 @@ class SqliteCheckpoints:
     async def load(self) -> dict[PartitionKey, Checkpoint]:  # noqa: D102 (contract in CheckpointStore)
         return await self._run(self._load)
 
-    async def commit(self, epoch: int, checkpoints: Mapping[PartitionKey, Checkpoint]) -> None:  # noqa: D102
+    async def commit(self, epoch: int, checkpoints: Mapping[PartitionKey, Checkpoint]) -> None:  # noqa: D102 (contract in CheckpointStore)
         await self._run(lambda: self._commit(epoch, checkpoints))
 
     async def reset(self) -> None:  # noqa: D102 (contract in CheckpointStore)
@@ -110,9 +110,11 @@ class SqliteCheckpoints:
         if self._lock is None:
             return
         lock, self._lock = self._lock, None
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._db.close)
-        self._thread.shutdown()
-        os.close(lock)
+        try:
+            await self._run(self._db.close)
+        finally:
+            self._thread.shutdown()
+            os.close(lock)
 
     async def _run(self, work: Callable[[], T]) -> T:
         # shielded: a cancelled commit still ends before anything else touches the database
@@ -126,6 +128,10 @@ class SqliteCheckpoints:
 
     def _wrapped(self, exc: sqlite3.Error) -> FatalError | RetryableError:
         primary = (exc.sqlite_errorcode if hasattr(exc, "sqlite_errorcode") else 0) & 0xFF
+        if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return RetryableError(
+                "checkpoint.unavailable", f"another program uses {self._path}: {exc}", hint="close what has it open"
+            )
         if primary in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
             return RetryableError(
                 "checkpoint.disk_full", f"can't write {self._path}: {exc}", hint="free space on the disk of --state-dir"
@@ -200,17 +206,17 @@ def _checksum(row: Sequence[object]) -> int:
 
 
 def _lock(folder: Path) -> int:
+    """Return a descriptor that keeps every other process out of the folder until it is closed."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as exc:
-        message = f"can't write the state folder {folder}: {exc.strerror}"
-        raise UnavailableError(
-            "checkpoint.unavailable", message, hint="choose another with --state-dir, or mend its permissions"
-        ) from exc
+        raise _unusable(folder, exc) from exc
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as exc:
+        os.truncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    except BlockingIOError as exc:
         holder = os.read(descriptor, 32).decode(errors="replace") or "unknown"
         os.close(descriptor)
         raise UnavailableError(
@@ -218,6 +224,15 @@ def _lock(folder: Path) -> int:
             f"the state folder {folder} is in use by another run (process {holder})",
             hint="wait for it to end, or give this run its own --state-dir",
         ) from exc
-    os.truncate(descriptor, 0)
-    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    except OSError as exc:
+        os.close(descriptor)
+        raise _unusable(folder, exc) from exc
     return descriptor
+
+
+def _unusable(folder: Path, exc: OSError) -> UnavailableError:
+    return UnavailableError(
+        "checkpoint.unavailable",
+        f"can't write the state folder {folder}: {exc.strerror}",
+        hint="choose another with --state-dir, or mend its permissions or make room",
+    )

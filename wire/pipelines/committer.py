@@ -6,7 +6,9 @@ and tokens together, `committed` of each. A crash in between is mended by `Sink.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
 
 import msgspec
 import structlog
@@ -19,9 +21,14 @@ from wire.pipelines.run import Run
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 
 class Committer:
-    """Turns what the ledger has settled into committed checkpoints. One commit at a time."""
+    """Turns what the ledger has settled into committed checkpoints. One commit at a time.
+
+    After one that was cancelled or failed there must be no other: nobody knows how far it came.
+    """
 
     def __init__(
         self,
@@ -35,8 +42,8 @@ class Committer:
         """Go on from the checkpoints `loaded` from `store`, under `epoch`."""
         self._store = store
         self._ledger = run.ledger
+        self._run = run
         self._clock = run.clock
-        self._backoff = run.backoff()
         self._epoch = epoch
         self._generation = generation
         self._last = dict(loaded)
@@ -100,16 +107,12 @@ class Committer:
         if not advanced:
             return {}
         checkpoints = {key: self._next(key, position) for key, position in advanced.items()}
-        try:
-            checkpoints = await self._with_tokens(checkpoints)
-            await self._stored(checkpoints)
-        except BaseException:
-            self._ledger.put_back(advanced)
-            raise
-        self._last.update(checkpoints)
+        stored = await self._with_tokens(checkpoints)
+        await self._patiently(lambda: self._store.commit(self._epoch, stored))
+        self._last.update(stored)
         self._committed_at = self._clock.monotonic()
         for writer in self._writers.values():
-            await writer.committed()
+            await self._patiently(writer.committed)
         return advanced
 
     def _next(self, key: PartitionKey, position: Position) -> Checkpoint:
@@ -123,39 +126,20 @@ class Committer:
         if not self._writers:
             return checkpoints
         flat = {_flat(key): checkpoint for key, checkpoint in checkpoints.items()}
-        tokens = {name: await self._patiently(writer, flat) for name, writer in self._writers.items()}
+        tokens = {}
+        for name, writer in self._writers.items():
+            tokens[name] = await self._patiently(functools.partial(writer.commit, flat))
         packed = msgspec.msgpack.encode(tokens)
         return {key: msgspec.structs.replace(checkpoint, sink=packed) for key, checkpoint in checkpoints.items()}
 
-    async def _patiently(self, writer: TransactionalWriter, flat: Mapping[PartitionId, Checkpoint]) -> bytes:
-        while True:
-            try:
-                token = await writer.commit(flat)
-            except RetryableError as exc:
-                await self._pause(exc)
-            else:
-                self._succeeded()
-                return token
-
-    async def _stored(self, checkpoints: Mapping[PartitionKey, Checkpoint]) -> None:
-        while True:
-            try:
-                await self._store.commit(self._epoch, checkpoints)
-            except RetryableError as exc:
-                await self._pause(exc)
-            else:
-                self._succeeded()
-                return
-
-    async def _pause(self, error: RetryableError) -> None:
-        self.retrying = error
-        wait_s = self._backoff.next_s(error)
-        log.warning("checkpoint_retry", code=error.code, error=error.message, wait_s=round(wait_s, 3))
-        await self._clock.sleep(wait_s)
-
-    def _succeeded(self) -> None:
+    async def _patiently(self, attempt: Callable[[], Awaitable[T]]) -> T:
+        result = await self._run.persist(attempt, self._failed)
         self.retrying = None
-        self._backoff.reset()
+        return result
+
+    def _failed(self, error: RetryableError, wait_s: float) -> None:
+        self.retrying = error
+        log.warning("checkpoint_retry", code=error.code, error=error.message, wait_s=round(wait_s, 3))
 
 
 def _flat(key: PartitionKey) -> PartitionId:

@@ -57,7 +57,7 @@ class Skip:
 
 
 class DeadLetter:
-    """Hands rejected records to the dead-letter sink; they settle when they are durable there (I2)."""
+    """Hands rejected records to the dead-letter sink; they settle, and count, when they are durable there (I2)."""
 
     def __init__(self, pipeline: str, progress: Progress, wrap: Callable[[Record], Record], put: Put) -> None:
         """Make dead letters of `pipeline` and give them to `put`; `wrap` fits them to the sink."""
@@ -69,7 +69,6 @@ class DeadLetter:
     def reject(self, ticket: Ticket, source: str, origin: Batch, rejected: Sequence[Rejected]) -> None:  # noqa: D102 (contract in RejectPolicy)
         letters = [self._wrap(self._letter(source, origin, one)) for one in rejected]
         self._put(ticket, source, Batch(origin.partition, origin.position, letters), origin)
-        self._progress.dead_lettered += len(letters)
         self._progress.last_error = str(rejected[-1].error)
 
     def _letter(self, source: str, origin: Batch, rejected: Rejected) -> Record:

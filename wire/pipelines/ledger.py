@@ -14,7 +14,7 @@ from wire.core.records import PartitionKey, Position
 
 
 class Ticket(Struct, eq=False):
-    """One batch under way. `open` counts the branches that have not settled it yet."""
+    """One batch under way. `open` counts the holders that have not settled it yet."""
 
     partition: PartitionKey
     position: Position
@@ -40,16 +40,21 @@ class Ledger:
         Batches of one partition are entered in the order they were read. The dispatcher calls `hold` for each branch
         and then `settle` for itself, so that a batch that went nowhere is settled too.
         """
-        ticket = Ticket(partition, position, records, size, 1)
+        ticket = Ticket(partition, position, records, 0, 0)
         self._queues.setdefault(partition, deque()).append(ticket)
         self.pending_records += records
-        self.pending_bytes += size
         self.pending_batches += 1
+        self.hold(ticket, size)
         return ticket
 
-    def hold(self, ticket: Ticket) -> None:
-        """Say that one more branch has to settle this batch. Only while something still holds it."""
+    def hold(self, ticket: Ticket, size: int = 0) -> None:
+        """Say that one more holder has to settle this batch, and keeps `size` more bytes of it in memory.
+
+        Only while something still holds it.
+        """
         ticket.open += 1
+        ticket.bytes += size
+        self.pending_bytes += size
 
     def settle(self, ticket: Ticket) -> None:
         """Say that one holder is done: all its records are durable, filtered or dead-lettered.
@@ -68,11 +73,11 @@ class Ledger:
         if not queue:
             del self._queues[ticket.partition]
 
+    def outstanding(self, partition: PartitionKey) -> bool:
+        """Say whether something was read from this partition that no `take` has covered yet."""
+        return partition in self._queues or partition in self._advanced
+
     def take(self) -> dict[PartitionKey, Position]:
         """Return the low-water position of every partition that moved since the last `take`."""
         advanced, self._advanced = self._advanced, {}
         return advanced
-
-    def put_back(self, positions: dict[PartitionKey, Position]) -> None:
-        """Undo a `take` whose checkpoint could not be stored; positions that moved on meanwhile win."""
-        self._advanced = positions | self._advanced

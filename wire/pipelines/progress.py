@@ -23,7 +23,7 @@ class SourceProgress(Struct):
 
 
 class SinkProgress(Struct):
-    """One sink. `written` counts records that are durable there; `target` is the batch size aimed at."""
+    """One sink. `written` counts records that are durable there and stay; `target` is the batch size aimed at."""
 
     name: str
     type: str
@@ -40,7 +40,7 @@ class Progress(Struct):
     """A pipeline at one moment.
 
     Every record read is filtered, dead-lettered, skipped, or written to at least one sink, or still `pending`.
-    `checkpoint_age_s` is the time since progress was last made durable while some was waiting, None before the first.
+    `checkpoint_age_s` is the time since progress was last made durable, None before the first.
     """
 
     state: State = "starting"

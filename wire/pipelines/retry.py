@@ -18,11 +18,12 @@ class Backoff:
         """Start with no failure counted."""
         self._spec = spec
         self._rng = rng
-        self.attempts = 0
+        self.reset()
 
     def reset(self) -> None:
         """Forget the failures: the operation succeeded."""
         self.attempts = 0
+        self._ceiling_s = min(self._spec.initial.s, self._spec.max.s)
 
     def next_s(self, error: RetryableError) -> float:
         """Count a failure and return the seconds to wait: at least what the other side asked for.
@@ -38,6 +39,6 @@ class Backoff:
                 path="$.retry.attempts",
                 hint=error.hint,
             ) from error
-        # the exponent is bounded so that a week of outage can't overflow a float
-        ceiling = min(self._spec.max.s, self._spec.initial.s * self._spec.factor ** min(self.attempts - 1, 64))
-        return max(error.after_s, self._rng.uniform(0, ceiling))
+        wait_s = self._rng.uniform(0, self._ceiling_s)
+        self._ceiling_s = min(self._ceiling_s * self._spec.factor, self._spec.max.s)
+        return max(error.after_s, wait_s)

@@ -10,29 +10,35 @@ Nothing is dispatched while too much is pending, so a slow sink stops the readin
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 
 from wire.core.errors import RetryableError, UnavailableError, WireError, root_cause
 from wire.core.ports import Reader, ReadLimit, Source
-from wire.core.records import Batch, PartitionId, PartitionKey
+from wire.core.records import Batch, PartitionId, PartitionKey, Position
 from wire.pipelines.branch import Branch, size_of
 from wire.pipelines.committer import Committer
 from wire.pipelines.dead_letters import Rejected, RejectPolicy
 from wire.pipelines.located import located
+from wire.pipelines.patience import within
 from wire.pipelines.progress import Progress, SourceProgress
-from wire.pipelines.retry import Backoff
 from wire.pipelines.run import Run
 from wire.pipelines.stage import Stage
 
 log = structlog.get_logger()
 
+T = TypeVar("T")
+
 _PENDING_BATCHES: Final = 8
+_HELD_BATCHES: Final = 64
+_FEWEST_RECORDS: Final = 100
+_FEWEST_BYTES: Final = 1 << 16
 _DISCOVERY_S: Final = 2.0
-_DRAIN_S: Final = 30.0
+_SETTLE_S: Final = 25.0
+_LAST_COMMIT_S: Final = 5.0
 _WATCHDOG_S: Final = 30.0
 
 
@@ -92,8 +98,8 @@ class Runner:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until every source has ended or `stop` is set; then drain and commit a last checkpoint.
 
-        Raises the FatalError that stopped it. After `stop`, a sink that stays away is given up on after 30 s: what it
-        did not take is read again at the next start.
+        Raises the FatalError that stopped it. Once `stop` is set it ends within 30 s, whoever is away: what could not
+        be written or committed by then is read again at the next start.
         """
         self._progress.state = "running"
         try:
@@ -108,20 +114,20 @@ class Runner:
             background = [tasks.create_task(branch.run()) for branch in self._all_branches]
             background.append(tasks.create_task(self._checkpoint_loop()))
             background.append(tasks.create_task(self._watchdog()))
-            reading = tasks.create_task(self._read_all())
-            stopping = tasks.create_task(stop.wait())
-            await asyncio.wait((reading, stopping), return_when=asyncio.FIRST_COMPLETED)
+            await within(stop, 0, self._read_all())
             self._progress.state = "draining"
-            await _cancelled(reading, stopping)
-            await self._drain(patience_s=_DRAIN_S if stop.is_set() else None)
-            await _cancelled(*background)
+            await self._drain(stop)
+            for task in background:
+                task.cancel()
 
     def settled(self) -> None:
         """Learn that the ledger settled something: make room for readers, wake who waits for all of it."""
         if not self._ledger.pending_batches:
             self._idle.set()
-        if not self._held and not self._full():
+        if not self._held and not self._full() and not self._open.is_set():
             self._open.set()
+            for branch in self._all_branches:
+                branch.hold_back()
 
     def update_progress(self) -> Progress:
         """Return the progress with its gauges brought up to date."""
@@ -130,7 +136,9 @@ class Runner:
             branch.update_progress()
         for entry in self._inputs:
             _update_lag(entry.progress, [r for key, r in self._reading.items() if key.source == entry.name])
-        progress.pending = self._ledger.pending_records
+        progress.pending = self._pending
+        if progress.dead_letter:
+            progress.dead_lettered = progress.dead_letter.written
         progress.checkpoint_age_s = self._committer.age_s()
         error = next((b.retrying for b in self._all_branches if b.retrying), None)
         error = error or self._committer.retrying or next(iter(self._read_errors.values()), None)
@@ -139,6 +147,10 @@ class Runner:
         if progress.state in ("running", "retrying"):
             progress.state = "retrying" if error else "running"
         return progress
+
+    @property
+    def _pending(self) -> int:
+        return self._ledger.pending_records + sum(branch.uncommitted for branch in self._all_branches)
 
     # reading
 
@@ -169,72 +181,73 @@ class Runner:
                 found = await self._partitions(entry)
 
     async def _partitions(self, entry: Input) -> Sequence[PartitionId]:
-        backoff = self._job.backoff()
-        key = PartitionKey(entry.name, PartitionId("*"))
-        while True:
+        async def attempt() -> Sequence[PartitionId]:
             try:
                 with located(entry.path):
-                    found = await entry.source.partitions()
-            except RetryableError as exc:
-                error = exc
+                    return await entry.source.partitions()
             except UnavailableError as exc:  # it was there at the start: what is away now may come back
-                error = RetryableError(exc.code, exc.message, hint=exc.hint)
-            else:
-                self._read_errors.pop(key, None)
-                return found
-            await self._pause(key, backoff, error)
+                raise RetryableError(exc.code, exc.message, path=exc.path, hint=exc.hint) from exc
+
+        return await self._patiently(PartitionKey(entry.name, PartitionId("*")), attempt)
 
     async def _read_partition(self, entry: Input, partition: PartitionId, slots: asyncio.Semaphore) -> None:
         key = PartitionKey(entry.name, partition)
         async with slots:
-            reader = await self._open_reader(entry, key)
+            resume = self._committer.position(key, entry.source.fingerprint())
+            reader = await self._open_reader(entry, key, resume)
             self._readers[key] = self._reading[key] = reader
             try:
+                if resume is not None:
+                    await reader.release(resume)  # a crash may have come between the checkpoint and its release
                 await self._pump(entry, key, reader)
                 entry.progress.ended += 1
             finally:
-                del self._reading[key]  # it stays in _readers: what it gave is still to be released
-                await asyncio.shield(reader.close())
+                del self._reading[key]  # it stays in _readers until what it gave is released
+                self._read_errors.pop(key, None)
+                await _to_the_end(reader.close())
 
-    async def _open_reader(self, entry: Input, key: PartitionKey) -> Reader:
-        backoff = self._job.backoff()
-        resume = self._committer.position(key, entry.source.fingerprint())
-        while True:
-            try:
-                with located(entry.path):
-                    return await entry.source.open(key.partition, resume)
-            except RetryableError as exc:
-                await self._pause(key, backoff, exc)
+    async def _open_reader(self, entry: Input, key: PartitionKey, resume: Position | None) -> Reader:
+        async def attempt() -> Reader:
+            with located(entry.path):
+                return await entry.source.open(key.partition, resume)
+
+        return await self._patiently(key, attempt)
 
     async def _pump(self, entry: Input, key: PartitionKey, reader: Reader) -> None:
-        backoff = self._job.backoff()
-        while True:
-            try:
-                with located(entry.path):
-                    batch = await reader.read(self._limit())
-            except RetryableError as exc:
-                await self._pause(key, backoff, exc)
-                continue
-            if batch is None:
-                return
-            if backoff.attempts:
-                backoff.reset()
-                self._read_errors.pop(key, None)
+        async def attempt() -> Batch | None:
+            with located(entry.path):
+                return await reader.read(self._limit())
+
+        while (batch := await self._patiently(key, attempt)) is not None:
             while not self._open.is_set():
                 await self._open.wait()
             self._dispatch(entry, key, batch)
+            await asyncio.sleep(0)  # a source that never has to wait must not keep everybody else from running
 
-    async def _pause(self, key: PartitionKey, backoff: Backoff, error: RetryableError) -> None:
-        self._read_errors[key] = error
-        wait_s = backoff.next_s(error)
-        log.warning("source_retry", source=key.source, partition=key.partition, code=error.code, error=error.message)
-        await self._clock.sleep(wait_s)
+    async def _patiently(self, key: PartitionKey, attempt: Callable[[], Awaitable[T]]) -> T:
+        def failed(error: RetryableError, wait_s: float) -> None:
+            self._read_errors[key] = error
+            log.warning(
+                "source_retry",
+                source=key.source,
+                partition=key.partition,
+                code=error.code,
+                error=error.message,
+                wait_s=round(wait_s, 3),
+            )
+
+        result = await self._job.persist(attempt, failed)
+        self._read_errors.pop(key, None)
+        return result
 
     def _limit(self) -> ReadLimit:
-        """Share the pending ceiling among the readers, each of which may hold one batch beyond it (I8)."""
-        records = min((branch.target for branch in self._branches), default=self._spec.batch.max_records)
-        share = self._max_bytes // max(1, len(self._reading))
-        return ReadLimit(records, max(1 << 16, min(self._spec.batch.max_bytes.bytes, share)))
+        """Limit what the readers hold together: each may have one batch in hand when too much is pending (I8)."""
+        batch, readers = self._spec.batch, max(1, len(self._reading))
+        records = min([batch.max_records, *(branch.target for branch in self._branches)])
+        return ReadLimit(
+            min(records, max(_FEWEST_RECORDS, batch.max_records * _HELD_BATCHES // readers)),
+            max(_FEWEST_BYTES, min(batch.max_bytes.bytes, self._max_bytes // readers)),
+        )
 
     def _dispatch(self, entry: Input, key: PartitionKey, batch: Batch) -> None:
         size = size_of(batch.records)
@@ -252,8 +265,15 @@ class Runner:
             self._rejects.reject(ticket, entry.name, batch, rejected)
         self._ledger.settle(ticket)
         if self._full():
-            self._open.clear()
+            self._shut()
         self.settled()
+
+    def _shut(self) -> None:
+        """Dispatch nothing until `settled` opens up again; no branch need wait for more to come."""
+        if self._open.is_set():
+            self._open.clear()
+            for branch in self._all_branches:
+                branch.flush()
 
     def _full(self) -> bool:
         return self._ledger.pending_records >= self._max_records or self._ledger.pending_bytes >= self._max_bytes
@@ -271,54 +291,49 @@ class Runner:
     async def _commit_at_rest(self) -> None:
         """Let everything pending settle, then commit: what a transaction covers must be exactly the checkpoint."""
         self._held = True
-        self._open.clear()
-        for branch in self._all_branches:
-            branch.flush()
+        self._shut()
         try:
             await self._idle.wait()
             await self._commit()
         finally:
             self._held = False
-            for branch in self._all_branches:
-                branch.hold_back()
             self.settled()
 
     async def _commit(self) -> None:
         async with self._committing:
             released = await self._committer.commit()
-        for key, position in released.items():  # I1: only what a committed checkpoint covers
-            if reader := self._readers.get(key):
-                await reader.release(position)
-        self._progress.checkpoints += bool(released)
+            if released:
+                self._progress.checkpoints += 1
+                for branch in self._all_branches:
+                    branch.committed()
+            for key, position in released.items():  # I1: only what a committed checkpoint covers
+                if reader := self._readers.get(key):
+                    await reader.release(position)
+            for key in [key for key in self._readers if not (key in self._reading or self._ledger.outstanding(key))]:
+                del self._readers[key]
 
     # ending
 
-    async def _drain(self, *, patience_s: float | None) -> None:
-        """Let everything pending settle and commit it; with `patience_s`, give up after that and lose nothing.
-
-        What is not committed then is read again at the next start. The checkpoint loop may be at work meanwhile; its
-        commits and this one wait for each other.
-        """
+    async def _drain(self, stop: asyncio.Event) -> None:
+        """Let everything pending settle and commit it. Once `stop` is set, do what can be done in 30 s."""
         for branch in self._all_branches:
             branch.flush()
-        try:
-            async with asyncio.timeout(patience_s):
-                await self._idle.wait()
-                await self._commit()
-                return
-        except TimeoutError:
-            log.warning("drain_gave_up", pending=self._ledger.pending_records, after_s=patience_s)
-        if not self._committer.transactional and not self._committing.locked():
-            await self._commit()
+        settled = await within(stop, _SETTLE_S, self._idle.wait())
+        committed = False
+        if settled or not self._committer.transactional:
+            committed = await within(stop, _LAST_COMMIT_S, self._commit())
+        if not (settled and committed):
+            log.warning("stopped_too_early", uncommitted=self._pending, note="it is read again at the next start")
 
     async def _watchdog(self) -> None:
         """Report a task that has work and moves none of it."""
         before = (-1, -1)
+        patience_s = _WATCHDOG_S + self._spec.batch.max_wait.s
         while True:
-            await self._clock.sleep(_WATCHDOG_S)
+            await self._clock.sleep(patience_s)
             now = (self._progress.read, self._progress.written)
             if now == before and self._ledger.pending_records:
-                log.warning("no_progress", pending=self._ledger.pending_records, for_s=_WATCHDOG_S)
+                log.warning("no_progress", pending=self._ledger.pending_records, for_s=patience_s)
             before = now
 
 
@@ -330,8 +345,12 @@ def _update_lag(progress: SourceProgress, readers: Sequence[Reader]) -> None:
     progress.lag_bytes = sum(sizes) if sizes else None
 
 
-async def _cancelled(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel tasks and wait until they have ended; an error they raised is left to their group."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
+async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Finish `work` even if this is cancelled meanwhile."""
+    task = asyncio.get_running_loop().create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        task.exception()  # of no interest any more
+        raise

@@ -13,6 +13,7 @@ _WRITES_PER_STEP: Final = 8
 _STEPS_BETWEEN_PROBES: Final = 16
 _WORSE: Final = 0.95
 _BETTER: Final = 1.05
+_FULL: Final = 0.5
 
 
 class BatchSizer:
@@ -40,8 +41,11 @@ class BatchSizer:
         self._clear()
 
     def wrote(self, records: int, seconds: float) -> None:
-        """Learn what a write cost. Writes much below the target say nothing about it and are passed over."""
-        if records < self._size * 0.8 or seconds <= 0:
+        """Learn what a write cost. Writes below half the target say nothing about it and are passed over.
+
+        Above that a write may be as full as it gets: whole batches are gathered, and the next one did not fit.
+        """
+        if records < self._size * _FULL or seconds <= 0:
             return
         self._records += records
         self._seconds += seconds
