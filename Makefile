@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet insta
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-header --no-annotate --group build pyproject.toml
 
-.PHONY: help run test check bench chaos kafka docs format lock clean
+.PHONY: help run test check bench chaos sim kafka docs format lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -40,6 +40,9 @@ bench: $(VENV)/.test ## the benchmarks, beside their rivals, with a real broker
 chaos: $(VENV)/.test ## the tests that kill things, with thrice the kills of `make test` (seeds are printed)
 	@$(BIN)/python -m tests.services install
 	@WIRE_CHAOS_KILLS="$${WIRE_CHAOS_KILLS:-30}" $(BIN)/python -m pytest -m chaos --timeout=1800 $(ARGS)
+
+sim: $(VENV)/.test ## the engine against random faults in virtual time, with many more seeds than `make test`
+	@WIRE_SIM_SEEDS="$${WIRE_SIM_SEEDS:-10000}" $(BIN)/python -m pytest -m sim --timeout=60 $(ARGS)
 
 kafka: $(VENV)/.test ## a real broker on port 9092, for the tutorial; Ctrl-C ends it
 	@$(BIN)/python -m tests.services install

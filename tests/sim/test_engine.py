@@ -32,6 +32,8 @@ FIRST = int(os.environ.get("WIRE_SIM_SEED", "1"))
 SEEDS = range(FIRST, FIRST + int(os.environ.get("WIRE_SIM_SEEDS", "300")))
 STOP_WITHIN_S = 45.0
 
+pytestmark = pytest.mark.sim
+
 
 def build(world: World) -> Parts:
     """Return a random pipeline over random records."""

@@ -55,14 +55,18 @@ class CheckpointStore(Protocol):
         ...
 
 
+_BUSY_S: Final = 1.0
+_FORMAT: Final = 1
+
 _SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS counters (
+    name TEXT PRIMARY KEY, value INTEGER NOT NULL, checksum INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS checkpoints (
     source TEXT NOT NULL, partition TEXT NOT NULL, generation INTEGER NOT NULL, seq INTEGER NOT NULL,
     position BLOB NOT NULL, fingerprint BLOB NOT NULL, sink BLOB, checksum INTEGER NOT NULL,
     PRIMARY KEY (source, partition)
 ) STRICT, WITHOUT ROWID;
-INSERT OR IGNORE INTO facts VALUES ('format', 1), ('epoch', 0), ('generation', 0);
 """
 
 _UPSERT: Final = """
@@ -76,11 +80,12 @@ WHERE (excluded.generation, excluded.seq) > (checkpoints.generation, checkpoints
 class SqliteCheckpoints:
     """Checkpoints in one SQLite file, each row with its own checksum, every commit flushed to the disk.
 
-    The folder is locked for as long as the store is open: a second run of the same pipeline is refused.
+    The folder is locked for as long as the store is open: a second run of the same pipeline is refused. All methods
+    raise RetryableError while another program holds the file or there is no room, FatalError when it is damaged.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Open or create the store. Raises UnavailableError when locked or not writable, FatalError when damaged."""
+        """Open or create the store. Raises UnavailableError too, when the folder is locked or can't be written."""
         self._lock: int | None = _lock(folder)
         self._path = folder / "checkpoints.sqlite"
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoints")
@@ -92,10 +97,10 @@ class SqliteCheckpoints:
             raise
 
     async def begin(self) -> int:  # noqa: D102 (contract in CheckpointStore)
-        return await self._run(lambda: self._raise_fact("epoch"))
+        return await self._run(lambda: self._raise("epoch"))
 
     async def generation(self) -> int:  # noqa: D102 (contract in CheckpointStore)
-        return await self._run(lambda: self._fact("generation"))
+        return await self._run(lambda: self._counter("generation"))
 
     async def load(self) -> dict[PartitionKey, Checkpoint]:  # noqa: D102 (contract in CheckpointStore)
         return await self._run(self._load)
@@ -125,6 +130,8 @@ class SqliteCheckpoints:
             return work()
         except sqlite3.Error as exc:
             raise self._wrapped(exc) from exc
+        except UnicodeDecodeError as exc:  # in SQLite's own message, or in a name
+            raise self._damaged(str(exc)) from exc
 
     def _wrapped(self, exc: sqlite3.Error) -> FatalError | RetryableError:
         primary = (exc.sqlite_errorcode if hasattr(exc, "sqlite_errorcode") else 0) & 0xFF
@@ -136,26 +143,47 @@ class SqliteCheckpoints:
             return RetryableError(
                 "checkpoint.disk_full", f"can't write {self._path}: {exc}", hint="free space on the disk of --state-dir"
             )
-        if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            return FatalError("checkpoint.damaged", f"{self._path} is damaged: {exc}", hint=_DAMAGED_HINT)
-        return UnavailableError(
-            "checkpoint.unavailable", f"can't use {self._path}: {exc}", hint="check the folder's permissions"
-        )
+        if primary in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY):
+            return UnavailableError(
+                "checkpoint.unavailable", f"can't use {self._path}: {exc}", hint="check the folder's permissions"
+            )
+        return self._damaged(str(exc))
+
+    def _damaged(self, what: str) -> FatalError:
+        return FatalError("checkpoint.damaged", f"{self._path} is damaged: {what}", hint=_DAMAGED_HINT)
 
     def _connect(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self._path, isolation_level=None)
-        db.execute("PRAGMA journal_mode = WAL")
+        db = sqlite3.connect(self._path, isolation_level=None, timeout=_BUSY_S)
+        # not WAL: SQLite cuts a log with a flipped byte short, and would serve checkpoints that are long out of date
+        db.execute("PRAGMA journal_mode = TRUNCATE")
         db.execute("PRAGMA synchronous = FULL")  # a commit that returned survives a power cut
-        db.executescript(_SCHEMA)
+        (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
+        if verdict != "ok":
+            raise self._damaged(verdict)
+        self._create(db)
         return db
 
-    def _fact(self, name: str) -> int:
-        (value,) = self._db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-        return int(value)
+    def _create(self, db: sqlite3.Connection) -> None:
+        (found,) = db.execute("PRAGMA user_version").fetchone()
+        if found not in (0, _FORMAT):
+            raise self._damaged(f"its format is {found}, not {_FORMAT}")
+        if found == 0:
+            db.executescript(_SCHEMA)
+            for name in ("epoch", "generation"):
+                db.execute("INSERT OR IGNORE INTO counters VALUES (?, ?, ?)", [name, 0, _checksum([name, 0])])
+            db.execute(f"PRAGMA user_version = {_FORMAT}")
 
-    def _raise_fact(self, name: str) -> int:
-        self._db.execute("UPDATE facts SET value = value + 1 WHERE name = ?", (name,))
-        return self._fact(name)
+    def _counter(self, name: str) -> int:
+        found = self._db.execute("SELECT value, checksum FROM counters WHERE name = ?", [name]).fetchone()
+        if found is None or found[1] != _checksum([name, found[0]]):
+            raise self._damaged(f"the {name} does not match its checksum")
+        return int(found[0])
+
+    def _raise(self, name: str) -> int:
+        value = self._counter(name) + 1
+        row = [value, _checksum([name, value]), name]
+        self._db.execute("UPDATE counters SET value = ?, checksum = ? WHERE name = ?", row)
+        return value
 
     def _load(self) -> dict[PartitionKey, Checkpoint]:
         found: dict[PartitionKey, Checkpoint] = {}
@@ -175,7 +203,7 @@ class SqliteCheckpoints:
             for key, c in checkpoints.items()
         ]
         with self._transaction():
-            if self._fact("epoch") != epoch:  # I4
+            if self._counter("epoch") != epoch:  # I4
                 raise FencedError("checkpoint.fenced", "a newer run of this pipeline has taken over")
             for row in rows:
                 if self._db.execute(_UPSERT, [*row, _checksum(row)]).rowcount != 1:  # I3
@@ -195,7 +223,7 @@ class SqliteCheckpoints:
     def _reset(self) -> None:
         with self._transaction():
             self._db.execute("DELETE FROM checkpoints")
-            self._raise_fact("generation")
+            self._raise("generation")
 
 
 _DAMAGED_HINT: Final = "restore the state folder from a copy, or start over with --reset in a new --state-dir"

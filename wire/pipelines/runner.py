@@ -58,6 +58,12 @@ class Input:
     partitions: Sequence[PartitionId]
     progress: SourceProgress
 
+    @property
+    def readers(self) -> int:
+        """How many of its partitions are read at once, or about to be."""
+        left = self.progress.partitions - self.progress.ended
+        return min(left, self.source.max_readers or left)
+
 
 class Runner:
     """One run of a task, from open sinks to the final checkpoint. Use once."""
@@ -242,7 +248,7 @@ class Runner:
 
     def _limit(self) -> ReadLimit:
         """Limit what the readers hold together: each may have one batch in hand when too much is pending (I8)."""
-        batch, readers = self._spec.batch, max(1, len(self._reading))
+        batch, readers = self._spec.batch, sum(entry.readers for entry in self._inputs)
         records = min([batch.max_records, *(branch.target for branch in self._branches)])
         return ReadLimit(
             min(records, max(_FEWEST_RECORDS, batch.max_records * _HELD_BATCHES // readers)),

@@ -71,6 +71,7 @@ class Engine:
         self.clock = clock or SystemClock()
         self.wrap_store = wrap_store
         self.progress = Progress()
+        self.update: Callable[[], Progress] = lambda: self.progress
         self.parts = Parts(
             pipeline or spec(),
             [SourcePart("in", "memory", "$.source", source, lambda: PassStage(len(sinks)), bounded=True)],
@@ -86,8 +87,12 @@ class Engine:
             async with opened(
                 self.parts, self.wrap_store(store), self.progress, clock=self.clock, rng=random.Random(1)
             ) as runner:
-                await runner.run(stop or asyncio.Event())
-                return runner.update_progress()
+                self.update = runner.update_progress
+                try:
+                    await runner.run(stop or asyncio.Event())
+                finally:
+                    self.update()
+                return self.progress
         finally:
             await store.close()
 

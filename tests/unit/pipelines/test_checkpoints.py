@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import random
 import resource
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -102,6 +104,17 @@ async def test_a_path_that_can_not_be_a_folder_is_reported(tmp_path: Path) -> No
     assert caught.value.code == "checkpoint.unavailable"
 
 
+def test_a_disk_that_is_full_at_the_start_is_reported(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(UnavailableError) as caught:
+            SqliteCheckpoints(tmp_path / "new")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (caught.value.code, bool(caught.value.hint)) == ("checkpoint.unavailable", True)
+
+
 async def test_a_full_disk_is_retryable_and_the_commit_succeeds_when_there_is_room(tmp_path: Path) -> None:
     store = SqliteCheckpoints(tmp_path)
     epoch = await store.begin()
@@ -117,3 +130,60 @@ async def test_a_full_disk_is_retryable_and_the_commit_succeeds_when_there_is_ro
     await store.commit(epoch, big)
     assert len(await store.load()) == 100
     await store.close()
+
+
+async def test_a_file_another_program_holds_is_waited_for(tmp_path: Path) -> None:
+    store = SqliteCheckpoints(tmp_path)
+    epoch = await store.begin()
+    other = sqlite3.connect(tmp_path / "checkpoints.sqlite", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(RetryableError) as caught:
+        await store.commit(epoch, {P: checkpoint(1)})
+    assert caught.value.code == "checkpoint.unavailable"
+    other.execute("ROLLBACK")
+    other.close()
+    await store.commit(epoch, {P: checkpoint(1)})
+    assert await store.load() == {P: checkpoint(1)}
+    await store.close()
+
+
+async def test_whichever_bit_flips_after_a_kill_the_last_commit_is_served_or_nothing(tmp_path: Path) -> None:
+    store = SqliteCheckpoints(tmp_path / "live")
+    epoch = await store.begin()
+    kept = {PartitionKey("in", PartitionId(f"topic/{i}")): checkpoint(1) for i in range(60)}
+    for seq in range(1, 4):
+        kept = dict.fromkeys(kept, checkpoint(seq, sink=b"token"))
+        await store.commit(epoch, kept)
+    shutil.copytree(tmp_path / "live", tmp_path / "killed")
+    await store.close()
+    rng = random.Random(7)
+    for number in range(150):
+        folder = tmp_path / str(number)
+        shutil.copytree(tmp_path / "killed", folder)
+        flip_a_bit(rng.choice([path for path in folder.iterdir() if path.name.startswith("checkpoints")]), rng)
+        try:
+            damaged = SqliteCheckpoints(folder)
+        except FatalError as exc:
+            assert exc.code == "checkpoint.damaged"  # noqa: PT017
+            continue
+        try:
+            assert (await damaged.begin(), await damaged.generation(), await damaged.load()) == (epoch + 1, 0, kept)
+        except FatalError as exc:
+            assert exc.code == "checkpoint.damaged"  # noqa: PT017
+        await damaged.close()
+
+
+def flip_a_bit(path: Path, rng: random.Random) -> None:
+    data = bytearray(path.read_bytes())
+    if data:
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        path.write_bytes(data)
+
+
+async def test_a_format_of_the_future_is_refused(tmp_path: Path) -> None:
+    await SqliteCheckpoints(tmp_path).close()
+    with sqlite3.connect(tmp_path / "checkpoints.sqlite") as db:
+        db.execute("PRAGMA user_version = 9")
+    db.close()
+    with pytest.raises(FatalError, match="format is 9"):
+        SqliteCheckpoints(tmp_path)

@@ -55,3 +55,7 @@ def test_a_year_of_failures_overflows_nothing() -> None:
     backoff = Backoff(RetrySpec(initial=Duration(1), max=Duration(10), factor=10), random.Random(7))
     backoff.attempts = 10**6
     assert backoff.next_s(AWAY) <= 10
+
+
+def test_a_huge_factor_overflows_nothing() -> None:
+    assert max(waits(RetrySpec(initial=Duration(1), max=Duration(10), factor=1e30), 100)) <= 10

@@ -54,3 +54,13 @@ def test_a_ceiling_below_the_usual_floor_is_kept() -> None:
     sizer = BatchSizer(1)
     sizer.refused()
     assert settle(sizer, lambda n: 0.001)[-1] == 1
+
+
+@pytest.mark.parametrize("share", [0.51, 0.6, 0.79])
+def test_writes_that_batches_never_fill_let_it_find_its_way_back_as_well(share: float) -> None:
+    sizer = BatchSizer(1000)
+    for _ in range(20):
+        sizer.refused()
+    for _ in range(3000):
+        sizer.wrote(int(sizer.target * share) + 1, 0.005)
+    assert sizer.target >= 800
