@@ -84,6 +84,19 @@ async def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:
     assert found == list(range(1000))
 
 
+async def test_a_signal_ends_a_run_that_still_waits_for_its_input(tmp_path: Path) -> None:
+    async with started(tmp_path, FOLLOW) as running:
+        assert running.process.stderr is not None
+        async with asyncio.timeout(30):
+            while b"source.file.not_found" not in await running.process.stderr.readline():
+                pass
+        running.process.terminate()
+        async with asyncio.timeout(10):
+            outcome = await running.ended()
+    assert outcome.code == 0, outcome.err
+    assert "e2e: stopped" in outcome.err
+
+
 async def test_a_second_signal_quits_at_once(tmp_path: Path) -> None:
     append(tmp_path, 0, 10)
     stuck = FOLLOW | {"sink": {"type": "stdout", "config": {}}, "batch": {"max_records": 1}}

@@ -30,7 +30,7 @@ from wire.testing.memory import GAP
 
 FIRST = int(os.environ.get("WIRE_SIM_SEED", "1"))
 SEEDS = range(FIRST, FIRST + int(os.environ.get("WIRE_SIM_SEEDS", "300")))
-STOP_WITHIN_S = 45.0
+STOP_WITHIN_S = 31.0
 
 pytestmark = pytest.mark.sim
 
