@@ -264,16 +264,24 @@ class Branch:
 
     def _settle(self, item: Item, failures: Sequence[Failure]) -> list[Item]:
         """Act on the verdicts on an item's records; return what of it is to be written again, if anything."""
+        if not failures:
+            self._done(item, len(item.batch.records), item.size)
+            return []
         bad = {failure.record for failure in failures}
         again = sorted({failure.record for failure in failures if isinstance(failure.error, RetryableError)})
         self._reject(item, [failure for failure in failures if not isinstance(failure.error, RetryableError)])
         records = item.batch.records
-        self._count(len(records) - len(bad), item.size - size_of([records[index] for index in bad]))
+        taken, size = len(records) - len(bad), item.size - size_of([records[index] for index in bad])
         if again:
+            self._count(taken, size)
             return [_part(item, again)]
+        self._done(item, taken, size)
+        return []
+
+    def _done(self, item: Item, records: int, size: int) -> None:
+        self._count(records, size)
         self._ledger.settle(item.ticket)
         self._settled()
-        return []
 
     def _reject(self, item: Item, failures: Sequence[Failure]) -> None:
         if not failures:

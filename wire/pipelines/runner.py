@@ -10,6 +10,7 @@ Nothing is dispatched while too much is pending, so a slow sink stops the readin
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -36,8 +37,10 @@ _PENDING_BATCHES: Final = 8
 _HELD_BATCHES: Final = 64
 _FEWEST_RECORDS: Final = 100
 _FEWEST_BYTES: Final = 1 << 16
+_TURN: Final = 1000
+_BATCH_COST: Final = 16
 _DISCOVERY_S: Final = 2.0
-_SETTLE_S: Final = 25.0
+_SETTLE_S: Final = 20.0
 _LAST_COMMIT_S: Final = 5.0
 _WATCHDOG_S: Final = 30.0
 
@@ -224,27 +227,32 @@ class Runner:
             with located(entry.path):
                 return await reader.read(self._limit())
 
+        turn = 0
         while (batch := await self._patiently(key, attempt)) is not None:
             while not self._open.is_set():
                 await self._open.wait()
             self._dispatch(entry, key, batch)
-            await asyncio.sleep(0)  # a source that never has to wait must not keep everybody else from running
+            turn += _BATCH_COST + len(batch.records)
+            if turn >= _TURN:  # a source that never has to wait must not keep everybody else from running
+                await asyncio.sleep(0)
+                turn = 0
 
     async def _patiently(self, key: PartitionKey, attempt: Callable[[], Awaitable[T]]) -> T:
-        def failed(error: RetryableError, wait_s: float) -> None:
-            self._read_errors[key] = error
-            log.warning(
-                "source_retry",
-                source=key.source,
-                partition=key.partition,
-                code=error.code,
-                error=error.message,
-                wait_s=round(wait_s, 3),
-            )
-
-        result = await self._job.persist(attempt, failed)
-        self._read_errors.pop(key, None)
+        result = await self._job.persist(attempt, functools.partial(self._read_failed, key))
+        if self._read_errors:
+            self._read_errors.pop(key, None)
         return result
+
+    def _read_failed(self, key: PartitionKey, error: RetryableError, wait_s: float) -> None:
+        self._read_errors[key] = error
+        log.warning(
+            "source_retry",
+            source=key.source,
+            partition=key.partition,
+            code=error.code,
+            error=error.message,
+            wait_s=round(wait_s, 3),
+        )
 
     def _limit(self) -> ReadLimit:
         """Limit what the readers hold together: each may have one batch in hand when too much is pending (I8)."""
