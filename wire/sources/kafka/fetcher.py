@@ -29,8 +29,8 @@ _SHORT_WAIT_MS: Final = 20  # the same while a partition that is not in the requ
 # While records flow, the broker gathers some before it answers: an answer for every batch of every producer costs the
 # broker, us and the sink over twice the processor time (measured at 10,000 records/s), and it is the queueing for a
 # processor that makes the slowest records slow.
-_GATHER_BYTES: Final = 4096
-_GATHER_WAIT_MS: Final = 3
+_GATHER_BYTES: Final = 2048
+_GATHER_WAIT_MS: Final = 2
 _SETTLING_S: Final = 1.0  # after a partition was added, more are likely to follow
 _BACKOFF_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 _MIN_SHARE: Final = 16 << 10
