@@ -159,7 +159,7 @@ class _Assembly:
                 return await attempt()
 
         def failed(error: RetryableError, wait_s: float) -> None:
-            self._run.progress.last_error = str(error)
+            self._run.progress.state, self._run.progress.last_error = "retrying", str(error)
             log.warning("open_retry", component=name, code=error.code, error=error.message, wait_s=round(wait_s, 3))
 
         return await self._run.persist(located_attempt, failed)

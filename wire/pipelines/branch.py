@@ -7,7 +7,6 @@ letters. The queue is bounded by the ledger: nothing is dispatched while too muc
 from __future__ import annotations
 
 import asyncio
-import itertools
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -213,13 +212,12 @@ class Branch:
         return items
 
     def _split_first(self, records: int, size: int) -> None:
-        """Make the first item fit into a write alone: the size aimed at may have shrunk since it was read."""
-        item = self._queue[0]
-        count = _fitting(item.batch.records, records, size)
-        if count < len(item.batch.records):
-            self._queue.popleft()
+        """Cut the first item into parts that fit into a write: the size aimed at may have shrunk since it was read."""
+        item = self._queue.popleft()
+        parts = [_part(item, part) for part in _cut(item.batch.records, records, size)]
+        for _ in parts[1:]:
             self._ledger.hold(item.ticket)
-            self._queue.extendleft([_part(item, range(count, len(item.batch.records))), _part(item, range(count))])
+        self._queue.extendleft(reversed(parts))
 
     # writing
 
@@ -307,10 +305,15 @@ def _part(item: Item, indices: Sequence[int]) -> Item:
     return Item(item.ticket, item.source, batch, item.origin, size_of(batch.records), item.at, item.attempts)
 
 
-def _fitting(records: Sequence[Record], most: int, max_bytes: int) -> int:
-    """Return how many of the first records fit, at least one."""
-    sizes = itertools.accumulate(len(record.value or b"") for record in records[:most])
-    return max(1, sum(size <= max_bytes for size in sizes))
+def _cut(records: Sequence[Record], most: int, max_bytes: int) -> list[range]:
+    """Return which records go together so that each part is as large as allowed, and has at least one."""
+    parts, start, size = [], 0, 0
+    for index, record in enumerate(records):
+        size += len(record.value or b"")
+        if index > start and (index - start >= most or size > max_bytes):
+            parts.append(range(start, index))
+            start, size = index, len(record.value or b"")
+    return [*parts, range(start, len(records))]
 
 
 def _original(originals: dict[int, Record], record: Record) -> Record:

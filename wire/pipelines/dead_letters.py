@@ -75,14 +75,19 @@ class DeadLetter:
         record, error = rejected.record, rejected.error
         headers = (
             *record.headers,
-            ("wire-error-code", error.code.encode()),
-            ("wire-error-message", error.message.encode()),
-            ("wire-error-path", (error.path or "").encode()),
-            ("wire-error-source", coordinates(source, origin, record).encode()),
-            ("wire-error-attempts", str(rejected.attempts).encode()),
+            ("wire-error-code", _encoded(error.code)),
+            ("wire-error-message", _encoded(error.message)),
+            ("wire-error-path", _encoded(error.path or "")),
+            ("wire-error-source", _encoded(coordinates(source, origin, record))),
+            ("wire-error-attempts", _encoded(str(rejected.attempts))),
             ("wire-error-pipeline", self._pipeline),
         )
         return Record(record.value, record.key, record.ts_ms, headers, record.offset)
+
+
+def _encoded(text: str) -> bytes:
+    # a file's name, or a message that repeats part of a value, need not be text that can be encoded
+    return text.encode(errors="backslashreplace")
 
 
 class Put(Protocol):

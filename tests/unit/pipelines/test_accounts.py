@@ -16,7 +16,7 @@ from wire.core.errors import FatalError, RecordError, RetryableError, WireError
 from wire.core.records import PartitionId, Position
 from wire.core.units import Duration
 from wire.pipelines.assembly import SinkPart
-from wire.pipelines.spec import CheckpointSpec
+from wire.pipelines.spec import CheckpointSpec, RetrySpec
 from wire.testing.faults import Hang, Raise
 from wire.testing.memory import MemoryReader, MemorySink, MemorySource, MemoryTransactionalSink
 
@@ -169,3 +169,21 @@ async def test_after_a_crash_between_checkpoint_and_release_the_source_is_told_a
     crashing = False
     await engine.run()
     assert source.pruned("p") == 5
+
+
+@in_virtual_time
+async def test_while_it_waits_for_a_sink_to_open_it_says_so(tmp_path: Path) -> None:
+    sink = MemorySink(on_open=[Raise(AWAY)] * 5)
+    source = MemorySource({"p": values(3)}, bounded=False)
+    slow = msgspec.structs.replace(
+        spec(),
+        retry=RetrySpec(initial=Duration(60_000), max=Duration(60_000)),
+        checkpoint=CheckpointSpec(interval=Duration(1000)),
+    )
+    engine = Engine(tmp_path, source, sink, pipeline=slow, clock=LoopClock())
+    async with engine.running():
+        await asyncio.sleep(0.1)
+        assert (engine.progress.state, engine.progress.last_error) == ("retrying", "sink.away at $.sinks[0]: away")
+        await asyncio.sleep(600)
+        assert engine.update().state == "running"
+    assert sink.values() == values(3)

@@ -6,8 +6,11 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wire.core.records import Record
-from wire.pipelines.dead_letters import envelope
+from wire.core.errors import RecordError
+from wire.core.records import Batch, PartitionId, PartitionKey, Position, Record
+from wire.pipelines.dead_letters import DeadLetter, Rejected, as_is, envelope
+from wire.pipelines.ledger import Ledger
+from wire.pipelines.progress import Progress
 
 
 def test_an_envelope_shows_text_as_text_with_where_it_came_from() -> None:
@@ -36,3 +39,15 @@ def test_the_original_bytes_can_always_be_taken_out_again(value: bytes, key: byt
     assert original("value") == value
     assert original("key") == key
     assert b"\n" not in (envelope(Record(value, key, 0, (), 0)).value or b"")
+
+
+def test_whatever_is_wrong_with_a_record_can_be_written_down() -> None:
+    put: list[Batch] = []
+    policy = DeadLetter("test", Progress(), as_is, lambda ticket, source, batch, origin: put.append(batch))
+    record = Record(b"\xff", None, 0, (), 7)
+    origin = Batch(PartitionId("in-\udcff.jsonl"), Position(b""), [record])
+    ticket = Ledger().track(PartitionKey("in", origin.partition), origin.position, 1, 1)
+    policy.reject(ticket, "in", origin, [Rejected(record, RecordError("transform.python.failed", "\ud800"))])
+    headers = dict(put[0].records[0].headers)
+    assert headers["wire-error-message"] == rb"\ud800"
+    assert headers["wire-error-source"] == rb"in/in-\udcff.jsonl@7"
