@@ -20,10 +20,10 @@ from tests.sim.world import KINDS, SimSink, SimSource, SimStage, SimStore, World
 from wire.core.errors import FatalError, root_cause
 from wire.core.records import PartitionId, PartitionKey
 from wire.core.units import Duration, Size
-from wire.pipelines.assembly import Parts, SinkPart, SourcePart, opened
-from wire.pipelines.patience import within
-from wire.pipelines.progress import Progress
-from wire.pipelines.runner import Runner
+from wire.pipelines.engine.assembly import Parts, SinkPart, SourcePart, opened
+from wire.pipelines.engine.patience import within
+from wire.pipelines.engine.progress import Progress
+from wire.pipelines.engine.runner import Runner
 from wire.pipelines.spec import BatchSpec, CheckpointSpec, OnErrorSpec, PipelineSpec, RetrySpec
 from wire.testing.faults import Crash
 from wire.testing.memory import GAP

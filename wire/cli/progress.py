@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 from wire.cli.numbers import count, duration, rate, size
 from wire.cli.terminal import Style
 from wire.core.config import ByRecord
+from wire.pipelines.engine.progress import Progress
 from wire.pipelines.loaded import Component, LoadedPipeline
-from wire.pipelines.progress import Progress
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -15,13 +15,13 @@ from wire.core.clock import SystemClock
 from wire.core.errors import root_cause
 from wire.core.plugins import ComponentContext
 from wire.core.ports import Sink, Source
-from wire.pipelines.assembly import Parts, SinkPart, SourcePart, opened
-from wire.pipelines.checkpoints import SqliteCheckpoints
+from wire.pipelines.engine.assembly import Parts, SinkPart, SourcePart, opened
+from wire.pipelines.engine.checkpoints import SqliteCheckpoints
+from wire.pipelines.engine.patience import within
+from wire.pipelines.engine.progress import Progress
+from wire.pipelines.engine.runner import Runner
 from wire.pipelines.loaded import Component, LoadedPipeline
-from wire.pipelines.patience import within
 from wire.pipelines.plan import OutputPlan, compile_stage, sink_expressions
-from wire.pipelines.progress import Progress
-from wire.pipelines.runner import Runner
 from wire.pipelines.stage import Stage
 from wire.pipelines.transforms import TransformContext
 

@@ -7,9 +7,9 @@ import io
 import pytest
 
 from wire.cli.progress import LineView, LiveView, Speedometer, fraction_done, lag, line, render, summary
+from wire.pipelines.engine.progress import Progress, SinkProgress, SourceProgress
 from wire.pipelines.lint import lint
 from wire.pipelines.loaded import LoadedPipeline
-from wire.pipelines.progress import Progress, SinkProgress, SourceProgress
 
 PIPELINE = """\
 name: flights

@@ -17,8 +17,8 @@ from wire.cli.report import print_findings
 from wire.core.errors import WireError
 
 if TYPE_CHECKING:
+    from wire.pipelines.engine.progress import Progress
     from wire.pipelines.loaded import LoadedPipeline
-    from wire.pipelines.progress import Progress
 
 app = typer.Typer(add_completion=False)
 
@@ -65,7 +65,7 @@ class _Watch:
     """Keeps the newest progress, which is all there is to tell about a run that fails."""
 
     def __init__(self) -> None:
-        from wire.pipelines.progress import Progress
+        from wire.pipelines.engine.progress import Progress
 
         self.last = Progress()
 

@@ -10,12 +10,12 @@ import msgspec
 import pytest
 
 from tests.sim.loop import LoopClock, in_virtual_time
-from tests.unit.pipelines.engine import Engine, spec, values
+from tests.unit.pipelines.engine.kit import Engine, spec, values
 from tests.waiting import until
 from wire.core.errors import FatalError, RecordError, RetryableError, WireError
 from wire.core.records import PartitionId, Position
 from wire.core.units import Duration
-from wire.pipelines.assembly import SinkPart
+from wire.pipelines.engine.assembly import SinkPart
 from wire.pipelines.spec import CheckpointSpec, RetrySpec
 from wire.testing.faults import Hang, Raise
 from wire.testing.memory import MemoryReader, MemorySink, MemorySource, MemoryTransactionalSink

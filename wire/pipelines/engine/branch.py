@@ -16,12 +16,12 @@ from msgspec import Struct
 from wire.core.errors import FatalError, RetryableError, WireError
 from wire.core.ports import Failure, TransactionalWriter, Writer
 from wire.core.records import Batch, Record
-from wire.pipelines.dead_letters import Rejected, RejectPolicy
-from wire.pipelines.ledger import Ticket
+from wire.pipelines.engine.dead_letters import Rejected, RejectPolicy
+from wire.pipelines.engine.ledger import Ticket
+from wire.pipelines.engine.progress import SinkProgress
+from wire.pipelines.engine.run import Run
+from wire.pipelines.engine.sizer import BatchSizer
 from wire.pipelines.located import located
-from wire.pipelines.progress import SinkProgress
-from wire.pipelines.run import Run
-from wire.pipelines.sizer import BatchSizer
 
 log = structlog.get_logger()
 

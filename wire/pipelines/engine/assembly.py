@@ -14,10 +14,10 @@ import structlog
 from wire.core.clock import Clock
 from wire.core.errors import RetryableError, WireError
 from wire.core.ports import Sink, Source, TaskId, TransactionalWriter, Writer
-from wire.pipelines.branch import Branch
-from wire.pipelines.checkpoints import CheckpointStore
-from wire.pipelines.committer import Committer
-from wire.pipelines.dead_letters import (
+from wire.pipelines.engine.branch import Branch
+from wire.pipelines.engine.checkpoints import CheckpointStore
+from wire.pipelines.engine.committer import Committer
+from wire.pipelines.engine.dead_letters import (
     DeadLetter,
     Fail,
     RejectedByDeadLetterSink,
@@ -26,11 +26,11 @@ from wire.pipelines.dead_letters import (
     as_is,
     envelope,
 )
-from wire.pipelines.ledger import Ledger
+from wire.pipelines.engine.ledger import Ledger
+from wire.pipelines.engine.progress import Progress, SinkProgress, SourceProgress
+from wire.pipelines.engine.run import Run
+from wire.pipelines.engine.runner import Input, Runner
 from wire.pipelines.located import located
-from wire.pipelines.progress import Progress, SinkProgress, SourceProgress
-from wire.pipelines.run import Run
-from wire.pipelines.runner import Input, Runner
 from wire.pipelines.spec import PipelineSpec
 from wire.pipelines.stage import Stage
 

@@ -12,15 +12,15 @@ import msgspec
 import pytest
 
 from tests.sim.loop import LoopClock, in_virtual_time
-from tests.unit.pipelines.engine import Engine, spec, values
+from tests.unit.pipelines.engine.kit import Engine, spec, values
 from tests.waiting import until
 from wire.core.errors import RetryableError
 from wire.core.ports import ReadLimit
 from wire.core.records import Batch, Checkpoint, PartitionId, PartitionKey, Position
 from wire.core.units import Duration
-from wire.pipelines.checkpoints import CheckpointStore
-from wire.pipelines.patience import within
-from wire.pipelines.progress import Progress
+from wire.pipelines.engine.checkpoints import CheckpointStore
+from wire.pipelines.engine.patience import within
+from wire.pipelines.engine.progress import Progress
 from wire.pipelines.spec import BatchSpec, PipelineSpec
 from wire.testing.faults import Hang, Raise
 from wire.testing.memory import MemoryReader, MemorySink, MemorySource, MemoryTransactionalSink

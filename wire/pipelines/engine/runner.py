@@ -20,13 +20,13 @@ import structlog
 from wire.core.errors import RetryableError, UnavailableError, WireError, root_cause
 from wire.core.ports import Reader, ReadLimit, Source
 from wire.core.records import Batch, PartitionId, PartitionKey, Position
-from wire.pipelines.branch import Branch, size_of
-from wire.pipelines.committer import Committer
-from wire.pipelines.dead_letters import Rejected, RejectPolicy
+from wire.pipelines.engine.branch import Branch, size_of
+from wire.pipelines.engine.committer import Committer
+from wire.pipelines.engine.dead_letters import Rejected, RejectPolicy
+from wire.pipelines.engine.patience import within
+from wire.pipelines.engine.progress import Progress, SourceProgress
+from wire.pipelines.engine.run import Run
 from wire.pipelines.located import located
-from wire.pipelines.patience import within
-from wire.pipelines.progress import Progress, SourceProgress
-from wire.pipelines.run import Run
 from wire.pipelines.stage import Stage
 
 log = structlog.get_logger()

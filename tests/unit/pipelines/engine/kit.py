@@ -13,9 +13,9 @@ from wire.core.errors import RecordError, WireError, root_cause
 from wire.core.ports import Sink, Source
 from wire.core.records import Batch, Record
 from wire.core.units import Duration
-from wire.pipelines.assembly import Parts, SinkPart, SourcePart, opened
-from wire.pipelines.checkpoints import CheckpointStore, SqliteCheckpoints
-from wire.pipelines.progress import Progress
+from wire.pipelines.engine.assembly import Parts, SinkPart, SourcePart, opened
+from wire.pipelines.engine.checkpoints import CheckpointStore, SqliteCheckpoints
+from wire.pipelines.engine.progress import Progress
 from wire.pipelines.spec import BatchSpec, CheckpointSpec, OnErrorSpec, PipelineSpec, RetrySpec
 from wire.pipelines.stage import StageResult
 

@@ -10,7 +10,7 @@ import pytest
 
 from wire.core.errors import FatalError, FencedError, RetryableError, UnavailableError
 from wire.core.records import Checkpoint, Fingerprint, PartitionId, PartitionKey, Position
-from wire.pipelines.checkpoints import SqliteCheckpoints
+from wire.pipelines.engine.checkpoints import SqliteCheckpoints
 
 P = PartitionKey("in", PartitionId("topic/0"))
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import msgspec
 
 from tests.sim.loop import LoopClock, in_virtual_time
-from tests.unit.pipelines.engine import Engine, PassStage, spec, values
+from tests.unit.pipelines.engine.kit import Engine, PassStage, spec, values
 from wire.core.errors import UnavailableError
 from wire.core.ports import ReadLimit
 from wire.core.records import Batch, PartitionId, Position
 from wire.core.units import Duration
-from wire.pipelines.assembly import SourcePart
+from wire.pipelines.engine.assembly import SourcePart
 from wire.pipelines.spec import CheckpointSpec
 from wire.testing.memory import MemoryReader, MemorySink, MemorySource
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.pipelines.engine import Engine, values
+from tests.unit.pipelines.engine.kit import Engine, values
 from tests.waiting import until
 from wire.core.errors import ConfigError, FatalError, FencedError, RetryableError
 from wire.core.records import Checkpoint, Fingerprint, PartitionId, PartitionKey
-from wire.pipelines.checkpoints import CheckpointStore
+from wire.pipelines.engine.checkpoints import CheckpointStore
 from wire.testing.faults import Crash, Raise
 from wire.testing.memory import EOF, MemorySink, MemorySource, MemoryTransactionalSink
 

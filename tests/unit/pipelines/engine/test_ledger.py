@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wire.core.records import PartitionId, PartitionKey, Position
-from wire.pipelines.ledger import Ledger, Ticket
+from wire.pipelines.engine.ledger import Ledger, Ticket
 
 P = PartitionKey("in", PartitionId("p"))
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from wire.pipelines.sizer import BatchSizer
+from wire.pipelines.engine.sizer import BatchSizer
 
 
 def settle(sizer: BatchSizer, cost_s: object, writes: int = 3000) -> list[int]:

@@ -16,8 +16,8 @@ import structlog
 from wire.core.errors import ConfigError, Finding, RetryableError
 from wire.core.ports import TransactionalWriter
 from wire.core.records import Checkpoint, Fingerprint, PartitionId, PartitionKey, Position
-from wire.pipelines.checkpoints import CheckpointStore
-from wire.pipelines.run import Run
+from wire.pipelines.engine.checkpoints import CheckpointStore
+from wire.pipelines.engine.run import Run
 
 log = structlog.get_logger()
 

@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from wire.core.errors import FatalError, WireError
 from wire.core.records import Batch, Record
-from wire.pipelines.ledger import Ticket
-from wire.pipelines.progress import Progress
+from wire.pipelines.engine.ledger import Ticket
+from wire.pipelines.engine.progress import Progress
 
 
 class Rejected(Struct, frozen=True):

@@ -6,7 +6,7 @@ import pytest
 
 from wire.core.errors import FatalError, RetryableError
 from wire.core.units import Duration
-from wire.pipelines.retry import Backoff
+from wire.pipelines.engine.retry import Backoff
 from wire.pipelines.spec import RetrySpec
 
 AWAY = RetryableError("sink.away", "away", hint="start it")

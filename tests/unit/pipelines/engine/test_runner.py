@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.pipelines.engine import Engine, spec, values
+from tests.unit.pipelines.engine.kit import Engine, spec, values
 from tests.waiting import until
 from wire.core.errors import FatalError, RecordError, RetryableError, UnavailableError
 from wire.core.records import Position

@@ -10,13 +10,13 @@ import msgspec
 import pytest
 
 from tests.sim.loop import LoopClock, in_virtual_time
-from tests.unit.pipelines.engine import Engine, PassStage, spec, values
+from tests.unit.pipelines.engine.kit import Engine, PassStage, spec, values
 from tests.waiting import until
 from wire.core.errors import RecordError, RetryableError
 from wire.core.ports import Failure, ReadLimit, TaskId
 from wire.core.records import Batch, Checkpoint, PartitionId, Position, Record
 from wire.core.units import Duration, Size
-from wire.pipelines.assembly import SourcePart
+from wire.pipelines.engine.assembly import SourcePart
 from wire.pipelines.spec import BatchSpec, PipelineSpec
 from wire.pipelines.stage import StageResult
 from wire.testing.faults import Delay, Hang, Reject

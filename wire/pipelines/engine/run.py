@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from wire.core.clock import Clock
 from wire.core.errors import RetryableError
-from wire.pipelines.ledger import Ledger
-from wire.pipelines.progress import Progress
-from wire.pipelines.retry import Backoff
+from wire.pipelines.engine.ledger import Ledger
+from wire.pipelines.engine.progress import Progress
+from wire.pipelines.engine.retry import Backoff
 from wire.pipelines.spec import PipelineSpec
 
 T = TypeVar("T")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.pipelines.engine import Engine, spec, values
+from tests.unit.pipelines.engine.kit import Engine, spec, values
 from wire.core.errors import FatalError, RecordError, UnavailableError, WireError
 from wire.pipelines.located import located
 from wire.testing.faults import Raise
