@@ -1,0 +1,91 @@
+"""What is well written but does not go together: promises, dead letters, waits, loops, tests."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.pipelines.lint.kit import GOOD, KAFKA, check, only, with_sink
+from wire.core.units import Duration
+
+
+@pytest.mark.parametrize(
+    ("on_error", "code", "path"),
+    [
+        ("{policy: dead_letter}", "config.missing", "$.on_error.sink"),
+        ("{policy: dead_letter, sink: {}}", "config.missing", "$.on_error.sink.type"),
+        ("{sink: {type: drop}}", "config.conflict", "$.on_error.sink"),
+        ("{policy: skip, sink: {type: drop}}", "config.conflict", "$.on_error.sink"),
+        ("{policy: deadletter, sink: {type: drop}}", "config.invalid", "$.on_error.policy"),
+        ("dead_letter", "config.invalid", "$.on_error"),
+    ],
+)
+def test_dead_letters_written_wrong(on_error: str, code: str, path: str) -> None:
+    finding = only(check(f"{GOOD}on_error: {on_error}\n"))
+    assert (finding.code, finding.path) == (code, path)
+
+
+def test_how_fields_go_together_is_checked_at_the_field() -> None:
+    finding = only(check(GOOD.replace("[localhost:9092], topic: t}", "[localhost], topic: t}")))
+    assert (finding.code, finding.path) == ("config.invalid", "$.source.config.bootstrap_servers")
+
+
+@pytest.mark.parametrize(
+    ("config", "field"),
+    [
+        ("{bootstrap_servers: [localhost:9092], topic: dead, key: carrier}", "key"),
+        ("{bootstrap_servers: [localhost:9092], topic: {expr: carrier}}", "topic"),
+    ],
+)
+def test_nothing_can_be_computed_from_a_dead_letter(config: str, field: str) -> None:
+    finding = only(check(f"{GOOD}on_error: {{policy: dead_letter, sink: {{type: kafka, config: {config}}}}}\n"))
+    assert (finding.code, finding.path) == ("config.conflict", f"$.on_error.sink.config.{field}")
+    assert finding.hint
+
+
+def test_a_promise_that_a_sink_can_not_keep_is_reported_with_the_other_mistakes() -> None:
+    result = check(GOOD.replace("dep_delay > 15", "dep_delay >") + "delivery: exactly_once\n")
+    assert {f.code for f in result.findings} == {"config.delivery_unsupported", "expression.syntax"}
+
+
+def test_dead_letters_written_right() -> None:
+    pipeline = check(f"{GOOD}on_error: {{policy: dead_letter, sink: {{type: drop}}}}\n").require()
+    assert pipeline.dead_letter is not None
+    assert (pipeline.dead_letter.type, pipeline.dead_letter.path) == ("drop", "$.on_error.sink")
+
+
+def test_exactly_once_is_refused_where_the_sink_can_not_give_it() -> None:
+    finding = only(check(f"{GOOD}delivery: exactly_once\n"))
+    assert (finding.code, finding.path, finding.line) == ("config.delivery_unsupported", "$.delivery", 8)
+    assert "`kafka`" in finding.message
+
+
+def test_exactly_once_with_dead_letters_that_are_not_is_said() -> None:
+    text = GOOD.replace("sink: {type: kafka, config: {bootstrap_servers: [localhost:9092], topic: late}}",
+                        "sink: {type: file, config: {path: out.jsonl}}")  # fmt: skip
+    text += "delivery: exactly_once\non_error: {policy: dead_letter, sink: {type: stdout}}\n"
+    finding = only(check(text))
+    assert (finding.code, finding.severity, finding.path) == (
+        "config.delivery_unsupported",
+        "warning",
+        "$.on_error.sink.type",
+    )
+
+
+def test_the_first_wait_is_not_longer_than_the_longest() -> None:
+    finding = only(check(f"{GOOD}retry: {{initial: 1h, max: 1m}}\n"))
+    assert (finding.code, finding.path) == ("config.conflict", "$.retry.initial")
+    assert finding.message == f"the first wait ({Duration(3_600_000)}) is longer than the longest (1m)"
+
+
+def test_tests_name_the_sinks_there_are() -> None:
+    sinks = "sinks: [{type: drop, name: late}, {type: drop, name: early}]"
+    head = f"name: x\nsource: {{type: kafka, config: {KAFKA}}}\n{sinks}\n"
+    assert [f.path for f in check(f"{head}tests: [{{input: [], output: []}}]").findings] == ["$.tests[0].output"]
+    finding = only(check(f"{head}tests: [{{output: {{lat: []}}}}]"))
+    assert (finding.path, finding.hint) == ("$.tests[0].output.lat", "did you mean `late`?")
+    assert check(f"{head}tests: [{{output: {{late: []}}}}]").findings == ()
+
+
+def test_a_pipeline_that_feeds_itself_is_suspicious() -> None:
+    finding = only(with_sink(KAFKA))
+    assert (finding.code, finding.severity, finding.path) == ("config.loop", "warning", "$.sink")
