@@ -107,7 +107,7 @@ def _parse(kind: Any, data: object, path: str, findings: list[Finding]) -> Any:
         return _parse_limited(kind, data, path, findings)
     if origin in (Union, types.UnionType):
         return _parse_union(kind, data, path, findings)
-    if _is_struct(kind):
+    if is_struct(kind):
         return _parse_struct(kind, data, path, findings)
     if origin is list and isinstance(data, list):
         (item,) = get_args(kind)
@@ -182,7 +182,7 @@ def _parse_union(kind: Any, data: object, path: str, findings: list[Finding]) ->
     members = [_stripped(member) for member in get_args(kind)]
     if data is None and type(None) in members:
         return None
-    structs = [m for m in members if _is_struct(m)]
+    structs = [m for m in members if is_struct(m)]
     if structs and isinstance(data, dict):
         chosen = structs[0] if len(structs) == 1 else _tagged(structs, data.get(_tag_field(structs)), path, findings)
         return chosen and _parse_struct(chosen, data, path, findings)
@@ -249,6 +249,11 @@ def _place_of(message: str, path: str, known: typing.Container[str]) -> str:
     return child(path, name) if name in known else path
 
 
+def is_struct(kind: Any) -> bool:
+    """Say whether a field's type is a struct, with fields of its own."""
+    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+
+
 def fields_of(kind: Any) -> tuple[msgspec.structs.FieldInfo, ...]:
     """Return the fields of a struct with resolved types, as `wire describe` and the planner need them."""
     return msgspec.structs.fields(kind)
@@ -276,10 +281,6 @@ def closest(word: object, known: typing.Iterable[str]) -> str | None:
     by_form = {name.lower().replace("-", "_"): name for name in known}
     close = difflib.get_close_matches(word.lower().replace("-", "_"), list(by_form), n=1, cutoff=0.6)
     return by_form[close[0]] if close else None
-
-
-def _is_struct(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
 def _stripped(kind: Any) -> Any:
@@ -326,7 +327,7 @@ def _mend(kind: Any, data: object) -> str | None:
         return plain if data[:1].isdecimal() else None
     if get_origin(kind) is list and not isinstance(data, list | dict) and data is not None:
         return "write it as a list: [ … ], or one item per line after `- `"
-    if _is_struct(kind):
+    if is_struct(kind):
         fields = ", ".join(field.encode_name for field in fields_of(kind))
         mend = "remove the `- ` before its fields" if isinstance(data, list) else "write its fields below it"
         return f"{mend}: {fields}" if data is not None else None
@@ -335,7 +336,7 @@ def _mend(kind: Any, data: object) -> str | None:
     if get_origin(kind) is Literal and isinstance(data, str):
         return suggest(data, map(str, get_args(kind)))
     if get_origin(kind) in (Union, types.UnionType):
-        return next(filter(None, (_mend(_stripped(m), data) for m in get_args(kind) if not _is_struct(m))), None)
+        return next(filter(None, (_mend(_stripped(m), data) for m in get_args(kind) if not is_struct(m))), None)
     return None
 
 
@@ -359,7 +360,7 @@ def _words(kind: Any) -> str:
         return f"a list of {item.removeprefix('a ')}s" if item.startswith("a ") else f"a list of {item}"
     if origin in (Union, types.UnionType):
         return " or ".join(dict.fromkeys(_words(member) for member in get_args(kind) if member is not type(None)))
-    if origin is dict or _is_struct(kind):
+    if origin is dict or is_struct(kind):
         return "a mapping"
     if kind in (Duration, Size):
         return "a duration such as 5s" if kind is Duration else "a size such as 64KiB"

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import msgspec
 from msgspec import NODEFAULT, Struct
 
-from wire.core.config import ByRecord, Expression, Secret, description, fields_of
+from wire.core.config import ByRecord, Expression, Secret, description, fields_of, is_struct
 from wire.core.plugins import Plugin
 from wire.core.units import Duration, Size
 
@@ -39,7 +39,7 @@ def describe(kind: Any) -> list[FieldDoc]:
     A type that is not a struct (a transform may take a single expression or a list) gives an entry with an empty name
     first.
     """
-    if _is_struct(kind):
+    if is_struct(kind):
         return list(_fields(kind, ""))
     whole = FieldDoc(name="", type=words(kind), required=True, default=None, description=description(kind) or "")
     below = [msgspec.structs.replace(field, name=field.name.removeprefix(".")) for field in _nested(kind, "")]
@@ -85,7 +85,7 @@ def _nested(kind: Any, name: str) -> Iterator[FieldDoc]:
         yield from _nested(get_args(kind)[0], f"{name}[]")
     elif origin is dict:
         yield from _nested(get_args(kind)[1], f"{name}.*")
-    elif _is_struct(kind) and kind is not ByRecord:
+    elif is_struct(kind) and kind is not ByRecord:
         tag = kind.__struct_config__.tag
         for field in _fields(kind, f"{name}."):
             yield msgspec.structs.replace(field, description=f"({tag}) {field.description}") if tag else field
@@ -111,12 +111,8 @@ def _shown_by_fields(kind: Any, default: Any) -> bool:
 
 def _summary(kind: Any) -> str:
     """Return the first sentence of a struct's docstring, for a field that has no documentation of its own."""
-    text = (kind.__doc__ or "") if _is_struct(kind) else ""
+    text = (kind.__doc__ or "") if is_struct(kind) else ""
     return " ".join(text.split("\n\n")[0].split())
-
-
-def _is_struct(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Struct)
 
 
 def plain(value: Any) -> Any:
@@ -188,11 +184,11 @@ def words(kind: Any) -> str:
         return f"list of {_plural(words(get_args(kind)[0]))}"
     if origin is dict:
         return f"mapping of {_plural(words(get_args(kind)[1]))}"
-    return _WORDS.get(kind, "mapping" if _is_struct(kind) else getattr(kind, "__name__", str(kind)))
+    return _WORDS.get(kind, "mapping" if is_struct(kind) else getattr(kind, "__name__", str(kind)))
 
 
 def _tag(kind: Any) -> Any:
-    return kind.__struct_config__.tag if _is_struct(kind) else None
+    return kind.__struct_config__.tag if is_struct(kind) else None
 
 
 def _either(options: list[str]) -> str:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 import msgspec
 
 from wire.core import plugins
-from wire.core.config import Expression, Secret, description, fields_of
+from wire.core.config import Expression, Secret, description, fields_of, is_struct
 from wire.core.errors import UnavailableError
 from wire.core.units import Duration, Size
 from wire.pipelines.describe import default_of, plain
@@ -110,7 +110,7 @@ def of_type(kind: Any) -> Schema:
         return {"type": "array", "items": of_type(get_args(kind)[0])}
     if origin is dict:
         return {"type": "object", "additionalProperties": of_type(get_args(kind)[1])}
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+    if is_struct(kind):
         return _struct(kind)
     schema = dict(_LEAF[kind])
     return {"anyOf": [schema, {"type": "string", "pattern": _REFERENCE}]} if kind in _ALSO_BY_REFERENCE else schema
@@ -139,7 +139,7 @@ def _limits(meta: msgspec.Meta) -> dict[str, Any]:
 
 def _union(kind: Any) -> Schema:
     members = get_args(kind)
-    tags = [m.__struct_config__.tag for m in members if isinstance(m, type) and issubclass(m, msgspec.Struct)]
+    tags = [m.__struct_config__.tag for m in members if is_struct(m)]
     options = [of_type(member) for member in members]
     if tags and all(tags):
         options.append({"enum": tags})  # by its tag alone: `format: csv`

@@ -7,9 +7,7 @@ import types
 from collections.abc import Iterator
 from typing import Annotated, Any, Final, Union, get_args, get_origin
 
-import msgspec
-
-from wire.core.config import Secret, fields_of
+from wire.core.config import Secret, fields_of, is_struct
 from wire.core.paths import ROOT, child
 from wire.core.references import REFERENCE
 
@@ -38,7 +36,7 @@ def secret_paths(kind: Any, data: Any, path: str) -> Iterator[str]:
     elif origin is dict and isinstance(data, dict):
         for key, item in data.items():
             yield from secret_paths(get_args(kind)[1], item, child(path, key))
-    elif isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(data, dict):
+    elif is_struct(kind) and isinstance(data, dict):
         yield from _in_struct(kind, data, path)
 
 
