@@ -99,7 +99,9 @@ class StdoutWriter:
             except BrokenPipeError as exc:
                 raise FatalError("sink.stdout.closed", hint="whatever reads the output has ended") from exc
             except OSError as exc:
-                raise FatalError("sink.stdout.write_failed", f"can't write to standard output: {exc.strerror}") from exc
+                hint = "look where the output goes: is that open, and is there room?"
+                reason = f"can't write to standard output: {(exc.strerror or str(exc)).lower()}"
+                raise FatalError("sink.stdout.write_failed", reason, hint=hint) from exc
 
     async def close(self) -> None:
         """Do nothing: the descriptor is the process's."""

@@ -120,7 +120,9 @@ class _Input:
         try:
             return os.read(self._descriptor, _CHUNK)
         except OSError as exc:
-            raise UnavailableError("source.stdin.unreadable", f"can't read standard input: {exc.strerror}") from exc
+            reason = f"can't read standard input: {(exc.strerror or str(exc)).lower()}"
+            hint = "give it something to read, as in `wire run FILE < input` or `… | wire run FILE`"
+            raise UnavailableError("source.stdin.unreadable", reason, hint=hint) from exc
 
     def _framed(self, chunk: bytes) -> Rows:
         try:

@@ -95,6 +95,8 @@ async def test_an_output_without_room_is_said() -> None:
     finally:
         os.close(descriptor)
     assert caught.value.code == "sink.stdout.write_failed"
+    assert caught.value.message == "can't write to standard output: no space left on device"
+    assert caught.value.hint == "look where the output goes: is that open, and is there room?"
 
 
 async def test_drop_takes_everything() -> None:

@@ -162,6 +162,7 @@ async def test_an_input_that_is_not_there_is_said(tmp_path: Path) -> None:
     finally:
         os.close(descriptor)
     assert caught.value.code == "source.stdin.unreadable"
+    assert "| wire run" in str(caught.value.hint)
 
 
 async def test_a_closed_reader_has_ended(pipe: tuple[int, int]) -> None:
