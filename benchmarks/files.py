@@ -11,66 +11,27 @@ from pathlib import Path
 import msgspec
 
 from benchmarks import jobs
-from benchmarks.arithmetic import Spread, ratios, spread
-from benchmarks.contenders import BARE, WIRE, file_command
+from benchmarks.comparison import Comparison, Run, check, take_turns
+from benchmarks.contenders import file_command
 from benchmarks.counter import Counted, Tally
 from benchmarks.processes import RunError, running, usage
-from benchmarks.progress import say
-from benchmarks.throughput import check
 
 _POLL_S = 0.05
 _DEADLINE_S = 300.0
 
 
-class Run(msgspec.Struct):
-    """One run, from starting the process to its end: start-up, fsync and the final checkpoint are all in it."""
+async def measure(folder: Path, records: int, rounds: int) -> Comparison:
+    """Write a file and let the contenders take turns with it, `rounds` times each, verifying every copy.
 
-    contender: str
-    records_per_s: float
-    records_per_cpu_s: float
-    peak_rss_mib: float
-
-
-class Files(msgspec.Struct):
-    """All runs in their order. `control` compares each run of the bare loop with the one before it: pure noise."""
-
-    records: int
-    runs: list[Run]
-    per_s: dict[str, Spread]
-    per_cpu_s: dict[str, Spread]
-    wire_to_bare_per_cpu_s: Spread
-    control: Spread
-
-
-async def measure(folder: Path, records: int, rounds: int) -> Files:
-    """Write a file and let the contenders take turns with it, `rounds` times each, verifying every copy."""
+    Rates are from starting the process to its end: start-up, fsync and the final checkpoint are all in them.
+    """
     source = folder / "records.jsonl"
     write(source, records)
-    runs = []
-    for turn in range(rounds):
-        for contender in (BARE, WIRE):
-            run = await _run(contender, source, folder, records, turn)
-            runs.append(run)
-            say(
-                f"files {turn + 1}/{rounds} {contender:5} {run.records_per_s:>9,.0f}/s "
-                f"{run.records_per_cpu_s:>9,.0f} per CPU-s, peak RSS {run.peak_rss_mib:.0f} MiB"
-            )
-    source.unlink()
-    return summarize(records, runs)
-
-
-def summarize(records: int, runs: list[Run]) -> Files:
-    """Put the runs side by side."""
-    by = {name: [run for run in runs if run.contender == name] for name in (BARE, WIRE)}
-    cost = {name: [run.records_per_cpu_s for run in found] for name, found in by.items()}
-    return Files(
-        records,
-        runs,
-        {name: spread([run.records_per_s for run in found]) for name, found in by.items()},
-        {name: spread(found) for name, found in cost.items()},
-        spread(ratios(cost[WIRE], cost[BARE])),
-        spread(ratios(cost[BARE][1:], cost[BARE]) or [1.0]),
+    measured = await take_turns(
+        "files", records, rounds, lambda contender, turn: _run(contender, source, folder, records, turn)
     )
+    source.unlink()
+    return measured
 
 
 def write(path: Path, records: int) -> None:

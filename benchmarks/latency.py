@@ -12,12 +12,12 @@ import msgspec
 
 from benchmarks import arithmetic
 from benchmarks.arithmetic import Spread, ratios, spread
+from benchmarks.comparison import check
 from benchmarks.contenders import BARE, NOTHING, WIRE, kafka_command
 from benchmarks.counter import Count, Counted
 from benchmarks.generator import Steady, Written
 from benchmarks.processes import machine_cpu_s, module, running, usage
 from benchmarks.progress import say
-from benchmarks.throughput import check
 from tests.services.kafka_client import KafkaCluster
 
 WARM_UP_S = 5

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import files, latency, picture, results, soak, startup, throughput
+from benchmarks import latency, picture, results, soak, startup
 from benchmarks.arithmetic import Spread
+from benchmarks.comparison import Comparison
 from benchmarks.contenders import BARE, NOTHING, WIRE
 from benchmarks.results import ROOT, Machine, Result
 
@@ -28,8 +29,8 @@ _FILES = "file → file"
 class Results(msgspec.Struct):
     """What has been measured; a part that never was is None."""
 
-    throughput: Result[throughput.Throughput] | None
-    files: Result[files.Files] | None
+    throughput: Result[Comparison] | None
+    files: Result[Comparison] | None
     startup: Result[startup.Startup] | None
     latency: Result[latency.Latency] | None
     soak: Result[soak.Soak] | None
@@ -54,8 +55,8 @@ class Row(msgspec.Struct, frozen=True):
 def load(folder: Path) -> Results:
     """Read all there is."""
     return Results(
-        results.read(folder, "throughput", throughput.Throughput),
-        results.read(folder, "files", files.Files),
+        results.read(folder, "throughput", Comparison),
+        results.read(folder, "files", Comparison),
         results.read(folder, "startup", startup.Startup),
         results.read(folder, "latency", latency.Latency),
         results.read(folder, "soak", soak.Soak),
@@ -116,7 +117,7 @@ def _rows(found: Results) -> Iterator[Row]:
         yield from _soak_rows(found.soak.measured)
 
 
-def _throughput_rows(measured: throughput.Throughput) -> Iterator[Row]:
+def _throughput_rows(measured: Comparison) -> Iterator[Row]:
     cost, pace, ratio = measured.per_cpu_s, measured.per_s, measured.wire_to_bare_per_cpu_s
     yield Row(
         f"{_COPY}, records per CPU-second",
@@ -133,7 +134,7 @@ def _throughput_rows(measured: throughput.Throughput) -> Iterator[Row]:
     yield _peak_row(_COPY, max(run.peak_rss_mib for run in measured.runs if run.contender == WIRE))
 
 
-def _file_rows(measured: files.Files) -> Iterator[Row]:
+def _file_rows(measured: Comparison) -> Iterator[Row]:
     cost, pace, ratio = measured.per_cpu_s, measured.per_s, measured.wire_to_bare_per_cpu_s
     met = pace[WIRE].median >= 200_000
     yield Row(

@@ -10,12 +10,12 @@ import msgspec
 
 from benchmarks import arithmetic
 from benchmarks.arithmetic import Spread, spread
+from benchmarks.comparison import check
 from benchmarks.contenders import WIRE, kafka_command
 from benchmarks.counter import Count, Counted
 from benchmarks.generator import Steady, Written
 from benchmarks.processes import Child, module, running, usage
 from benchmarks.progress import say
-from benchmarks.throughput import check
 from tests.services.kafka_client import KafkaCluster
 
 _EVERY_S = 1.0

@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.arithmetic import Spread, spread
+from benchmarks.comparison import check
 from benchmarks.contenders import WIRE, kafka_command
 from benchmarks.counter import Count, Counted
 from benchmarks.generator import Fill, Written
 from benchmarks.processes import module, running
 from benchmarks.progress import say
-from benchmarks.throughput import check
 from tests.services.kafka_client import KafkaCluster
 
 _RECORDS = 1000

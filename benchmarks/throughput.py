@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
-
 from benchmarks import jobs
-from benchmarks.arithmetic import Spread, ratios, spread, window
+from benchmarks.arithmetic import window
 from benchmarks.broker import watch
-from benchmarks.contenders import BARE, WIRE, kafka_command
+from benchmarks.comparison import Comparison, Run, check, take_turns
+from benchmarks.contenders import kafka_command
 from benchmarks.counter import Count, Counted
 from benchmarks.generator import Fill, Written
 from benchmarks.processes import RunError, module, running
@@ -19,56 +18,19 @@ from tests.services.kafka_client import KafkaCluster
 _DEADLINE_S = 300.0
 
 
-class Run(msgspec.Struct):
-    """One run. Rates count records read, of which the filter keeps nine in ten; the first tenth is warm-up."""
+async def measure(cluster: KafkaCluster, folder: Path, records: int, rounds: int) -> Comparison:
+    """Fill a topic and let the contenders take turns with it, `rounds` times each, verifying every copy.
 
-    contender: str
-    records_per_s: float
-    records_per_cpu_s: float
-    peak_rss_mib: float
-
-
-class Throughput(msgspec.Struct):
-    """All runs in their order. `control` compares each run of the bare loop with the one before it: pure noise."""
-
-    records: int
-    runs: list[Run]
-    per_s: dict[str, Spread]
-    per_cpu_s: dict[str, Spread]
-    wire_to_bare_per_cpu_s: Spread
-    control: Spread
-
-
-async def measure(cluster: KafkaCluster, folder: Path, records: int, rounds: int) -> Throughput:
-    """Fill a topic and let the contenders take turns with it, `rounds` times each, verifying every copy."""
+    Rates count records read, of which the filter keeps nine in ten; the first tenth is warm-up.
+    """
     source = await cluster.create_topic()
     say(f"throughput: filling a topic with {records:,} records")
     await _fill(cluster, source, records, folder)
-    runs = []
-    for turn in range(rounds):
-        for contender in (BARE, WIRE):
-            run = await _run(contender, cluster, source, records, folder)
-            runs.append(run)
-            say(
-                f"throughput {turn + 1}/{rounds} {contender:5} {run.records_per_s:>9,.0f}/s "
-                f"{run.records_per_cpu_s:>9,.0f} per CPU-s, peak RSS {run.peak_rss_mib:.0f} MiB"
-            )
-    await cluster.delete_topic(source)
-    return summarize(records, runs)
-
-
-def summarize(records: int, runs: list[Run]) -> Throughput:
-    """Put the runs side by side."""
-    by = {name: [run for run in runs if run.contender == name] for name in (BARE, WIRE)}
-    cost = {name: [run.records_per_cpu_s for run in found] for name, found in by.items()}
-    return Throughput(
-        records,
-        runs,
-        {name: spread([run.records_per_s for run in found]) for name, found in by.items()},
-        {name: spread(found) for name, found in cost.items()},
-        spread(ratios(cost[WIRE], cost[BARE])),
-        spread(ratios(cost[BARE][1:], cost[BARE]) or [1.0]),
+    measured = await take_turns(
+        "throughput", records, rounds, lambda contender, _: _run(contender, cluster, source, records, folder)
     )
+    await cluster.delete_topic(source)
+    return measured
 
 
 async def _fill(cluster: KafkaCluster, topic: str, records: int, folder: Path) -> None:
@@ -102,12 +64,3 @@ async def verify(cluster: KafkaCluster, topic: str, records: int, folder: Path) 
         await counter.line(_DEADLINE_S)
         counted = await counter.report(Counted, _DEADLINE_S)
     check(counted)
-
-
-def check(counted: Counted) -> None:
-    """Raise RunError unless everything arrived once."""
-    if counted.missing or counted.repeated or counted.unexpected:
-        raise RunError(
-            f"wrong records at the destination: {counted.missing} missing, {counted.repeated} repeated, "
-            f"{counted.unexpected} unexpected"
-        )

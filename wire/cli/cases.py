@@ -13,13 +13,11 @@ from msgspec import Struct
 
 from wire.cli.report import print_findings
 from wire.core.errors import Finding, WireError
-from wire.core.plugins import ComponentContext
-from wire.core.ports import Source
+from wire.pipelines.building import build_source, build_transforms, plan_output
 from wire.pipelines.lint import lint_file
 from wire.pipelines.loaded import LoadedPipeline
-from wire.pipelines.plan import OutputPlan, ValuesResult, compile_values_stage, sink_expressions
+from wire.pipelines.plan import ValuesResult, compile_values_stage
 from wire.pipelines.spec import TestCase
-from wire.pipelines.transforms import TransformContext
 
 
 class CaseResult(Struct, frozen=True):
@@ -64,15 +62,9 @@ def run_cases(pipeline: LoadedPipeline) -> list[CaseResult]:
     Records are read as the (first) source's format would give them. Blocking: transforms read the files they name and
     import the code they name. Raises ConfigError or UnavailableError where these are at fault.
     """
-    first = pipeline.sources[0]
-    context = ComponentContext(pipeline=pipeline.spec.name, name=first.name)
-    source: Source = first.plugin.build(first.config, context)
-    nodes = [t.plugin.build(t.config, TransformContext(t.path)) for t in pipeline.transforms]
-    outputs = [
-        OutputPlan(sink.name, source.format, sink.when, sink_expressions(sink.config), sink.path)
-        for sink in pipeline.sinks
-    ]
-    stage = compile_values_stage(source.format, nodes, outputs)
+    form = build_source(pipeline.sources[0], pipeline).format
+    outputs = [plan_output(sink, form) for sink in pipeline.sinks]
+    stage = compile_values_stage(form, build_transforms(pipeline), outputs)
     names = [sink.name for sink in pipeline.sinks]
     return [
         CaseResult(case.name or f"case {number}", list(_problems(case, stage.run(case.input), names)))

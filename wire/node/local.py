@@ -13,17 +13,15 @@ from typing import Final
 
 from wire.core.clock import SystemClock
 from wire.core.errors import root_cause
-from wire.core.plugins import ComponentContext
-from wire.core.ports import Sink, Source
+from wire.pipelines.building import build_sink, build_source, build_transforms, plan_output
 from wire.pipelines.engine.assembly import Parts, SinkPart, SourcePart, opened
 from wire.pipelines.engine.checkpoints import SqliteCheckpoints
 from wire.pipelines.engine.patience import within
 from wire.pipelines.engine.progress import Progress
 from wire.pipelines.engine.runner import Runner
 from wire.pipelines.loaded import Component, LoadedPipeline
-from wire.pipelines.plan import OutputPlan, compile_stage, sink_expressions
+from wire.pipelines.plan import OutputPlan, compile_stage
 from wire.pipelines.stage import Stage
-from wire.pipelines.transforms import TransformContext
 
 _PROGRESS_S: Final = 0.25
 _SWITCH_S: Final = 0.0005
@@ -79,34 +77,23 @@ async def run_pipeline(
 
 
 def _build(pipeline: LoadedPipeline, *, bounded: bool) -> Parts:
-    sinks = [SinkPart(sink.name, sink.type, sink.path, _sink(sink, pipeline)) for sink in pipeline.sinks]
-    outputs = [
-        OutputPlan(sink.name, part.sink.format, sink.when, sink_expressions(sink.config), sink.path)
-        for sink, part in zip(pipeline.sinks, sinks, strict=True)
-    ]
+    sinks = [SinkPart(sink.name, sink.type, sink.path, build_sink(sink, pipeline)) for sink in pipeline.sinks]
+    outputs = [plan_output(sink, part.sink.format) for sink, part in zip(pipeline.sinks, sinks, strict=True)]
     sources = [_source(component, pipeline, outputs, bounded=bounded) for component in pipeline.sources]
     dead = pipeline.dead_letter
-    dead_letter = SinkPart(dead.name, dead.type, dead.path, _sink(dead, pipeline)) if dead else None
+    dead_letter = SinkPart(dead.name, dead.type, dead.path, build_sink(dead, pipeline)) if dead else None
     return Parts(pipeline.spec, sources, sinks, dead_letter)
 
 
 def _source(
     component: Component, pipeline: LoadedPipeline, outputs: Sequence[OutputPlan], *, bounded: bool
 ) -> SourcePart:
-    context = ComponentContext(pipeline=pipeline.spec.name, name=component.name, bounded=bounded)
-    source: Source = component.plugin.build(component.config, context)
+    source = build_source(component, pipeline, bounded=bounded)
 
     def compiled() -> Stage:
-        nodes = [t.plugin.build(t.config, TransformContext(t.path)) for t in pipeline.transforms]
-        return compile_stage(source.format, component.name, nodes, outputs, component.path)
+        return compile_stage(source.format, component.name, build_transforms(pipeline), outputs, component.path)
 
     return SourcePart(component.name, component.type, component.path, source, compiled, bounded)
-
-
-def _sink(component: Component, pipeline: LoadedPipeline) -> Sink:
-    context = ComponentContext(pipeline=pipeline.spec.name, name=component.name)
-    sink: Sink = component.plugin.build(component.config, context)
-    return sink
 
 
 def _spare_the_collector() -> None:

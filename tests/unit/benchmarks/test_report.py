@@ -5,15 +5,15 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import latency, report, results, soak, startup, throughput
+from benchmarks import comparison, latency, report, results, soak, startup
 from benchmarks.arithmetic import Latency, spread
 from benchmarks.contenders import BARE, NOTHING, WIRE
 from benchmarks.counter import Counted
 
 
-def copies(wire: float, bare: float) -> throughput.Throughput:
-    runs = [throughput.Run(who, rate, rate, 70.0) for who, rate in ((BARE, bare), (WIRE, wire)) * 2]
-    return throughput.summarize(1000, runs)
+def copies(wire: float, bare: float) -> comparison.Comparison:
+    runs = [comparison.Run(who, rate, rate, 70.0) for who, rate in ((BARE, bare), (WIRE, wire)) * 2]
+    return comparison.summarize(1000, runs)
 
 
 def paced(p99: float) -> latency.Latency:

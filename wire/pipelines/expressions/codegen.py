@@ -12,7 +12,7 @@ of str, int and float literals.
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, assert_never
 
 from wire.pipelines.expressions import shortcuts
 from wire.pipelines.expressions.arithmetic import attempt
@@ -27,6 +27,7 @@ from wire.pipelines.expressions.tree import (
     Call,
     Case,
     Coalesce,
+    Compound,
     Field,
     Function,
     InList,
@@ -78,7 +79,7 @@ class Emitter:
             case _:
                 return self._compound(node)
 
-    def _compound(self, node: Node) -> str:
+    def _compound(self, node: Compound) -> str:
         match node:
             case And() | Or() | Not():
                 return self._logic(node)
@@ -102,7 +103,7 @@ class Emitter:
                 pairs = zip(names, items, strict=True)
                 return "{" + ", ".join(f"{name!a}: {self.value(item)}" for name, item in pairs) + "}"
             case _:
-                raise NotImplementedError(type(node).__name__)
+                assert_never(node)
 
     def truth(self, node: Node) -> str:
         """Return source that is truthy only where the condition is TRUE."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from wire.pipelines.expressions.values import KIND_CLASSES, NO_KIND, Kind
 
@@ -71,35 +71,35 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True)
-class Node:
+class _Node:
     """Base of all nodes; `at` is the offset in the text, in characters from 0."""
 
     at: int
 
 
 @dataclass(frozen=True, slots=True)
-class Literal(Node):
+class Literal(_Node):
     """A constant, or what was folded into one."""
 
     value: Any
 
 
 @dataclass(frozen=True, slots=True)
-class Field(Node):
+class Field(_Node):
     """A top-level field of the record; NULL where the record has none of that name."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class Meta(Node):
+class Meta(_Node):
     """Something about the record that is not in its value, named as in `Scope.meta`."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class Call(Node):
+class Call(_Node):
     """A function or operator applied to arguments."""
 
     function: Function
@@ -107,35 +107,35 @@ class Call(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class And(Node):
+class And(_Node):
     """Three-valued AND over two or more conditions, from left to right until one is FALSE."""
 
     args: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Or(Node):
+class Or(_Node):
     """Three-valued OR over two or more conditions, from left to right until one is TRUE."""
 
     args: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Not(Node):
+class Not(_Node):
     """Three-valued NOT."""
 
     arg: Node
 
 
 @dataclass(frozen=True, slots=True)
-class IsNull(Node):
+class IsNull(_Node):
     """TRUE or FALSE, never NULL."""
 
     arg: Node
 
 
 @dataclass(frozen=True, slots=True)
-class Between(Node):
+class Between(_Node):
     """`subject BETWEEN low AND high`, the subject evaluated once."""
 
     subject: Node
@@ -144,7 +144,7 @@ class Between(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class InList(Node):
+class InList(_Node):
     """`subject IN (options)`."""
 
     subject: Node
@@ -152,7 +152,7 @@ class InList(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Case(Node):
+class Case(_Node):
     """CASE WHEN: the value of the first branch whose condition is TRUE, else the default."""
 
     branches: tuple[tuple[Node, Node], ...]
@@ -160,7 +160,7 @@ class Case(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class SimpleCase(Node):
+class SimpleCase(_Node):
     """CASE subject WHEN: the value of the first branch that equals the subject, else the default."""
 
     subject: Node
@@ -169,28 +169,28 @@ class SimpleCase(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Coalesce(Node):
+class Coalesce(_Node):
     """The first argument that is not NULL; the rest is not evaluated."""
 
     args: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Try(Node):
+class Try(_Node):
     """NULL where evaluating the argument fails."""
 
     arg: Node
 
 
 @dataclass(frozen=True, slots=True)
-class ListOf(Node):
+class ListOf(_Node):
     """A list literal."""
 
     items: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class StructOf(Node):
+class StructOf(_Node):
     """A struct literal."""
 
     names: tuple[str, ...]
@@ -198,11 +198,17 @@ class StructOf(Node):
 
 
 @dataclass(frozen=True, slots=True)
-class Local(Node):
+class Local(_Node):
     """A value the generated code already holds in a local variable; only the code generator makes these."""
 
     name: str
     kinds: Kind
+
+
+Compound: TypeAlias = (
+    And | Or | Not | IsNull | Between | InList | Case | SimpleCase | Coalesce | Try | ListOf | StructOf
+)
+Node: TypeAlias = Literal | Field | Meta | Local | Call | Compound
 
 
 def children(node: Node) -> list[Node]:
@@ -210,11 +216,9 @@ def children(node: Node) -> list[Node]:
     found: list[Node] = []
     stack = [getattr(node, slot.name) for slot in reversed(dataclasses.fields(node))]
     while stack:
-        match stack.pop():
-            case Node() as child:
-                found.append(child)
-            case tuple() as several:
-                stack.extend(reversed(several))
-            case _:
-                pass
+        top = stack.pop()
+        if isinstance(top, Node):
+            found.append(top)
+        elif isinstance(top, tuple):
+            stack.extend(reversed(top))
     return found

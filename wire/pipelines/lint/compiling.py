@@ -6,12 +6,10 @@ import msgspec
 
 from wire.core.errors import ConfigError, WireError
 from wire.core.formats import CsvFormat, Format, JsonFormat
-from wire.core.plugins import ComponentContext
-from wire.core.ports import Sink, Source
+from wire.pipelines.building import build_sink, build_source, build_transforms, plan_output
 from wire.pipelines.lint.linter import LintResult
 from wire.pipelines.loaded import Component, LoadedPipeline
-from wire.pipelines.plan import OutputPlan, compile_stage, sink_expressions
-from wire.pipelines.transforms import TransformContext
+from wire.pipelines.plan import compile_stage
 
 
 def compile_here(result: LintResult) -> LintResult:
@@ -35,18 +33,9 @@ def compile_here(result: LintResult) -> LintResult:
 
 
 def _compile(component: Component, pipeline: LoadedPipeline) -> None:
-    outputs = [
-        OutputPlan(sink.name, _built(sink, pipeline).format, sink.when, sink_expressions(sink.config), sink.path)
-        for sink in pipeline.sinks
-    ]
-    nodes = [t.plugin.build(t.config, TransformContext(t.path)) for t in pipeline.transforms]
-    compile_stage(_known(_built(component, pipeline).format), component.name, nodes, outputs, component.path)
-
-
-def _built(component: Component, pipeline: LoadedPipeline) -> Source | Sink:
-    context = ComponentContext(pipeline=pipeline.spec.name, name=component.name)
-    built: Source | Sink = component.plugin.build(component.config, context)
-    return built
+    outputs = [plan_output(sink, build_sink(sink, pipeline).format) for sink in pipeline.sinks]
+    form = _known(build_source(component, pipeline).format)
+    compile_stage(form, component.name, build_transforms(pipeline), outputs, component.path)
 
 
 def _known(form: Format) -> Format:
