@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Final, Literal
 
 from wire.clients.compression import without_suffix
+from wire.clients.file_names import is_text
 from wire.core.errors import RecordError
 from wire.core.ports import TaskId
 
@@ -33,7 +34,8 @@ def inside(path: object) -> str:
     text = str(path)
     plain = os.path.normpath(text) if text else ""
     # I10: what a record says never opens a path outside the folder the user named
-    if plain in ("", ".") or plain.startswith("/") or ".." in text.split("/") or "\0" in text or text.endswith("/"):
+    elsewhere = plain in ("", ".") or plain.startswith("/") or ".." in text.split("/") or text.endswith("/")
+    if elsewhere or "\0" in text or not is_text(text):
         raise RecordError(
             "sink.file.path_refused",
             f"{text!r} is not a path inside the sink's `directory`",

@@ -9,6 +9,7 @@ from typing import Final
 
 from wire.core.errors import FatalError
 from wire.core.formats import CsvFormat
+from wire.sources.file.names import name_of
 
 Remap = Callable[[list[bytes]], list[bytes]]
 
@@ -32,7 +33,7 @@ def header_of(row: bytes, delimiter: str, path: str) -> list[str]:
 
 def _invalid(path: str, what: str) -> FatalError:
     hint = "mend the first row, or give the names in `format.columns`"
-    return FatalError("source.file.header_invalid", f"{path}: {what}", hint=hint)
+    return FatalError("source.file.header_invalid", f"{name_of(path)}: {what}", hint=hint)
 
 
 class Columns:
@@ -66,7 +67,7 @@ class Columns:
         if unknown:
             raise FatalError(
                 "source.file.header_changed",
-                f"{path} has columns that no file had when the pipeline started: {', '.join(unknown)}",
+                f"{name_of(path)} has columns that no file had when the pipeline started: {', '.join(unknown)}",
                 hint="start the pipeline again: it takes up the columns of all files there are",
             )
         return _Remap([header.index(name) if name in header else None for name in known], len(header), self._format)

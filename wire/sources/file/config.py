@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from wire.clients.file_names import is_text
 from wire.core.config import Config, doc
 from wire.core.formats import Format, JsonFormat
 from wire.core.units import Size
@@ -41,5 +42,8 @@ class FileSourceConfig(Config, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.path or "\0" in self.path:
             raise ValueError("`path` must name a file or a pattern")
+        if not is_text(self.path):
+            pattern = self.path.encode(errors="replace").decode()
+            raise ValueError(f"`path` is not UTF-8: name such a file by a pattern, `{pattern}`")
         if self.max_record.bytes < 1:
             raise ValueError("`max_record` must be at least 1B")

@@ -10,6 +10,7 @@ from msgspec import Struct
 from wire.clients.compression import DamagedError, TruncatedError
 from wire.clients.framing import Framer, Split
 from wire.sources.file import rotation
+from wire.sources.file.names import name_of
 from wire.sources.file.position import FilePosition
 from wire.sources.file.stream import Compression, FileStream
 
@@ -39,7 +40,7 @@ def locate(path: str, at: FilePosition | None, compression: Compression) -> Loca
     if found := locate_copy(path, at, compression):
         return found
     stream = FileStream(path, compression)
-    log.warning("file_replaced", path=path, read_before=at.offset)
+    log.warning("file_replaced", path=name_of(path), read_before=at.offset)
     return Located(stream, at.base + at.offset, b"")
 
 

@@ -20,6 +20,7 @@ from wire.sources.file import rotation
 from wire.sources.file.columns import Columns, Remap
 from wire.sources.file.errors import cant_open, corrupt, cut_short, not_utf8, read_failed, too_large
 from wire.sources.file.locate import BOM, Located, first_row, locate, locate_copy
+from wire.sources.file.names import path_of
 from wire.sources.file.position import HEAD, ROW, FilePosition, digest
 from wire.sources.file.stream import Compression, FileStream
 
@@ -56,9 +57,10 @@ class _Seen(enum.Enum):
 class FileReader:
     """A `Reader` of one path. Blocking calls run in threads; a chunk is read ahead while the last one is worked on."""
 
-    def __init__(self, path: str, resume: FilePosition | None, options: Options) -> None:
-        """Prepare to read `path` from `resume` on; `open` opens it."""
-        self._path = path
+    def __init__(self, partition: PartitionId, resume: FilePosition | None, options: Options) -> None:
+        """Prepare to read the file that `partition` names from `resume` on; `open` opens it."""
+        self._partition = partition
+        self._path = path_of(partition)
         self._options = options
         self._at = resume  # after the last record given
         self._stream: FileStream | None = None
@@ -123,7 +125,7 @@ class FileReader:
             values = self._remap(values)
         now_ms = self._options.clock.now_ms()
         records = list(map(Record, values, repeat(None), repeat(now_ms), repeat(()), edges))
-        return Batch(PartitionId(self._path), self._at.encode(), records)
+        return Batch(self._partition, self._at.encode(), records)
 
     def _position(self, offset: int, row: int, value: bytes) -> FilePosition:
         identity = digest(self._head[: min(HEAD, offset)], value)

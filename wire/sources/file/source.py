@@ -21,6 +21,7 @@ from wire.sources.file.columns import Columns, header_of
 from wire.sources.file.config import FileSourceConfig
 from wire.sources.file.errors import CHECK_PATH, cant_open, corrupt, cut_short, too_large
 from wire.sources.file.locate import first_row
+from wire.sources.file.names import name_of
 from wire.sources.file.position import FilePosition
 from wire.sources.file.reader import FileReader, Options
 from wire.sources.file.rotation import without_rotated
@@ -29,7 +30,7 @@ _MAX_READERS: Final = 4
 
 
 class FileSource:
-    """Files of one path or pattern, each a partition named by its path.
+    """Files of one path or pattern, each a partition named by its path (see `name_of`).
 
     The columns of CSV files are known once `partitions` or `open` has returned: `format` names them from then on.
     """
@@ -64,7 +65,7 @@ class FileSource:
         """
         paths = await asyncio.to_thread(self._find)
         await self._learn(paths)
-        return [PartitionId(path) for path in paths]
+        return [name_of(path) for path in paths]
 
     async def open(self, partition: PartitionId, resume: Position | None) -> FileReader:  # noqa: D102 (contract in Source)
         if self._columns is not None and self._columns.names is None:
@@ -87,7 +88,7 @@ class FileSource:
         if not paths:
             raise UnavailableError(
                 "source.file.not_found",
-                f"no file matches {path} (seen from {os.getcwd()})",
+                f"no file matches {path} (seen from {name_of(os.getcwd())})",
                 hint=CHECK_PATH,
             )
         return paths

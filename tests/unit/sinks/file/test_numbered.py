@@ -125,7 +125,8 @@ async def test_few_files_are_open_however_many_paths_there_are(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    "path", [None, "", ".", "/etc/passwd", "../x", "a/../../x", "a/..", "a\0b", "a/", "x" * 300, "file/below"]
+    "path",
+    [None, "", ".", "/etc/passwd", "../x", "a/../../x", "a/..", "a\0b", "a/", "x" * 300, "file/below", "caf\udce9"],
 )
 async def test_a_path_that_leads_elsewhere_fails_its_record_alone(tmp_path: Path, path: object) -> None:
     (tmp_path / "in").mkdir()
