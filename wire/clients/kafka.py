@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from wire.core.config import Config, Secret, doc
+from wire.core.config import Config, MisfitError, Secret, doc
 
 Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+
+_PROTOCOL_HINT = "leave out `protocol`: it follows from `tls` and `sasl`"
 
 
 class KafkaSasl(Config, frozen=True, kw_only=True):
@@ -33,7 +35,7 @@ class KafkaTls(Config, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.key is not None and self.cert is None:
-            raise ValueError("`key` needs the certificate it belongs to: set `cert` too")
+            raise MisfitError("`key` needs the certificate it belongs to", "set `cert` too")
 
 
 class KafkaSecurity(Config, frozen=True, kw_only=True):
@@ -49,10 +51,12 @@ class KafkaSecurity(Config, frozen=True, kw_only=True):
         if self.protocol is None:
             return
         if self.protocol.startswith("SASL") != (self.sasl is not None):
-            wanted = "needs" if self.sasl is None else "does not go with"
-            raise ValueError(f"protocol {self.protocol} {wanted} `sasl`")
+            if self.sasl is None:
+                hint = "as in sasl: {mechanism: SCRAM-SHA-512, username: wire, password: '${env:KAFKA_PASSWORD}'}"
+                raise MisfitError(f"protocol {self.protocol} needs `sasl`", hint)
+            raise MisfitError(f"protocol {self.protocol} does not go with `sasl`", _PROTOCOL_HINT)
         if self.tls is not None and not self.encrypted:
-            raise ValueError(f"protocol {self.protocol} does not go with `tls`")
+            raise MisfitError(f"protocol {self.protocol} does not go with `tls`", _PROTOCOL_HINT)
 
     @property
     def encrypted(self) -> bool:
@@ -71,11 +75,12 @@ class KafkaConnection(Config, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if not self.servers:
-            raise ValueError("`bootstrap_servers` names no broker: give at least one `host:port`")
+            raise MisfitError("`bootstrap_servers` names no broker", "give at least one, as in [localhost:9092]")
         for server in self.servers:
             _, colon, port = server.rpartition(":")
             if not colon or not port.isdecimal() or not 0 < int(port) < 65536:
-                raise ValueError(f"`bootstrap_servers`: expected host:port, such as localhost:9092, found `{server}`")
+                message = f"`bootstrap_servers`: expected host:port, found `{server}`"
+                raise MisfitError(message, "as in localhost:9092")
 
     @property
     def servers(self) -> list[str]:

@@ -37,6 +37,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """
 
 
+class MisfitError(ValueError):
+    """Raised by a struct's `__post_init__`: its fields don't go together."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        """Make an error. It is reported at the field a message begins with, as in "`topics` is empty"."""
+        super().__init__(message)
+        self.hint = hint
+
+
 def doc(text: str) -> msgspec.Meta:
     """Attach documentation to a field's type.
 
@@ -240,11 +249,11 @@ def _parse_struct(kind: Any, data: object, path: str, findings: list[Finding]) -
     try:
         return kind(**values)
     except ValueError as exc:  # a struct's own __post_init__ checks how its fields go together
-        return _invalid(findings, _place_of(str(exc), path, known), str(exc))
+        return _invalid(findings, _place_of(str(exc), path, known), str(exc), getattr(exc, "hint", None))
 
 
 def _place_of(message: str, path: str, known: typing.Container[str]) -> str:
-    """Return the path of the field a message begins with, as in "`topic` is empty", or else that of the struct."""
+    """Return the path of the field a message begins with, or else that of the struct."""
     name = message[1:].partition("`")[0] if message.startswith("`") else ""
     return child(path, name) if name in known else path
 

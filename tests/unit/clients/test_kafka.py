@@ -38,7 +38,8 @@ def test_servers_are_one_text_or_a_list(given: object, servers: list[str]) -> No
 def test_a_server_without_a_port_is_a_mistake(given: object) -> None:
     connection, findings = parsed({"bootstrap_servers": given})
     assert connection is None
-    assert "host:port" in findings[0].message
+    assert findings[0].message.startswith("`bootstrap_servers`")
+    assert "localhost:9092" in str(findings[0].hint)
 
 
 SASL = {"mechanism": "PLAIN", "username": "u", "password": "p4ssw0rd"}
@@ -69,7 +70,7 @@ def test_encryption_follows_from_tls_or_the_protocol(security: dict[str, Any], e
         ({"protocol": "SASL_SSL"}, "SASL_SSL needs `sasl`"),
         ({"protocol": "SSL", "sasl": SASL}, "SSL does not go with `sasl`"),
         ({"protocol": "PLAINTEXT", "tls": {}}, "PLAINTEXT does not go with `tls`"),
-        ({"tls": {"key": "key.pem"}}, "set `cert` too"),
+        ({"tls": {"key": "key.pem"}}, "needs the certificate"),
         ({"sasl": SASL | {"mechanism": "GSSAPI"}}, "one of PLAIN"),
         ({"protocol": "TLS"}, "one of PLAINTEXT, SSL"),
     ],

@@ -9,7 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Meta, field
 
-from wire.core.config import ByRecord, Config, Expression, Secret, description, doc, fields_of, parse, suggest
+from wire.core.config import (
+    ByRecord,
+    Config,
+    Expression,
+    MisfitError,
+    Secret,
+    description,
+    doc,
+    fields_of,
+    parse,
+    suggest,
+)
 from wire.core.errors import Finding
 from wire.core.formats import CsvFormat, Format, JsonFormat
 from wire.core.references import Resolved
@@ -39,6 +50,8 @@ class Sample(Config, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.mode == "slow" and self.flag:
             raise ValueError("mode slow takes no flag")
+        if not self.servers:
+            raise MisfitError("`servers` is empty", "name one")
 
 
 LIST_HINT = "write it as a list: [ … ], or one item per line after `- `"
@@ -89,6 +102,7 @@ def test_every_kind_of_field_is_read() -> None:
     ("changes", "expected"),
     [
         ({"servers": "a:1"}, ("invalid", "$.servers", "expected a list of text, found text", LIST_HINT)),
+        ({"servers": []}, ("invalid", "$.servers", "`servers` is empty", "name one")),
         ({"servers": [1]}, ("invalid", "$.servers[0]", "expected text, found a whole number", "put it in quotes")),
         ({"count": 0}, ("invalid", "$.count", "expected a whole number ≥ 1 and ≤ 10", None)),
         ({"count": 11}, ("invalid", "$.count", "expected a whole number ≥ 1 and ≤ 10", None)),

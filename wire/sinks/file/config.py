@@ -6,9 +6,11 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from wire.core.config import ByRecord, Config, doc
+from wire.core.config import ByRecord, Config, MisfitError, doc
 from wire.core.formats import CsvFormat, Format, JsonFormat
 from wire.core.units import Duration, Size
+
+_ROTATE_HINT = "as in rotate: {max_size: 100MB, max_age: 1h}"
 
 
 class Rotate(Config, frozen=True, kw_only=True):
@@ -20,7 +22,7 @@ class Rotate(Config, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if self.max_size is None and self.max_records is None and self.max_age is None:
-            raise ValueError("`rotate` needs at least one of `max_size`, `max_records` and `max_age`")
+            raise MisfitError("`rotate` needs at least one of `max_size`, `max_records` and `max_age`", _ROTATE_HINT)
 
 
 class FileSinkConfig(Config, frozen=True, kw_only=True):
@@ -68,6 +70,7 @@ class FileSinkConfig(Config, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if isinstance(self.path, str) and (not self.path or self.path.endswith("/") or "\0" in self.path):
-            raise ValueError("`path` must name a file")
+            raise MisfitError("`path` must name a file", "as in out/flights.jsonl")
         if isinstance(self.format, CsvFormat) and not self.format.columns:
-            raise ValueError("`format`: csv needs `columns`, the names for the first row in their order")
+            hint = "as in format: {type: csv, columns: [id, name]}"
+            raise MisfitError("`format`: csv needs `columns`, the names for the first row in their order", hint)

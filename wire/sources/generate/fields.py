@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 
 from msgspec import Meta
 
-from wire.core.config import Config, doc
+from wire.core.config import Config, MisfitError, doc
 
 _LETTERS: Final = bytes(ord(string.ascii_lowercase[i % 26]) for i in range(256))
 
@@ -56,11 +56,14 @@ class ChoiceField(Config, frozen=True, kw_only=True, tag="choice", tag_field="ty
 
     def __post_init__(self) -> None:
         if not self.values:
-            raise ValueError("`values` must hold at least one value")
+            raise MisfitError("`values` must hold at least one value", "as in values: [red, green]")
         if self.weights is not None and (len(self.weights) != len(self.values) or min(self.weights) < 0):
-            raise ValueError("`weights` must hold one number, 0 or more, for each of `values`")
+            raise MisfitError(
+                "`weights` must hold one number, 0 or more, for each of `values`",
+                f"there are {len(self.values)} values and {len(self.weights)} weights",
+            )
         if self.weights is not None and not sum(self.weights):
-            raise ValueError("`weights` must not all be 0")
+            raise MisfitError("`weights` must not all be 0", "leave them out to choose evenly")
 
 
 class TextField(Config, frozen=True, kw_only=True, tag="text", tag_field="type"):
@@ -93,7 +96,7 @@ FieldSpec = MadeField | NowField
 
 def _check_range(least: float, greatest: float) -> None:
     if least > greatest:
-        raise ValueError("`min` must not be greater than `max`")
+        raise MisfitError("`min` must not be greater than `max`", "set both: each has a default")
 
 
 def values(spec: MadeField, rng: random.Random, first: int, count: int) -> list[Any]:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta, field
 
 from wire.core.clock import Clock
-from wire.core.config import Config, doc
+from wire.core.config import Config, MisfitError, doc
 from wire.core.errors import ConfigError, Finding
 from wire.core.formats import Format, JsonFormat
 from wire.core.plugins import ComponentContext
@@ -62,9 +62,11 @@ class GenerateConfig(Config, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if not self.fields:
-            raise ValueError("`fields` must hold at least one field")
+            raise MisfitError(
+                "`fields` must hold at least one field", "as in fields: {id: sequence}; left out, there is an `id`"
+            )
         if self.rate is not None and not self.rate > 0:
-            raise ValueError("`rate` must be greater than 0")
+            raise MisfitError("`rate` must be greater than 0", "leave it out for no limit")
 
 
 class GenerateSource:

@@ -17,10 +17,12 @@ from typing import Annotated, Any, Literal
 import re2
 
 from wire.clients.kafka import KafkaConnection
-from wire.core.config import doc
+from wire.core.config import MisfitError, doc
 from wire.core.formats import Format, JsonFormat
 from wire.core.plugins import ComponentContext, Plugin
 from wire.core.units import Size
+
+_PATTERN_HINT = "patterns are RE2's: no look-around and no backreferences; a dot that is meant is written \\."
 
 
 class KafkaSourceConfig(KafkaConnection, frozen=True, kw_only=True):
@@ -55,13 +57,15 @@ class KafkaSourceConfig(KafkaConnection, frozen=True, kw_only=True):
         """Check how the fields go together."""
         super().__post_init__()
         if sum(given is not None for given in (self.topic, self.topics, self.topic_pattern)) != 1:
-            raise ValueError("give exactly one of `topic`, `topics` and `topic_pattern`")
+            raise MisfitError("give exactly one of `topic`, `topics` and `topic_pattern`", "as in topic: flights")
         if self.topics == []:
-            raise ValueError("`topics` is empty")
+            raise MisfitError("`topics` is empty", "name at least one, as in [flights]")
         if self.start == "group" and self.group is None:
-            raise ValueError("`start: group` needs a `group`")
+            raise MisfitError("`start: group` needs a `group`", "name the consumer group whose offsets to start from")
         if isinstance(self.start, datetime.datetime) and self.start.tzinfo is None:
-            raise ValueError("`start`: give the time with its zone, such as 2024-05-01T00:00:00Z")
+            raise MisfitError(
+                "`start`: the time has no zone", "as in 2024-05-01T00:00:00Z, or with +02:00 in the place of Z"
+            )
         if self.topic_pattern is not None:
             self.pattern()
 
@@ -76,7 +80,7 @@ class KafkaSourceConfig(KafkaConnection, frozen=True, kw_only=True):
         try:
             return re2.compile(self.topic_pattern or "", options)
         except re2.error as exc:
-            raise ValueError(f"`topic_pattern` is not a regular expression: {exc}") from None
+            raise MisfitError(f"`topic_pattern` is not a regular expression: {exc}", _PATTERN_HINT) from None
 
 
 def _build(config: KafkaSourceConfig, context: ComponentContext) -> Any:

@@ -25,7 +25,7 @@ def parsed(**data: Any) -> tuple[Any, list[Finding]]:
         ({"topics": []}, "`topics` is empty"),
         ({"topic_pattern": "a("}, "not a regular expression"),
         ({"topic": "a", "start": "group"}, "needs a `group`"),
-        ({"topic": "a", "start": "2024-05-01T00:00:00"}, "with its zone"),
+        ({"topic": "a", "start": "2024-05-01T00:00:00"}, "the time has no zone"),
         ({"topic": "a", "start": "yesterday"}, "expected"),
         ({"topic": "a", "isolation": "none"}, "read_committed"),
         ({"topic": "a", "bootstrap_servers": "nowhere"}, "host:port"),
