@@ -112,7 +112,11 @@ class TaskId(Struct, frozen=True):
 
 
 class Writer(Protocol):
-    """Writes records durably. Up to `max_in_flight` writes are under way at once, started in order."""
+    """Writes records durably. Up to `max_in_flight` writes are under way at once, started in order.
+
+    With more than one, a write that failed and is repeated may land behind later ones, even of the same partition: a
+    sink in which order matters keeps `max_in_flight` at 1, or keeps the order itself.
+    """
 
     max_in_flight: int
 
@@ -120,7 +124,8 @@ class Writer(Protocol):
         """Return once every record is durable or has a failure in the answer.
 
         Raises RetryableError when nothing can be said about the whole write (it is repeated), FatalError when
-        repeating can't help. Records of one partition stay in order. May be called again with the same batches.
+        repeating can't help. Within one write, the records of a partition stay in order. May be called again with the
+        same batches.
         """
         ...
 
