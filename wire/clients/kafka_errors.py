@@ -90,6 +90,14 @@ def missing_topic(codes: Codes, topic: str, known: Iterable[str]) -> Unavailable
     return UnavailableError(codes.missing_topic, f"there is no topic `{topic}`", hint=hint)
 
 
+def no_match(codes: Codes, pattern: str, near: str | None) -> UnavailableError:
+    """Describe a pattern that matches no topic's whole name; `near` is a name it matches a part of."""
+    hint = "check the pattern, and the user's right to see the topics"
+    if near is not None:
+        hint = f"it must match the whole name, such as `{near}`"
+    return UnavailableError(codes.missing_topic, f"no topic matches `{pattern}`", hint=hint)
+
+
 def reason(exc: BaseException) -> str:
     """Say what happened in a few words, without anything the user configured as a secret."""
     if isinstance(exc, TimeoutError):

@@ -6,8 +6,10 @@ import asyncio
 import datetime
 from collections.abc import Sequence
 
+import structlog
+
 from wire.clients.kafka_cluster import KafkaCluster, connect
-from wire.clients.kafka_errors import SOURCE
+from wire.clients.kafka_errors import SOURCE, no_match
 from wire.clients.kafka_metadata import Topic
 from wire.core.plugins import ComponentContext
 from wire.core.ports import Lag, ReadLimit
@@ -17,6 +19,8 @@ from wire.sources.kafka.fetcher import Fetcher
 from wire.sources.kafka.offsets import EARLIEST, LATEST, Group, Isolation, list_offset
 from wire.sources.kafka.partition import Partition, decode_position, position_lost
 from wire.sources.kafka.progress import Progress
+
+log = structlog.get_logger(__name__)
 
 
 class KafkaSource:
@@ -44,16 +48,15 @@ class KafkaSource:
     async def partitions(self) -> Sequence[PartitionId]:
         """Return the partitions of all topics there are now, as `topic/number`.
 
-        Raises UnavailableError for a topic that is missing or may not be read; a pattern may match nothing yet.
+        Raises UnavailableError for a topic that is missing or may not be read, and for a pattern that matches none
+        where the source is bounded; otherwise one may come.
         """
         cluster = (await self._connected()).cluster
         names = self._config.names()
         if names is not None:
             self._topics = await cluster.require(names)
         else:
-            matches = self._config.pattern().fullmatch
-            every = await cluster.topics(None)
-            self._topics = {name: topic for name, topic in every.items() if not topic.internal and matches(name)}
+            self._topics = self._matching(await cluster.topics(None))
         found = [
             PartitionId(f"{name}/{n}") for name in sorted(self._topics) for n in sorted(self._topics[name].leaders)
         ]
@@ -87,6 +90,17 @@ class KafkaSource:
             shared, self._shared = self._shared, None
         if shared is not None:
             await shared.close()
+
+    def _matching(self, every: dict[str, Topic]) -> dict[str, Topic]:
+        """Return the topics that the pattern matches. Where there is none, raise or, the first time, say so."""
+        pattern = self._config.pattern()
+        readable = {name: topic for name, topic in every.items() if not topic.internal}
+        found = {name: topic for name, topic in readable.items() if pattern.fullmatch(name)}
+        if not found and self._context.bounded:
+            raise no_match(SOURCE, str(self._config.topic_pattern), next(filter(pattern.search, readable), None))
+        if not found and self._at_first is None:
+            log.warning("no_topic_matches_yet", pattern=self._config.topic_pattern)
+        return found
 
     async def _connected(self) -> _Shared:
         async with self._lock:
