@@ -41,13 +41,18 @@ def look_at(path: Path) -> Sample:
     try:
         lines = _first_lines(path)
     except OSError as exc:
-        raise _unreadable(f"the sample {path} can't be read: {(exc.strerror or str(exc)).lower()}") from exc
+        raise _unreadable(
+            f"the sample {path} can't be read: {(exc.strerror or str(exc)).lower()}",
+            "check the path and its permissions",
+        ) from exc
     except (DamagedError, TruncatedError) as exc:
-        raise _unreadable(f"the sample {path} is damaged") from exc
+        raise _unreadable(f"the sample {path} is damaged", "get it again, or give a file that can be unpacked") from exc
     except UnicodeDecodeError as exc:
-        raise _unreadable(f"the sample {path} is not UTF-8 text") from exc
+        raise _unreadable(
+            f"the sample {path} is not UTF-8 text", "convert it first, as in `iconv -f latin1 -t utf-8`"
+        ) from exc
     if not lines or not lines[0].strip():
-        raise _unreadable(f"the sample {path} is empty")
+        raise _unreadable(f"the sample {path} is empty", "give a file with some rows, or leave out --sample")
     if lines[0].lstrip().startswith("{"):
         return _json(lines)
     delimiter = max(_DELIMITERS, key=lines[0].count)
@@ -67,8 +72,8 @@ def _first_lines(path: Path) -> list[str]:
     return [line.decode("utf-8-sig" if i == 0 else "utf-8").rstrip("\r") for i, line in enumerate(whole[: _ROWS + 1])]
 
 
-def _unreadable(message: str) -> ConfigError:
-    return ConfigError([Finding(code="config.unreadable", path=ROOT, message=message)])
+def _unreadable(message: str, hint: str) -> ConfigError:
+    return ConfigError([Finding(code="config.unreadable", path=ROOT, message=message, hint=hint)])
 
 
 def _json(lines: Sequence[str]) -> Sample:

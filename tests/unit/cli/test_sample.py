@@ -85,4 +85,5 @@ def test_what_can_not_be_read(tmp_path: Path, content: bytes | None) -> None:
     with pytest.raises(ConfigError) as caught:
         look_at(path)
     assert caught.value.code == "config.unreadable"
+    assert caught.value.hint
     assert str(path) in caught.value.message

@@ -297,6 +297,24 @@ def test_files_that_can_not_be_read(tmp_path: Path) -> None:
     assert caught.value.findings[0].line == 2
 
 
+def test_a_file_that_is_not_there_was_perhaps_another(tmp_path: Path) -> None:
+    def hint(name: str) -> str | None:
+        with pytest.raises(ConfigError) as caught:
+            document.read(tmp_path / name)
+        return caught.value.hint
+
+    assert hint("a.yaml") == "`wire new` writes a pipeline to start from"
+    assert hint("none/a.yaml") == f"there is no folder {tmp_path}/none either"
+    for name in ("flights.yaml", "notes.txt", "orders.json"):
+        (tmp_path / name).touch()
+    assert hint("flihgts.yaml") == f"did you mean {tmp_path}/flights.yaml?"
+    assert hint("orders") == f"did you mean {tmp_path}/orders.json?"
+    assert hint("x.yaml") == "there are flights.yaml, orders.json"
+    for number in range(5):
+        (tmp_path / f"{number}.yml").touch()
+    assert hint("x.yaml") == "there are 0.yml, 1.yml, 2.yml, 3.yml, 4.yml, …"
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_files_of_other_encodings_that_say_so(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "p.yaml"

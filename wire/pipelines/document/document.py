@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from wire.core.config import closest
 from wire.core.errors import ConfigError, Finding
 from wire.core.paths import ROOT, child, parent
 from wire.pipelines.document import scalars
@@ -19,6 +20,8 @@ from wire.pipelines.document.yaml_reader import read_yaml
 
 MAX_BYTES: Final = 1 << 20
 MAX_NODES: Final = 100_000
+_SUFFIXES: Final = (".yaml", ".yml", ".json")
+_SHOWN_FILES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,9 @@ class Document:
 
     def _build(self, path: str, key: Mark | None, node: Node) -> Any:
         if len(self._places) >= MAX_NODES:
-            raise syntax_error(f"this document holds more than {MAX_NODES:,} values", node.start)
+            raise syntax_error(
+                f"this document holds more than {MAX_NODES:,} values", node.start, "is this a data file?"
+            )
         self._places[path] = _Place(key, node)
         if isinstance(node, Scalar):
             return node.value
@@ -72,7 +77,7 @@ class Document:
         if isinstance(node, SequenceNode):
             return [pair for item in node.items for pair in self._merge_pairs(item)]
         if not isinstance(node, Mapping):
-            raise syntax_error("`<<` takes a mapping, or a list of mappings", node.start)
+            raise syntax_error("`<<` takes a mapping, or a list of mappings", node.start, "as in <<: *anchor")
         nested = [pair for key, value in node.items if _is_merge(key) for pair in self._merge_pairs(value)]
         return [pair for pair in node.items if not _is_merge(pair[0])] + nested
 
@@ -166,7 +171,9 @@ def _set(tree: Any, keys: Sequence[str], value: Any, path: str, assignment: str)
     elif isinstance(tree, dict) or tree is None:
         index, changed = key, dict(tree or {})
     else:
-        raise _bad_assignment(assignment, f"{path} is a single value and has no `{key}`", None)
+        raise _bad_assignment(
+            assignment, f"{path} is a single value and has no `{key}`", "set the value itself, or one beside it"
+        )
     path = child(path, index)
     if rest:
         below = changed.get(index) if isinstance(changed, dict) else changed[index]
@@ -203,7 +210,8 @@ def read(path: Path) -> Document:
     except IsADirectoryError:
         raise _unreadable(f"{path} is a directory", "name the pipeline's file in it") from None
     except OSError as exc:
-        raise _unreadable(f"{path} can't be read: {(exc.strerror or 'unknown error').lower()}", None) from exc
+        hint = _instead_of(path) if isinstance(exc, FileNotFoundError) else "check the path and its permissions"
+        raise _unreadable(f"{path} can't be read: {(exc.strerror or 'unknown error').lower()}", hint) from exc
     if len(content) > MAX_BYTES:
         raise _unreadable(f"{path} is larger than 1 MiB", "a pipeline is a short text; is this a data file?")
     try:
@@ -220,5 +228,19 @@ def _decode(content: bytes) -> str:
     return content.decode()
 
 
-def _unreadable(message: str, hint: str | None) -> ConfigError:
+def _instead_of(path: Path) -> str:
+    """Say which file may have been meant by one that is not there."""
+    try:
+        there = sorted(file.name for file in path.parent.iterdir() if file.suffix in _SUFFIXES)
+    except OSError:
+        return f"there is no folder {path.parent} either"
+    close = closest(path.stem, [Path(name).stem for name in there])
+    meant = next((name for name in there if Path(name).stem == close), None)
+    if meant is not None:
+        return f"did you mean {path.with_name(meant)}?"
+    known = ", ".join(there[:_SHOWN_FILES]) + (", …" if len(there) > _SHOWN_FILES else "")
+    return f"there are {known}" if there else "`wire new` writes a pipeline to start from"
+
+
+def _unreadable(message: str, hint: str) -> ConfigError:
     return ConfigError([Finding(code="config.unreadable", path=ROOT, message=message, hint=hint)])

@@ -22,7 +22,8 @@ def read_json(text: str) -> Node:
         hint = "JSON takes no comments and no trailing commas; field names are in double quotes"
         raise syntax_error(_lower_first(exc.msg), Mark(exc.lineno, exc.colno), hint) from None
     except ValueError:
-        raise syntax_error("a number here is not one JSON knows, or too long", Mark(1, 1)) from None
+        hint = "NaN and Infinity are not JSON; put a long number in quotes if it is text"
+        raise syntax_error("a number here is not one JSON knows, or too long", Mark(1, 1), hint) from None
     except RecursionError:
         raise _too_deep(Mark(1, 1)) from None
     return _Walk(text).value(0)
@@ -37,7 +38,7 @@ def _lower_first(message: str) -> str:
 
 
 def _too_deep(mark: Mark) -> ConfigError:
-    return syntax_error(f"nested deeper than {MAX_DEPTH} levels", mark)
+    return syntax_error(f"nested deeper than {MAX_DEPTH} levels", mark, "no pipeline needs that: is this a data file?")
 
 
 class _Walk:

@@ -45,7 +45,9 @@ def read_yaml(text: str) -> Node | None:
     except yaml.YAMLError as exc:
         raise explain(exc, text) from None
     except UnicodeEncodeError:
-        raise syntax_error("the text holds half a character (a lone surrogate)", Mark(1, 1)) from None
+        raise syntax_error(
+            "the text holds half a character (a lone surrogate)", Mark(1, 1), "save it as UTF-8"
+        ) from None
 
 
 class _Reader:
@@ -69,7 +71,9 @@ class _Reader:
         event = self._loader.get_event()
         start = _mark(event.start_mark)
         if depth > MAX_DEPTH:
-            raise syntax_error(f"nested deeper than {MAX_DEPTH} levels", start)
+            raise syntax_error(
+                f"nested deeper than {MAX_DEPTH} levels", start, "no pipeline needs that: is this a data file?"
+            )
         if isinstance(event, AliasEvent):
             if event.anchor not in self._anchors:
                 hint = "a value that starts with `*` must be in quotes"

@@ -38,7 +38,12 @@ def check_document(tree: dict[str, Any], findings: Findings) -> None:
             hint = f"add {one}: {{type: …, config: {{…}}}}; `wire list {several}` shows the types"
             findings.add("config.missing", child(ROOT, one), f"`{one}` is required", hint)
         elif tree.get(several) == []:
-            findings.add("config.invalid", child(ROOT, several), f"expected at least one {one}, found an empty list")
+            findings.add(
+                "config.invalid",
+                child(ROOT, several),
+                f"expected at least one {one}, found an empty list",
+                f"`wire list {several}` shows what there is",
+            )
     _check_references(tree, findings)
     _check_on_error(tree.get("on_error"), findings)
 
@@ -95,7 +100,8 @@ def check_components(pipeline: LoadedPipeline, findings: Findings) -> None:
         built = _build(pipeline.dead_letter, pipeline, findings)
         if pipeline.spec.delivery == "exactly_once" and built and built.guarantee is not Guarantee.EXACTLY_ONCE:
             message = "a dead letter may be written twice after a failure: its sink can't give exactly_once"
-            findings.warn("config.delivery_unsupported", child(pipeline.dead_letter.path, "type"), message)
+            hint = "use a file sink for dead letters, or bear with it: none is lost"
+            findings.warn("config.delivery_unsupported", child(pipeline.dead_letter.path, "type"), message, hint)
 
 
 def check_pipeline(pipeline: LoadedPipeline, findings: Findings) -> None:
