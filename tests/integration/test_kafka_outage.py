@@ -13,11 +13,13 @@ from tests.services.kafka import KafkaServer
 from wire.clients import kafka_cluster
 from wire.core.errors import RetryableError
 from wire.core.ports import Reader, Writer
+from wire.core.records import Batch
 from wire.sinks.kafka import producer
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 KEYS = 5
+LAST = 1 << 30
 
 
 @pytest.fixture(autouse=True)
@@ -27,20 +29,26 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(producer, "DELIVERY_TIMEOUT_S", 3.0)
 
 
-async def write_patiently(writer: Writer, numbers: range) -> int:
-    """Write a record per number, and again when told to; return how often that was."""
+async def write_patiently(writer: Writer, numbers: range, failed: asyncio.Event | None = None) -> int:
+    """Write a record per number, and again when told to, which sets `failed`; return how often that was."""
     batch = batch_of(*(record(b"%d" % n, b"key%d" % (n % KEYS)) for n in numbers))
-    for attempt in range(100):
-        try:
-            failures = await writer.write([batch])
-        except RetryableError:
-            await asyncio.sleep(0.1)
-            continue
-        if not failures:
-            return attempt
-        assert all(isinstance(failure.error, RetryableError) for failure in failures)
-        batch = batch.take([failure.record for failure in failures])
-    raise AssertionError("the broker never came back")
+    repetitions = 0
+    async with asyncio.timeout(60):
+        while (batch := await write_once(writer, batch)).records:
+            repetitions += 1
+            if failed is not None:
+                failed.set()
+    return repetitions
+
+
+async def write_once(writer: Writer, batch: Batch) -> Batch:
+    """Write a batch; return what has to be written again."""
+    try:
+        failures = await writer.write([batch])
+    except RetryableError:
+        return batch
+    assert all(isinstance(failure.error, RetryableError) for failure in failures)
+    return batch.take([failure.record for failure in failures])
 
 
 async def assert_complete_and_in_order(kafka: KafkaServer, topic: str, count: int) -> None:
@@ -53,12 +61,22 @@ async def assert_complete_and_in_order(kafka: KafkaServer, topic: str, count: in
         assert list(dict.fromkeys(reversed(numbers))) == sorted(set(numbers), reverse=True)
 
 
+class Trouble:
+    """What happens to the broker: it begins when there is something to disturb, and is over when it has been."""
+
+    def __init__(self) -> None:
+        self.due = asyncio.Event()
+        self.noticed = asyncio.Event()
+        self.over = asyncio.Event()
+
+
 @contextlib.asynccontextmanager
-async def trouble(kafka: KafkaServer, kind: str) -> AsyncIterator[None]:
-    """Something happens to the broker while the block runs, and is over some seconds later."""
+async def trouble(kafka: KafkaServer, kind: str) -> AsyncIterator[Trouble]:
+    """Something happens to the broker while the block runs, once the block says that it is due."""
+    its = Trouble()
 
     async def befall() -> None:
-        await asyncio.sleep(0.2)
+        await its.due.wait()
         match kind:
             case "kill":
                 kafka.kill()
@@ -67,64 +85,75 @@ async def trouble(kafka: KafkaServer, kind: str) -> AsyncIterator[None]:
                 await kafka.restart()
             case "freeze briefly":
                 kafka.pause()
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(1.0)  # its length is the fault: too short for any timeout, so nobody can notice it
                 kafka.resume()
-            case "freeze for longer than anyone waits":
+            case "freeze until somebody complains":
                 kafka.pause()
-                await asyncio.sleep(8.0)
+                await its.noticed.wait()
                 kafka.resume()
+        its.over.set()
 
-    async with asyncio.TaskGroup() as group:
+    async with asyncio.timeout(90), asyncio.TaskGroup() as group:
         group.create_task(befall())
-        yield
+        yield its
 
 
-TROUBLES = ["kill", "restart", "freeze briefly", "freeze for longer than anyone waits"]
+TROUBLES = ["kill", "restart", "freeze briefly", "freeze until somebody complains"]
 
 
 @pytest.mark.parametrize("kind", TROUBLES)
 async def test_writing_goes_on_complete_and_in_order(own_kafka: KafkaServer, kind: str) -> None:
     topic = await own_kafka.create_topic(partitions=2)
-    async with kafka_writer(own_kafka.bootstrap, topic=topic) as writer:
-        written = 0
-        async with asyncio.timeout(60), trouble(own_kafka, kind):
-            while written < 20_000:
-                await write_patiently(writer, range(written, written + 100))
-                written += 100
-                await asyncio.sleep(0.002)
+    async with kafka_writer(own_kafka.bootstrap, topic=topic) as writer, trouble(own_kafka, kind) as its:
+        written = await write_through(writer, its, 100, its.noticed)
     await assert_complete_and_in_order(own_kafka, topic, written)
+
+
+async def write_through(writer: Writer, its: Trouble, at_once: int, failed: asyncio.Event | None = None) -> int:
+    """Write before, during and after the trouble; return how many numbers were written."""
+    written, at_least = 0, 20 * at_once
+    while written < at_least:
+        await write_patiently(writer, range(written, written + at_once), failed)
+        written += at_once
+        if written == 10 * at_once:
+            its.due.set()
+        if not its.over.is_set():
+            at_least = written + 10 * at_once
+    return written
 
 
 @pytest.mark.parametrize("kind", TROUBLES)
 async def test_reading_goes_on_without_a_gap_or_a_repetition(own_kafka: KafkaServer, kind: str) -> None:
     topic = await own_kafka.create_topic()
-    count = 3000
     async with kafka_source(own_kafka.bootstrap, topic=topic) as source:
         (partition,) = await source.partitions()
         reader = await source.open(partition, None)
-        async with asyncio.TaskGroup() as group:
-            reading = group.create_task(read_patiently(reader, count))
-            async with kafka_writer(own_kafka.bootstrap, topic=topic) as writer, trouble(own_kafka, kind):
-                for start in range(0, count, 10):
-                    await write_patiently(writer, range(start, start + 10))
-                    await asyncio.sleep(0.002)
-        numbers = reading.result()
-    assert list(dict.fromkeys(numbers)) == list(range(count))
+        async with (
+            kafka_writer(own_kafka.bootstrap, topic=topic) as writer,
+            trouble(own_kafka, kind) as its,
+            asyncio.TaskGroup() as group,
+        ):
+            reading = group.create_task(read_patiently(reader, its.noticed))
+            written = await write_through(writer, its, 10)
+            await write_patiently(writer, range(LAST, LAST + 1))
+    assert list(dict.fromkeys(reading.result())) == [*range(written), LAST]
 
 
-async def read_patiently(reader: Reader, count: int) -> list[int]:
-    """Read until so many different numbers were seen, and again when told to; offsets must never go back."""
+async def read_patiently(reader: Reader, failed: asyncio.Event) -> list[int]:
+    """Read until the last number, and again when told to, which sets `failed`; offsets must never go back."""
     numbers: list[int] = []
     last = -1
     async with asyncio.timeout(90):
-        while len(set(numbers)) < count:
+        while LAST not in numbers[-1:]:
             try:
                 batch = await reader.read(LIMIT)
             except RetryableError:
+                failed.set()
                 continue
             assert batch is not None
-            assert all(r.offset > last for r in batch.records)
-            last = batch.records[-1].offset if batch.records else last
+            for each in batch.records:
+                assert each.offset > last
+                last = each.offset
             numbers += [int(r.value or b"") for r in batch.records]
     return numbers
 
