@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from wire.clients.file_names import is_text
 from wire.core.config import ByRecord, Config, MisfitError, doc
 from wire.core.formats import CsvFormat, Format, JsonFormat
 from wire.core.units import Duration, Size
@@ -71,6 +72,9 @@ class FileSinkConfig(Config, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if isinstance(self.path, str) and (not self.path or self.path.endswith("/") or "\0" in self.path):
             raise MisfitError("`path` must name a file", "as in out/flights.jsonl")
+        for field, name in (("path", self.path), ("directory", self.directory)):
+            if isinstance(name, str) and not is_text(name):
+                raise MisfitError(f"`{field}` is not UTF-8", "give it a name that is: checkpoints hold it as text")
         if isinstance(self.format, CsvFormat) and not self.format.columns:
             hint = "as in format: {type: csv, columns: [id, name]}"
             raise MisfitError("`format`: csv needs `columns`, the names for the first row in their order", hint)

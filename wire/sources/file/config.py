@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from wire.clients.file_names import is_text
-from wire.core.config import Config, doc
+from wire.core.config import Config, MisfitError, doc
 from wire.core.formats import Format, JsonFormat
 from wire.core.units import Size
 
@@ -41,9 +41,9 @@ class FileSourceConfig(Config, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if not self.path or "\0" in self.path:
-            raise ValueError("`path` must name a file or a pattern")
+            raise MisfitError("`path` must name a file or a pattern", "as in flights.jsonl, or logs/**/*.jsonl")
         if not is_text(self.path):
             pattern = self.path.encode(errors="replace").decode()
-            raise ValueError(f"`path` is not UTF-8: name such a file by a pattern, `{pattern}`")
+            raise MisfitError("`path` is not UTF-8", f"name such a file by a pattern, `{pattern}`")
         if self.max_record.bytes < 1:
-            raise ValueError("`max_record` must be at least 1B")
+            raise MisfitError("`max_record` must be at least 1B", "leave it out for 16MiB")

@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 
 from tests.unit.sinks.file.support import Pipeline, batch, content, finished, parts, unfinished
-from wire.core.errors import FatalError, FencedError, RetryableError, UnavailableError
+from wire.core.config import parse
+from wire.core.errors import FatalError, FencedError, Finding, RetryableError, UnavailableError
 from wire.core.records import Batch
+from wire.sinks.file import PLUGIN
 from wire.testing.clock import VirtualClock
 
 
@@ -265,3 +267,12 @@ async def test_a_folder_that_can_not_be_flushed_stops_the_pipeline(
     with pytest.raises(FatalError) as caught:
         await Pipeline(path=str(tmp_path / "out" / "a")).open()
     assert caught.value.code == "sink.file.sync_failed"
+
+
+@pytest.mark.parametrize("config", [{"path": "caf\udce9"}, {"path": {"expr": "x"}, "directory": "caf\udce9"}])
+def test_a_name_that_is_not_text_is_refused(config: dict[str, Any]) -> None:
+    findings: list[Finding] = []
+    parse(PLUGIN.config, config, "$", findings)
+    (finding,) = findings
+    assert finding.code == "config.invalid"
+    finding.message.encode()

@@ -90,4 +90,4 @@ def test_a_path_that_is_not_text_is_refused_with_a_way_to_name_the_file() -> Non
     parse(PLUGIN.config, {"path": "caf\udce9.jsonl"}, "$", findings)
     (finding,) = findings
     assert finding.code == "config.invalid"
-    assert "`caf?.jsonl`" in finding.message
+    assert "`caf?.jsonl`" in str(finding.hint)
