@@ -204,10 +204,11 @@ class SqliteCheckpoints:
         ]
         with self._transaction():
             if self._counter("epoch") != epoch:  # I4
-                raise FencedError("checkpoint.fenced", "a newer run of this pipeline has taken over")
+                raise FencedError("checkpoint.fenced", "a newer run of this pipeline has taken over", hint=_FENCED_HINT)
             for row in rows:
                 if self._db.execute(_UPSERT, [*row, _checksum(row)]).rowcount != 1:  # I3
-                    raise FencedError("checkpoint.fenced", f"the checkpoint of {row[0]!r}/{row[1]!r} would move back")
+                    message = f"the checkpoint of {row[0]!r}/{row[1]!r} would move back"
+                    raise FencedError("checkpoint.fenced", message, hint=_FENCED_HINT)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -226,6 +227,7 @@ class SqliteCheckpoints:
             self._raise("generation")
 
 
+_FENCED_HINT: Final = "let one run go on and end the others; a run of its own needs a `name` of its own"
 _DAMAGED_HINT: Final = "restore the state folder from a copy, or start over with --reset in a new --state-dir"
 
 

@@ -10,6 +10,7 @@ from typing import Final
 
 from wire.core.errors import FatalError, RetryableError, UnavailableError, WireError
 
+DAMAGED_HINT: Final = "restore it from a copy, or start over with --reset and a new `path`"
 _COPY: Final = 1 << 24
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 _REFUSED: Final = (
@@ -76,7 +77,8 @@ def sync_folder(folder: str) -> None:
         os.fsync(descriptor)
     except OSError as exc:
         if exc.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise FatalError("sink.file.sync_failed", f"can't flush the folder {folder}: {exc.strerror}") from exc
+            message = f"can't flush the folder {folder}: {exc.strerror}"
+            raise FatalError("sink.file.sync_failed", message, hint="check the disk, then start again") from exc
     finally:
         os.close(descriptor)
 
@@ -105,7 +107,8 @@ def copy_prefix(source: str, target: str, size: int) -> None:
         while done < size:
             count = _copy_some(readable.fileno(), writable.fileno(), size - done, done)
             if not count:
-                raise FatalError("sink.file.segment_damaged", f"{source} is shorter than what was committed to it")
+                message = f"{source} is shorter than what was committed to it"
+                raise FatalError("sink.file.segment_damaged", message, hint=DAMAGED_HINT)
             done += count
         sync(target, writable.fileno())
 

@@ -21,7 +21,7 @@ from wire.sinks.file.config import Rotate
 from wire.sinks.file.lines import Lines
 from wire.sinks.file.naming import Marks, finished_name
 from wire.sinks.file.recovery import check_free, check_header, remove_left_behind
-from wire.sinks.file.segment import Mark, Segment
+from wire.sinks.file.segment import FENCED_HINT, Mark, Segment
 from wire.sinks.file.token import Entry, Token
 
 MAX_UNFINISHED: Final = 1024
@@ -290,4 +290,4 @@ class Output:
 
     def _check_epoch(self) -> None:
         if not self._is_newest():  # I4: a writer that was stopped and thawed must not publish
-            raise FencedError("sink.file.fenced", "a newer run of this pipeline writes here")
+            raise FencedError("sink.file.fenced", "a newer run of this pipeline writes here", hint=FENCED_HINT)

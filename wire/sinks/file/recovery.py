@@ -44,7 +44,7 @@ def _publish_prefix(entry: Entry, part: str, copy: str) -> None:
         raise FatalError(
             "sink.file.segment_damaged",
             f"{part} is shorter than what was committed to it",
-            hint="restore it from a copy, or start over with --reset and a new `path`",
+            hint=disk.DAMAGED_HINT,
         )
     disk.copy_prefix(part, copy, entry.size)
     os.rename(copy, part)

@@ -12,6 +12,7 @@ from msgspec import Struct
 from wire.core.errors import FencedError
 from wire.sinks.file import disk
 
+FENCED_HINT: Final = "let one run go on and end the others; a run of its own needs a `name` and a `path` of its own"
 _BLOCK: Final = 1 << 18
 """How much is compressed into one member, at most: enough for a good ratio, little enough to hold for every file."""
 
@@ -128,7 +129,8 @@ class Segment:
         try:
             os.rename(self.name, name)
         except FileNotFoundError as exc:
-            raise FencedError("sink.file.fenced", f"{self.name} is gone: another run has begun to write there") from exc
+            reason = f"{self.name} is gone: another run has begun to write there"
+            raise FencedError("sink.file.fenced", reason, hint=FENCED_HINT) from exc
         self.name = name
 
     def let_go(self) -> None:
