@@ -6,12 +6,12 @@ Only components that come with Wire are written; `wire describe` knows those of 
 from __future__ import annotations
 
 import inspect
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
-from unittest import mock
+
+import typer
 
 from wire.cli import main
 from wire.core import plugins
@@ -22,6 +22,7 @@ from wire.pipelines.spec import PipelineSpec
 
 _NOTE: Final = "<!-- Written by `make docs` from the code. Change it there. -->"
 _KINDS: Final[tuple[plugins.Kind, ...]] = ("source", "sink", "transform")
+_HELP_COLUMNS: Final = 100
 
 _SPEC: Final = """\
 A pipeline is one YAML or JSON document. `wire lint` finds every mistake in it, `wire schema` prints its JSON Schema for
@@ -107,17 +108,21 @@ def _cli() -> str:
         "Data goes to standard output, everything else to standard error. Exit codes: 0 fine, 1 failed at run time, "
         "2 invalid input, 3 something around it is missing (a server, a library, a right)."
     )
-    helps = [f"## wire {name}\n\n```text\n{_help([name])}\n```" for name in main.COMMANDS]
-    return _page("The command line", intro, f"```text\n{_help([])}\n```", *helps)
+    helps = [f"## wire {name}\n\n```text\n{_help(name)}\n```" for name in main.COMMANDS]
+    return _page("The command line", intro, f"```text\n{_help(None)}\n```", *helps)
 
 
-def _help(words: list[str]) -> str:
-    from typer.testing import CliRunner
-
-    plain = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
-    with mock.patch.object(main.app, "rich_markup_mode", None), mock.patch.dict(os.environ, plain):
-        result = CliRunner().invoke(main.app, [*words, "--help"], prog_name=main.PROGRAM)
-    return "\n".join(line.rstrip() for line in result.stdout.strip("\n").splitlines())
+def _help(name: str | None) -> str:
+    """Return what `--help` of a command prints, or that of `wire` itself, in plain text whatever this runs on."""
+    command: Any = typer.main.get_command(main.app)
+    context = command.context_class(
+        command, info_name=main.PROGRAM, terminal_width=_HELP_COLUMNS, **command.context_settings
+    )
+    if name is not None:
+        command = command.get_command(context, name)
+        context = command.context_class(command, info_name=name, parent=context, **command.context_settings)
+    command.rich_markup_mode = None
+    return "\n".join(line.rstrip() for line in command.get_help(context).strip("\n").splitlines())
 
 
 def _component(name: str, plugin: plugins.Plugin) -> str:
