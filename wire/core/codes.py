@@ -21,6 +21,7 @@ CODES: Final[dict[str, str]] = {
     "config.missing_dependency": "a component's library is not installed",
     "config.reference_misplaced": "a reference stands where none is resolved",
     "config.reference_unresolved": "an ${env:} or ${file:} reference names something that is not there",
+    "config.suspicious_format": "a file's name says that it is in another format",
     "config.suspicious_reference": "a text looks like a reference but is none",
     "config.syntax": "the file is not well-formed YAML or JSON",
     "config.unknown_component": "no component of that name is installed",

@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
 
+from wire.clients.compression import without_suffix
 from wire.core.config import closest, fields_of, suggest
 from wire.core.errors import WireError
+from wire.core.formats import JsonFormat
 from wire.core.paths import ROOT, child
 from wire.core.plugins import ComponentContext
 from wire.core.ports import Guarantee, Sink
@@ -95,6 +97,8 @@ def check_components(pipeline: LoadedPipeline, findings: Findings) -> None:
         built = _build(sink, pipeline, findings)
         if built is not None:
             _check_sink(sink, built, pipeline, findings)
+    for component in (*pipeline.sources, *pipeline.sinks, *([pipeline.dead_letter] if pipeline.dead_letter else [])):
+        _check_ending(component, findings)
     if pipeline.dead_letter:
         _check_dead_letter_expressions(pipeline.dead_letter, findings)
         built = _build(pipeline.dead_letter, pipeline, findings)
@@ -156,6 +160,23 @@ def _check_sink(component: SinkComponent, sink: Sink, pipeline: LoadedPipeline, 
         encoder(sink.format, path)
     except WireError as exc:
         findings.put_error(exc, path)
+
+
+def _check_ending(component: Component, findings: Findings) -> None:
+    """JSON is the format where none is given: a CSV file that is read or written as JSON is mostly an oversight."""
+    path, encoding = (getattr(component.config, name, None) for name in ("path", "format"))
+    if not isinstance(path, str) or not isinstance(encoding, JsonFormat):
+        return
+    name, _ = without_suffix(path.lower())
+    if not name.endswith((".csv", ".tsv")):
+        return
+    options = ['delimiter: "\\t"'] if name.endswith(".tsv") else []
+    if component.plugin.kind == "sink":
+        message, options = f"JSON is written to {path}", [*options, "columns: […]"]
+    else:
+        message = f"{path} is read as JSON, but its name says CSV"
+    hint = f"add format: {{type: csv, {', '.join(options)}}}" if options else "add format: csv"
+    findings.warn("config.suspicious_format", f"{component.path}.config.path", message, hint)
 
 
 def _check_retry(pipeline: LoadedPipeline, findings: Findings) -> None:

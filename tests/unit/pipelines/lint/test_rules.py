@@ -89,3 +89,47 @@ def test_tests_name_the_sinks_there_are() -> None:
 def test_a_pipeline_that_feeds_itself_is_suspicious() -> None:
     finding = only(with_sink(KAFKA))
     assert (finding.code, finding.severity, finding.path) == ("config.loop", "warning", "$.sink")
+
+
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("in/*.csv", "add format: csv"),
+        ("a.CSV.gz", "add format: csv"),
+        ("a.tsv.zst", 'add format: {type: csv, delimiter: "\\t"}'),
+    ],
+)
+def test_a_source_that_reads_csv_as_json_is_suspicious(path: str, hint: str) -> None:
+    text = GOOD.replace(f"{{type: kafka, config: {KAFKA}}}", f"\n  type: file\n  config: {{path: '{path}'}}")
+    finding = only(check(text))
+    assert (finding.code, finding.severity, finding.path) == (
+        "config.suspicious_format",
+        "warning",
+        "$.source.config.path",
+    )
+    assert (finding.line, finding.hint) == (4, hint)
+
+
+@pytest.mark.parametrize("head", ["sink: ", "on_error: {policy: dead_letter, sink: "])
+def test_a_sink_that_writes_json_into_a_csv_file_is_suspicious(head: str) -> None:
+    kafka = "sink: {type: kafka, config: {bootstrap_servers: [localhost:9092], topic: late}}\n"
+    file = f"{head}{{type: file, config: {{path: out.csv}}}}{'}' * head.count('{')}\n"
+    finding = only(check(GOOD.replace(kafka, file if head == "sink: " else kafka + file)))
+    assert (finding.code, finding.severity) == ("config.suspicious_format", "warning")
+    assert finding.hint == "add format: {type: csv, columns: […]}"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "{path: out.csv, format: {type: csv, columns: [a]}}",
+        "{path: out.csv, format: raw}",
+        "{path: out.jsonl}",
+        "{path: csv}",
+        "{path: {expr: \"carrier || '.csv'\"}}",
+    ],
+)
+def test_a_format_that_was_chosen_or_fits_is_not_suspicious(config: str) -> None:
+    text = GOOD.replace("{type: kafka, config: {bootstrap_servers: [localhost:9092], topic: late}}",
+                        f"{{type: file, config: {config}}}")  # fmt: skip
+    assert "config.suspicious_format" not in [finding.code for finding in check(text).findings]
