@@ -10,16 +10,13 @@ import contextlib
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from wire.cli.numbers import count, duration, rate, size
 from wire.cli.terminal import Style
 from wire.core.config import ByRecord
 from wire.pipelines.engine.progress import Progress
 from wire.pipelines.loaded import Component, LoadedPipeline
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
 
 _WINDOW: Final = 21
 """Samples a rate is taken over; there are four a second."""
@@ -135,72 +132,16 @@ def line(progress: Progress, speed: Speed) -> str:
         f"filtered {count(progress.filtered)}",
         f"errors {count(lost(progress))}",
         lag(progress),
-        f"batch {_batch(progress)}",
+        f"batch {batch(progress)}",
     ]
     if progress.state == "retrying" and progress.last_error:
         parts.append(progress.last_error)
     return "  ".join(filter(None, parts))
 
 
-def _batch(progress: Progress) -> str:
+def batch(progress: Progress) -> str:
+    """Return how many records each sink is now given at once."""
     return "/".join(count(sink.target) for sink in progress.sinks) or "-"
-
-
-class LiveView:
-    """Redraws a few lines in place, on a terminal."""
-
-    def __init__(self, name: str, live: Any) -> None:
-        """Draw through a `rich.live.Live`."""
-        self._name = name
-        self._live = live
-        self._speed = Speedometer()
-
-    def update(self, progress: Progress) -> None:  # noqa: D102 (contract in View)
-        self._live.update(render(self._name, progress, self._speed.measure(progress)), refresh=True)
-
-
-def render(name: str, progress: Progress, speed: Speed) -> RenderableType:
-    """Return the live view of one moment."""
-    from rich.console import Group
-    from rich.progress_bar import ProgressBar
-    from rich.table import Table
-    from rich.text import Text
-
-    head = Text.assemble(
-        (name, "bold"), "  ", (progress.state, _COLOURS[progress.state]), f"  {duration(progress.elapsed_s)}"
-    )
-    grid = Table.grid(padding=(0, 2))
-    for justify in ("left", "right", "right", "right", "right"):
-        grid.add_column(justify=justify)
-    read_bytes = sum(source.bytes for source in progress.sources)
-    written_bytes = sum(sink.bytes for sink in progress.sinks)
-    grid.add_row("read", count(progress.read), rate(speed.read), size(read_bytes), f"{size(speed.read_bytes)}/s")
-    grid.add_row(
-        "written", count(progress.written), rate(speed.written), size(written_bytes), f"{size(speed.written_bytes)}/s"
-    )
-    grid.add_row("filtered", count(progress.filtered))
-    grid.add_row(Text("errors", style="red" if lost(progress) else ""), count(lost(progress)))
-    foot = [lag(progress), f"batch {_batch(progress)}", f"in flight {count(progress.pending)}"]
-    if progress.checkpoint_age_s is not None:
-        foot.append(f"checkpoint {duration(progress.checkpoint_age_s)} ago")
-    parts: list[RenderableType] = [head, grid, Text("  ".join(filter(None, foot)), style="dim")]
-    done = fraction_done(progress)
-    if done is not None:
-        parts.insert(1, ProgressBar(total=1.0, completed=done, width=50))
-    if progress.last_error and progress.state in ("retrying", "failed"):
-        parts.append(Text(progress.last_error, style="yellow"))
-    return Group(*parts)
-
-
-_COLOURS: Final = {
-    "starting": "dim",
-    "running": "green",
-    "retrying": "yellow",
-    "draining": "cyan",
-    "done": "green",
-    "stopped": "cyan",
-    "failed": "bold red",
-}
 
 
 @contextlib.contextmanager
@@ -213,6 +154,8 @@ def view(pipeline: LoadedPipeline) -> Iterator[View]:
     else:
         from rich.console import Console
         from rich.live import Live
+
+        from wire.cli.live import LiveView
 
         with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as live:
             yield LiveView(pipeline.spec.name, live)

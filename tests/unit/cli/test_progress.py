@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
-
 import pytest
 
-from wire.cli.progress import LineView, LiveView, Speedometer, fraction_done, lag, line, render, summary
-from wire.pipelines.engine.progress import Progress, SinkProgress, SourceProgress
+from tests.unit.cli.moments import progress
+from wire.cli.progress import LineView, Speedometer, fraction_done, lag, line, summary
+from wire.pipelines.engine.progress import Progress, SourceProgress
 from wire.pipelines.lint import lint
 from wire.pipelines.loaded import LoadedPipeline
 
@@ -24,19 +23,6 @@ on_error: {policy: dead_letter, sink: {type: file, config: {path: dead.jsonl}}}
 @pytest.fixture
 def pipeline() -> LoadedPipeline:
     return lint(PIPELINE, environ={}).require()
-
-
-def progress(at_s: float, read: int, **changes: object) -> Progress:
-    made = Progress(state="running", elapsed_s=at_s, filtered=read // 2)
-    made.sources = [SourceProgress("file", "file", read=read, bytes=read * 100, lag_bytes=1000)]
-    made.sinks = [
-        SinkProgress("late", "file", written=read // 2, bytes=read * 50, target=1000),
-        SinkProgress("daily", "file", written=read // 4, bytes=read * 25, target=500),
-    ]
-    made.dead_letter = SinkProgress("dead_letter", "file")
-    for name, value in changes.items():
-        setattr(made, name, value)
-    return made
 
 
 def test_speed_is_that_of_the_last_seconds() -> None:
@@ -85,43 +71,6 @@ def test_lines_come_every_few_seconds_and_not_at_the_end(capsys: pytest.CaptureF
     out, err = capsys.readouterr()
     assert out == ""
     assert [text.split()[0] for text in err.splitlines()] == ["5.0s", "10s"]
-
-
-def test_the_live_view_shows_rates_sizes_errors_and_a_bar() -> None:
-    from rich.console import Console
-
-    stream = io.StringIO()
-    made = progress(10, 2000, state="retrying", last_error="kafka.unavailable: away", checkpoint_age_s=0.5, skipped=7)
-    Console(file=stream, width=100).print(render("flights", made, Speedometer().measure(made)))
-    text = stream.getvalue()
-    for piece in (
-        "flights  retrying  10s",
-        "2,000",
-        "200/s",
-        "195.3 KiB",
-        "errors",
-        "7",
-        "lag 1000 B",
-        "batch 1,000/500",
-    ):
-        assert piece in text
-    assert "checkpoint 0.5s ago" in text
-    assert "kafka.unavailable: away" in text
-    assert "━" in text
-
-
-def test_the_live_view_is_drawn_in_place() -> None:
-    class Live:
-        drawn = 0
-
-        def update(self, renderable: object, *, refresh: bool) -> None:
-            self.drawn += refresh
-
-    live = Live()
-    view = LiveView("flights", live)
-    view.update(Progress())
-    view.update(progress(1, 10))
-    assert live.drawn == 2
 
 
 def test_the_summary_says_what_was_done_where_and_how_fast(pipeline: LoadedPipeline) -> None:
