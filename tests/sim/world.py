@@ -19,7 +19,7 @@ from wire.testing.memory import MemoryReader, MemorySink, MemorySource, MemoryTr
 
 AWAY = RetryableError("sim.away", "away")
 POISON = RecordError("sim.poison", "poison")
-OPERATIONS = ("open", "read", "write", "commit", "committed", "store")
+OPERATIONS = ("open", "read", "transform", "write", "commit", "committed", "store")
 KINDS = ["good"] * 12 + ["skip", "bad", "poison"]
 
 
@@ -33,6 +33,7 @@ class World:
         self.partial = rng.choice((0, 0, 0.1))
         self.fatal = rng.choice((0, 0, 0.005))
         self.slow = rng.choice((0.0, 0.1, 0.6))
+        self.stages_wait = rng.random() < 0.3
         self.calm = self.dead = False
         self.operations = 0
         self.crash_at: int | None = None
@@ -110,6 +111,11 @@ class SimStage:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self.waits = world.stages_wait
+
+    async def run_waiting(self, batch: Batch) -> StageResult:
+        await self._world.step("transform")
+        return self.run(batch)
 
     def run(self, batch: Batch) -> StageResult:
         failures: list[tuple[int, WireError]] = []

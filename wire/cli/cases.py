@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import json
 import sys
@@ -67,7 +68,7 @@ def run_cases(pipeline: LoadedPipeline) -> list[CaseResult]:
     stage = compile_values_stage(form, build_transforms(pipeline), outputs)
     names = [sink.name for sink in pipeline.sinks]
     return [
-        CaseResult(case.name or f"case {number}", list(_problems(case, stage.run(case.input), names)))
+        CaseResult(case.name or f"case {number}", list(_problems(case, asyncio.run(stage.run(case.input)), names)))
         for number, case in enumerate(pipeline.spec.tests, 1)
     ]
 

@@ -35,6 +35,7 @@ class Record(Struct, gc=False):
 
     `ts_ms` is the event time in UTC milliseconds since 1970. `offset` is the record's coordinate within its partition
     (a Kafka offset, a byte offset in a file) and rises with every record; with the partition it is the record's id.
+    Where a transform makes several records of one, `ordinal` counts them from 0 and is part of the id.
     """
 
     value: bytes | None
@@ -42,6 +43,7 @@ class Record(Struct, gc=False):
     ts_ms: int
     headers: Headers
     offset: int
+    ordinal: int = 0
 
 
 class Batch(Struct):
@@ -50,7 +52,8 @@ class Batch(Struct):
     `position` says where to resume *after* this batch. A batch without records is allowed: it moves the position over
     something that holds none. `watermark_ms` promises that no later record has an earlier event time; None promises
     nothing. `columns` holds what a sink asked the plan to compute per record (a topic, a path, an id): column name to
-    a list as long as `records`.
+    a list as long as `records`. `source` is the name of the source in the pipeline: sinks and dead letters get it, a
+    reader leaves it empty.
     """
 
     partition: PartitionId
@@ -58,12 +61,13 @@ class Batch(Struct):
     records: list[Record]
     watermark_ms: int | None = None
     columns: dict[str, list[Any]] | None = None
+    source: str = ""
 
     def take(self, indices: Sequence[int]) -> Batch:
         """Return a batch of only these records, in this order, with their columns and the same position."""
         columns = self.columns and {name: [column[i] for i in indices] for name, column in self.columns.items()}
         records = [self.records[i] for i in indices]
-        return Batch(self.partition, self.position, records, self.watermark_ms, columns)
+        return Batch(self.partition, self.position, records, self.watermark_ms, columns, self.source)
 
 
 class Checkpoint(Struct, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ from wire.pipelines.engine.patience import within
 from wire.pipelines.engine.progress import Progress, SourceProgress
 from wire.pipelines.engine.run import Run
 from wire.pipelines.located import located
-from wire.pipelines.stage import Stage
+from wire.pipelines.stage import Stage, StageResult
 
 log = structlog.get_logger()
 
@@ -229,13 +229,20 @@ class Runner:
 
         turn = 0
         while (batch := await self._patiently(key, attempt)) is not None:
+            waited = await self._waited_for(entry, key, batch) if entry.stage.waits else None
             while not self._open.is_set():
                 await self._open.wait()
-            self._dispatch(entry, key, batch)
+            self._dispatch(entry, key, batch, waited or entry.stage.run(batch))
             turn += _BATCH_COST + len(batch.records)
             if turn >= _TURN:  # a source that never has to wait must not keep everybody else from running
                 await asyncio.sleep(0)
                 turn = 0
+
+    async def _waited_for(self, entry: Input, key: PartitionKey, batch: Batch) -> StageResult:
+        async def attempt() -> StageResult:
+            return await entry.stage.run_waiting(batch)
+
+        return await self._patiently(key, attempt)
 
     async def _patiently(self, key: PartitionKey, attempt: Callable[[], Awaitable[T]]) -> T:
         result = await self._job.persist(attempt, functools.partial(self._read_failed, key))
@@ -263,9 +270,8 @@ class Runner:
             max(_FEWEST_BYTES, min(batch.max_bytes.bytes, self._max_bytes // readers)),
         )
 
-    def _dispatch(self, entry: Input, key: PartitionKey, batch: Batch) -> None:
+    def _dispatch(self, entry: Input, key: PartitionKey, batch: Batch, result: StageResult) -> None:
         size = size_of(batch.records)
-        result = entry.stage.run(batch)
         entry.progress.read += len(batch.records)
         entry.progress.bytes += size
         self._progress.filtered += result.filtered

@@ -3,13 +3,15 @@
 The planner walks the transforms once, when the pipeline starts. Each writes what it does to one record, as Python
 source, into a `Builder`, which keeps a picture of the record: which field is in which local variable, what was changed,
 what was never looked at. From that picture follows how little must be decoded and encoded. The result is one generated
-function per source, `CompiledStage.run`, that loops over a batch: decode, transform, route, encode.
+function per source, `CompiledStage.run`, that loops over a batch: decode, transform, route, encode. A transform that
+has to ask outside makes it a coroutine, `CompiledStage.run_waiting`.
 
 Core types: `PlanNode` (a transform), `Builder` (the function being written), `OutputPlan` (what one sink wants),
 `CompiledStage`.
 
 What holds for every plan:
 - Every input record ends up in outputs (all it was routed to, or none), counted as filtered, or as a failure (I2).
+  One that is made into several may be in outputs and a failure.
 - A tombstone (a record without a value) has no fields: conditions that read fields don't apply to it, and it passes
   through as it is, so that deletions reach the sinks; conditions that read only metadata do apply. A sink's columns are
   computed for it with every field NULL.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from wire.core.errors import WireError
@@ -26,6 +26,7 @@ Arrived = list[tuple[int, Record, int]]
 Values = list[dict[str, Any] | None]
 Failures = list[tuple[int, WireError]]
 Function = Callable[[Arrived, Values, Failures], tuple[Arrived, Values]]
+AsyncFunction = Callable[[Arrived, Values, Failures], Awaitable[tuple[Arrived, Values]]]
 
 
 class Builder(FunctionScope):
@@ -41,6 +42,8 @@ class Builder(FunctionScope):
         super().__init__()
         self.before: list[str] = []
         self.timestamp_set = False
+        self.exploded = False
+        self.waits = False
         self._done: list[str] = []
         self._path = ""
         self._batch_values: dict[str, str] = {}
@@ -114,14 +117,34 @@ class Builder(FunctionScope):
 
         It returns both, without the records it added to the failures; the value of a record to drop is None.
         """
+        self._hand_over(functools.partial(_apply, function, self._path))
+
+    def wait_for(self, function: AsyncFunction) -> None:
+        """Hand over all records as `apply` does, to a function that waits for something outside this process.
+
+        The pipeline reads on from its other partitions meanwhile. Where it raises RetryableError, the whole stage is
+        run again for this batch.
+        """
+        self.waits = True
+        self._hand_over(functools.partial(_wait_for, function, self._path), "await ")
+
+    def explode(self, function: Function) -> None:
+        """Hand over all records as `apply` does, to a function that returns any number of records for each.
+
+        Those of one input record follow one another and differ in `ordinal`. If several of them fail further on, that
+        counts as one failure of the input record.
+        """
+        self.exploded = True
+        self.apply(function)
+
+    def _hand_over(self, function: Callable[..., Any], how: str = "") -> None:
         records, values = self.local(), self.local()
         fields = self.loop.materialize()
         value = "row" if fields is None else dict_source(fields)
         self.statement(f"{records}.append((i, r, {self.loop.timestamp_ms}))", f"{values}.append({value})")
         self.loop.tombstone.append(f"{records}.append((i, r, r.ts_ms)); {values}.append(None)")
         self._done += [f"{records} = []; {values} = []", *self.loop.render()]
-        apply = self.constant(functools.partial(_apply, function, self._path))
-        self._done.append(f"{records}, {values} = {apply}({records}, {values}, failures)")
+        self._done.append(f"{records}, {values} = {how}{self.constant(function)}({records}, {values}, failures)")
         header = f"for (i, r, ts_ms), value in zip({records}, {values}, strict=True):"
         self.loop = Loop(header, DecodedValues(), self, timestamp_ms="ts_ms", bytes_in=False)
         self.drop_unless("value is not None")
@@ -167,6 +190,17 @@ def _apply(
     known = len(failures)
     with located(path):
         result = function(records, values, failures)
+    for _, error in failures[known:]:
+        error.path = error.path or path
+    return result
+
+
+async def _wait_for(
+    function: AsyncFunction, path: str, records: Arrived, values: Values, failures: Failures
+) -> tuple[Arrived, Values]:
+    known = len(failures)
+    with located(path):
+        result = await function(records, values, failures)
     for _, error in failures[known:]:
         error.path = error.path or path
     return result

@@ -78,10 +78,13 @@ def build(
         builder.at(path)
         with located(path):
             node.emit(builder)
-    after = write_routes(builder, routes)
+    after = write_routes(builder, routes, source_name)
     body = ["records = batch.records", "filtered = 0", "failures = []", *builder.before, *builder.render(), *after]
-    text = "\n".join(["def run(batch):", *indent(body, 1), ""])
-    return _compiled(text, source_name, {"failure": failing_where(text, source_path), **builder.constants})
+    define = "async def run(batch):" if builder.waits else "def run(batch):"
+    text = "\n".join([define, *indent(body, 1), ""])
+    return _compiled(
+        text, source_name, builder.waits, {"failure": failing_where(text, source_path), **builder.constants}
+    )
 
 
 class _Encoders:
@@ -107,12 +110,11 @@ _GLOBALS: Final[dict[str, Any]] = {
 _numbers = itertools.count(1)
 
 
-def _compiled(source: str, name: str, constants: Mapping[str, Any]) -> CompiledStage:
+def _compiled(source: str, name: str, waits: bool, constants: Mapping[str, Any]) -> CompiledStage:
     filename = f"<stage {next(_numbers)} for {name}>"
     # I10: the source comes from our emitters alone; what users wrote enters as quoted names and bound constants.
     code = compile(source, filename, "exec")
     namespace: dict[str, Any] = {**_GLOBALS, **constants}
     exec(code, namespace)  # noqa: S102 (I10: our own source)
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)  # for tracebacks
-    run: Callable[[Batch], StageResult] = namespace["run"]
-    return CompiledStage(source, run)
+    return CompiledStage(source, namespace["run"], waits)

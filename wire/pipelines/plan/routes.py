@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from wire.pipelines.codecs import Encoder
 from wire.pipelines.expressions import Parsed, Scope, emit, emit_predicate
-from wire.pipelines.plan.builder import Builder, WithoutFields
+from wire.pipelines.plan.builder import Builder, Failures, WithoutFields
 from wire.pipelines.plan.loop import SKIP, indent
 
 Statements = Sequence[str]
@@ -55,7 +55,7 @@ class _Exit:
         return block(self.chosen, [f"{self.records}.append({record})", *appended])
 
 
-def write_routes(builder: Builder, routes: Sequence[Route]) -> Statements:
+def write_routes(builder: Builder, routes: Sequence[Route], source_name: str) -> Statements:
     """Write the routing into `builder` and return the statements that end the function.
 
     A record that no sink wants is counted as filtered. Nothing is handed out before everything was computed: a record
@@ -73,7 +73,7 @@ def write_routes(builder: Builder, routes: Sequence[Route]) -> Statements:
     _write_records(builder, exits)
     for exit_ in exits:
         builder.statement(*exit_.handing_out(exit_.record))
-    return _result(builder, exits)
+    return _result(builder, exits, source_name)
 
 
 def _write_tombstone(builder: Builder, exits: Sequence[_Exit]) -> None:
@@ -118,7 +118,8 @@ def _write_records(builder: Builder, exits: Sequence[_Exit]) -> None:
 def _write_record(builder: Builder, group: Sequence[_Exit], encode: Statements, value: str) -> None:
     """Make the record that these sinks share, if any of them gets it."""
     record = builder.local()
-    make = f"{record} = Record({value}, r.key, {builder.loop.timestamp_ms}, r.headers, r.offset)"
+    ordinal = ", r.ordinal" if builder.exploded else ""
+    make = f"{record} = Record({value}, r.key, {builder.loop.timestamp_ms}, r.headers, r.offset{ordinal})"
     chosen = [exit_.chosen for exit_ in group if exit_.chosen]
     builder.at(group[0].route.path)
     builder.statement(*block(" or ".join(chosen) if len(chosen) == len(group) else None, [*encode, make]))
@@ -126,14 +127,22 @@ def _write_record(builder: Builder, group: Sequence[_Exit], encode: Statements, 
         exit_.record = record
 
 
-def _result(builder: Builder, exits: Sequence[_Exit]) -> Statements:
+def _result(builder: Builder, exits: Sequence[_Exit], source_name: str) -> Statements:
     watermark = "None" if builder.timestamp_set else "batch.watermark_ms"
     batches = []
     for exit_ in exits:
         columns = ", ".join(f"{name!a}: {values}" for name, values in exit_.lists.items())
         computed = f"{{{columns}}}" if columns else "None"
-        batches.append(f"Batch(batch.partition, batch.position, {exit_.records}, {watermark}, {computed})")
-    return [f"return StageResult([{', '.join(batches)}], filtered, failures)"]
+        batches.append(
+            f"Batch(batch.partition, batch.position, {exit_.records}, {watermark}, {computed}, {source_name!a})"
+        )
+    failures = f"{builder.constant(_one_each)}(failures)" if builder.exploded else "failures"
+    return [f"return StageResult([{', '.join(batches)}], filtered, {failures})"]
+
+
+def _one_each(failures: Failures) -> Failures:
+    """Keep the first failure of every input record, of which several parts may have failed."""
+    return list({index: (index, error) for index, error in reversed(failures)}.values())[::-1]
 
 
 def block(condition: str | None, lines: Statements) -> Statements:

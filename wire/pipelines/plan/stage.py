@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from wire.core.records import Batch
 from wire.pipelines.stage import StageResult
@@ -11,8 +12,11 @@ from wire.pipelines.stage import StageResult
 class CompiledStage:
     """A pipeline's transforms over one source. `source` is the generated Python, for whoever wants to see it."""
 
-    def __init__(self, source: str, run: Callable[[Batch], StageResult]) -> None:
-        """`run` is the function that `source` defines."""
+    def __init__(self, source: str, function: Callable[[Batch], Any], waits: bool) -> None:
+        """`function` is what `source` defines: a coroutine function if it `waits`."""
         self.source = source
-        self.run = run
+        self.waits = waits
+        self.run: Callable[[Batch], StageResult] = function
         """As `Stage.run`."""
+        self.run_waiting: Callable[[Batch], Awaitable[StageResult]] = function
+        """As `Stage.run_waiting`."""

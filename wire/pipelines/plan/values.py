@@ -37,8 +37,11 @@ class ValuesStage:
         self._stage = stage
         self._read = read
 
-    def run(self, values: Sequence[Any]) -> ValuesResult:
-        """Transform values: mappings, or None for a tombstone. The input is left as it is."""
+    async def run(self, values: Sequence[Any]) -> ValuesResult:
+        """Transform values: mappings, or None for a tombstone. The input is left as it is.
+
+        Raises RetryableError where a transform asks someone who does not answer.
+        """
         records: list[Record] = []
         failures: list[tuple[int, WireError]] = []
         for index, value in enumerate(values):
@@ -46,7 +49,8 @@ class ValuesStage:
                 records.append(Record(self._read(value), None, 0, (), index))
             except RecordError as exc:
                 failures.append((index, exc))
-        result = self._stage.run(Batch(PartitionId("test"), Position(b""), records))
+        batch = Batch(PartitionId("test"), Position(b""), records)
+        result = await self._stage.run_waiting(batch) if self._stage.waits else self._stage.run(batch)
         failures += [(records[index].offset, error) for index, error in result.failures]
         outputs = [[_as_json(record.value) for record in batch.records] for batch in result.outputs]
         return ValuesResult(outputs, result.filtered, sorted(failures, key=lambda failure: failure[0]))

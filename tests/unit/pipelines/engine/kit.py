@@ -17,13 +17,15 @@ from wire.pipelines.engine.assembly import Parts, SinkPart, SourcePart, opened
 from wire.pipelines.engine.checkpoints import CheckpointStore, SqliteCheckpoints
 from wire.pipelines.engine.progress import Progress
 from wire.pipelines.spec import BatchSpec, CheckpointSpec, OnErrorSpec, PipelineSpec, RetrySpec
-from wire.pipelines.stage import StageResult
+from wire.pipelines.stage import Stage, StageResult
 
 FAST = Duration(2)
 
 
 class PassStage:
     """Passes everything to every sink; a value that starts with `bad` fails, one with `skip` is filtered."""
+
+    waits = False
 
     def __init__(self, sinks: int) -> None:
         self._sinks = sinks
@@ -42,6 +44,10 @@ class PassStage:
                 good.append(record)
         outputs = [Batch(batch.partition, batch.position, list(good)) for _ in range(self._sinks)]
         return StageResult(outputs, filtered, failures)
+
+    async def run_waiting(self, batch: Batch) -> StageResult:
+        await asyncio.sleep(0)
+        return self.run(batch)
 
 
 def spec(policy: str = "fail", *, records: int = 4, attempts: int | str = "unlimited") -> PipelineSpec:
@@ -64,6 +70,7 @@ class Engine:
         *sinks: Sink,
         pipeline: PipelineSpec | None = None,
         dead_letter: Sink | None = None,
+        stage: Stage | None = None,
         clock: Clock | None = None,
         wrap_store: Callable[[CheckpointStore], CheckpointStore] = lambda store: store,
     ) -> None:
@@ -74,7 +81,7 @@ class Engine:
         self.update: Callable[[], Progress] = lambda: self.progress
         self.parts = Parts(
             pipeline or spec(),
-            [SourcePart("in", "memory", "$.source", source, lambda: PassStage(len(sinks)), bounded=True)],
+            [SourcePart("in", "memory", "$.source", source, lambda: stage or PassStage(len(sinks)), bounded=True)],
             [SinkPart(f"out{i}", "memory", f"$.sinks[{i}]", sink) for i, sink in enumerate(sinks)],
             SinkPart("dead", "memory", "$.on_error.sink", dead_letter) if dead_letter else None,
         )

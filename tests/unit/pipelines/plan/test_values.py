@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from typing import Any
 
@@ -14,7 +15,8 @@ from wire.pipelines.plan import OutputPlan, ValuesResult, compile_values_stage
 def values(
     source: Format, transforms: list[dict[str, Any]], *given: Any, outputs: tuple[OutputPlan, ...] = (ALL,)
 ) -> ValuesResult:
-    return compile_values_stage(source, [node(transform) for transform in transforms], outputs).run(given)
+    stage = compile_values_stage(source, [node(transform) for transform in transforms], outputs)
+    return asyncio.run(stage.run(given))
 
 
 def test_values_go_in_and_come_out_without_formats() -> None:
