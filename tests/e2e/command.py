@@ -13,6 +13,8 @@ from typing import Any
 
 WIRE = Path(sys.executable).with_name("wire")
 DEADLINE_S = 60.0
+GOOD = "name: good\nsource: {type: generate, config: {count: 3}}\nsink: {type: stdout}\n"
+BAD = "name: bad\nsorce: {type: generate}\nsink: {type: stdot}\ntransforms:\n  - filter: 'a >'\n"
 
 
 @dataclass(frozen=True)

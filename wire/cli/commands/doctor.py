@@ -4,42 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
-import os
 import platform
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import Annotated, Final
 
 import typer
-from msgspec import Struct
 
+from wire.cli.checks import Check, folder
 from wire.cli.loading import Assignments
-from wire.cli.numbers import size
 from wire.cli.output import Output, OutputFormat, print_data, print_table
-from wire.core.errors import WireError
-from wire.core.plugins import ComponentContext
-
-if TYPE_CHECKING:
-    from wire.pipelines.loaded import Component, LoadedPipeline
 
 app = typer.Typer(add_completion=False)
 
 _DISTRIBUTION: Final = "wire-cluster"
 _OLDEST_PYTHON: Final = (3, 11)
-_PATIENCE_S: Final = 10.0
-_LITTLE_SPACE: Final = 1 << 30
 _NOT_FOR_RUNNING: Final = ("test", "dev", "all")
-
-
-class Check(Struct, frozen=True):
-    """One thing that was looked at. `missing` is worse than `optional`, which only says what could be had."""
-
-    check: str
-    status: Literal["ok", "optional", "missing"]
-    detail: str
 
 
 @app.command()
@@ -52,7 +34,7 @@ def doctor(
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Look whether everything that is needed is here. Exits with 3 if something is missing."""
-    checks = [_python(), *_packages(), _folder(state_dir)]
+    checks = [_python(), *_packages(), folder("state folder", state_dir, "choose another with --state-dir")]
     if file is not None:
         checks += _pipeline(file, assignments or [])
     if output is OutputFormat.TABLE:
@@ -92,67 +74,12 @@ def _package(name: str, extra: str | None) -> Check:
         return Check(name, "missing", f"not installed; pip install {name}")
 
 
-def _folder(path: Path) -> Check:
-    """Look whether progress can be kept, without making the folder."""
-    existing = next(folder for folder in [path.absolute(), *path.absolute().parents] if folder.exists())
-    if not existing.is_dir():
-        return Check("state folder", "missing", f"{existing} is not a folder; choose another with --state-dir")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        return Check("state folder", "missing", f"{existing} is not writable; choose another with --state-dir")
-    free = shutil.disk_usage(existing).free
-    detail = f"{path}, {size(free)} free"
-    return Check("state folder", "optional" if free < _LITTLE_SPACE else "ok", detail)
-
-
 def _pipeline(path: Path, assignments: list[str]) -> list[Check]:
+    from wire.cli.reach import ends
     from wire.pipelines.lint import lint_file
 
     result = lint_file(path, assignments=assignments)
     if result.pipeline is None:
         detail = f"{len(result.errors)} mistakes; `wire lint {path}` shows them"
         return [Check(str(path), "missing", detail)]
-    return [Check(str(path), "ok", "valid"), *asyncio.run(_reach(result.pipeline))]
-
-
-async def _reach(pipeline: LoadedPipeline) -> list[Check]:
-    checks = [await _source(source, pipeline.spec.name) for source in pipeline.sources]
-    ends: list[tuple[str, Component]] = [(f"sink {sink.name}", sink) for sink in pipeline.sinks]
-    if pipeline.dead_letter:
-        ends.append(("dead letters", pipeline.dead_letter))
-    return [*checks, *[await _broker(name, address) for name, sink in ends for address in _addresses(sink)]]
-
-
-async def _source(component: Component, pipeline: str) -> Check:
-    """Ask a source for its partitions, as the first thing a run would do."""
-    name = f"source {component.name}"
-    try:
-        source = component.plugin.build(component.config, ComponentContext(pipeline=pipeline, name=component.name))
-        try:
-            async with asyncio.timeout(_PATIENCE_S):
-                found = await source.partitions()
-        finally:
-            await source.close()
-    except WireError as exc:
-        return Check(name, "missing", f"{exc.message}{f' ({exc.hint})' if exc.hint else ''}")
-    except TimeoutError:
-        return Check(name, "missing", f"no answer within {_PATIENCE_S:g} s")
-    return Check(name, "ok", f"reachable, {len(found)} partition{'' if len(found) == 1 else 's'}")
-
-
-def _addresses(component: Component) -> list[str]:
-    servers = getattr(component.config, "bootstrap_servers", [])
-    return servers.split(",") if isinstance(servers, str) else list(servers)
-
-
-async def _broker(name: str, address: str) -> Check:
-    host, _, port = address.strip().rpartition(":")
-    try:
-        async with asyncio.timeout(_PATIENCE_S):
-            _, writer = await asyncio.open_connection(host.strip("[]"), int(port))
-    except TimeoutError:
-        return Check(name, "missing", f"{address} did not answer within {_PATIENCE_S:g} s")
-    except (OSError, ValueError) as exc:  # a ValueError is about the port
-        reason = os.strerror(exc.errno) if isinstance(exc, OSError) and exc.errno else str(exc)
-        return Check(name, "missing", f"{address} can't be reached: {reason.lower()}")
-    writer.close()
-    return Check(name, "ok", f"{address} answers")
+    return [Check(str(path), "ok", "valid"), *asyncio.run(ends(result.pipeline))]

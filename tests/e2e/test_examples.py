@@ -1,0 +1,67 @@
+"""The pipelines that come with Wire, and those that `wire new` writes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.e2e.command import wire
+from wire.core import plugins
+
+ROOT = Path(__file__).parents[2]
+PIPELINES = sorted([*ROOT.glob("configs/*.yaml"), *ROOT.glob("configs/*/*.yaml")])
+
+
+async def test_every_example_passes_lint_and_its_tests() -> None:
+    assert len(PIPELINES) >= 6
+    linted = await wire("lint", *PIPELINES, "-o", "json", cwd=ROOT)
+    assert linted.code == 0, linted.out
+    assert all(entry["findings"] == [] for entry in json.loads(linted.out))
+    tested = await wire("test", *PIPELINES, "-o", "json", cwd=ROOT)
+    assert tested.code == 0, tested.out
+    assert all(entry["cases"] for entry in json.loads(tested.out)), "each example has tests"
+
+
+async def test_the_quickstart_runs(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "configs" / "quickstart", tmp_path / "configs" / "quickstart")
+    first = await wire("run", "configs/quickstart/flights.yaml", cwd=tmp_path)
+    assert first.code == 0, first.err
+    assert first.out == ""
+    for piece in ("delayed-flights: done in", "27,004", "22,086", "4,918", "to file out/delayed-flights.jsonl"):
+        assert piece in first.err
+    rows = [json.loads(line) for line in (tmp_path / "out" / "delayed-flights.jsonl").read_text().splitlines()]
+    assert len(rows) == 4918
+    assert rows[0]["airline"] == "ExpressJet Airlines Inc."
+    again = await wire("run", "configs/quickstart/flights.yaml", cwd=tmp_path)
+    assert again.code == 0
+    assert "nothing new since the last run; --reset starts anew" in again.err
+
+
+@pytest.mark.parametrize("source", plugins.names("source"))
+async def test_what_new_writes_passes_lint(tmp_path: Path, source: str) -> None:
+    paths = []
+    for sink in plugins.names("sink"):
+        written = await wire("new", f"{source}-to-{sink}", cwd=tmp_path)
+        assert written.code == 0, written.err
+        paths.append(tmp_path / f"{sink}.yaml")
+        paths[-1].write_text(written.out)
+    linted = await wire("lint", *paths, cwd=tmp_path)
+    assert linted.code == 0, linted.out
+
+
+async def test_new_from_a_sample_runs_and_its_test_passes(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "configs/quickstart/flights-2013-01.csv.gz", tmp_path / "f.csv.gz")
+    written = await wire("new", "file", "stdout", "--sample", "f.csv.gz", "--name", "mine", cwd=tmp_path)
+    (tmp_path / "p.yaml").write_text(written.out)
+    spec = yaml.safe_load(written.out)
+    assert spec["name"] == "mine"
+    types = spec["source"]["config"]["format"]["types"]
+    assert (types["dep_delay"], types["time_hour"], types.get("tailnum")) == ("bigint", "timestamp", None)
+    assert (await wire("test", "p.yaml", cwd=tmp_path)).code == 0
+    result = await wire("run", "p.yaml", cwd=tmp_path)
+    assert result.code == 0, result.err
+    assert len(result.out.splitlines()) == 27004
