@@ -19,7 +19,7 @@ from wire.core.ports import Sink
 from wire.core.records import Batch
 from wire.sinks.file.config import FileSinkConfig, Rotate
 from wire.sinks.file.sink import FileSink
-from wire.testing.harness import SinkHarness
+from wire.testing.harness import RefusingSinkHarness, SinkHarness
 
 
 class OneFile(SinkHarness):
@@ -56,10 +56,9 @@ def _content(path: Path) -> bytes:
             return data
 
 
-class Text(OneFile):
+class Text(OneFile, RefusingSinkHarness):
     name = "out.txt"
     format = TextFormat()
-    refuses = True
 
     def refused(self) -> bytes:
         return b"two\nlines"

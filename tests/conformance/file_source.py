@@ -20,13 +20,16 @@ from wire.core.records import PartitionId
 from wire.sources.file.config import FileSourceConfig
 from wire.sources.file.source import FileSource
 from wire.testing.clock import VirtualClock
-from wire.testing.harness import SourceHarness
+from wire.testing.harness import FixedSourceHarness, SourceHarness
 
 
-class JsonLines(SourceHarness):
+class WholeFiles(FixedSourceHarness):
+    """Lines of JSON, in files that are there from the beginning."""
+
     suffix: ClassVar[str] = ".jsonl"
     format: ClassVar[Format] = JsonFormat()
     header: ClassVar[bytes] = b""
+    follows: ClassVar[bool] = False
 
     def __init__(self, request: pytest.FixtureRequest) -> None:
         self.folder: Path = request.getfixturevalue("tmp_path")
@@ -54,9 +57,15 @@ class JsonLines(SourceHarness):
         return self.source_of("*.other", bounded=True)
 
     def source_of(self, name: str, *, bounded: bool) -> Source:
-        config = FileSourceConfig(path=str(self.folder / name), format=self.format, follow=self.appends and not bounded)
+        config = FileSourceConfig(path=str(self.folder / name), format=self.format, follow=self.follows and not bounded)
         context = ComponentContext("conformance", "file", bounded=bounded, clock=VirtualClock(autojump=True))
         return FileSource(config, context)
+
+
+class JsonLines(WholeFiles, SourceHarness):
+    """The same in files that grow."""
+
+    follows = True
 
     async def append(self, partition: PartitionId, values: Sequence[bytes]) -> Sequence[bytes]:
         rows = self.rows(values)
@@ -71,7 +80,7 @@ def _append(path: str, data: bytes) -> None:
         file.write(data)
 
 
-class Csv(JsonLines):
+class WholeCsv(WholeFiles):
     """Rows with quotes, delimiters and line breaks in them."""
 
     suffix = ".csv"
@@ -87,18 +96,20 @@ class Csv(JsonLines):
         return text.getvalue().encode()
 
 
-class TextWithoutFinalLineBreak(JsonLines):
+class Csv(JsonLines, WholeCsv):
+    """The same in files that grow."""
+
+
+class TextWithoutFinalLineBreak(WholeFiles):
     suffix = ".txt"
     format = TextFormat()
-    appends = False
 
     def content(self, rows: Sequence[bytes]) -> bytes:
         return b"\n".join(rows)
 
 
-class Gzip(JsonLines):
+class Gzip(WholeFiles):
     suffix = ".jsonl.gz"
-    appends = False
 
     def content(self, rows: Sequence[bytes]) -> bytes:
         """Return the rows, two to a member: members end in the middle of what is read at once."""
@@ -116,9 +127,8 @@ class Zstd(Gzip):
         return zstandard.compress(data)
 
 
-class GzippedCsv(Csv):
+class GzippedCsv(WholeCsv):
     suffix = ".csv.gz"
-    appends = False
 
     def content(self, rows: Sequence[bytes]) -> bytes:
         return gzip.compress(super().content(rows))

@@ -17,11 +17,10 @@ from wire.core.records import Batch
 from wire.core.units import Size
 from wire.sinks.kafka import KafkaSinkConfig
 from wire.sinks.kafka.sink import KafkaSink
-from wire.testing.harness import SinkHarness
+from wire.testing.harness import RefusingSinkHarness
 
 
-class Kafka(SinkHarness):
-    refuses = True
+class Kafka(RefusingSinkHarness):
     seeds = range(3)
     deadline_s = 100
 

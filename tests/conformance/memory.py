@@ -9,7 +9,7 @@ from wire.core.errors import RecordError, RetryableError
 from wire.core.ports import Sink, Source
 from wire.core.records import PartitionId, Record
 from wire.testing.faults import Raise
-from wire.testing.harness import SinkHarness, SourceHarness
+from wire.testing.harness import BreakableSinkHarness, RefusingSinkHarness, SourceHarness
 from wire.testing.memory import GAP, Item, MemorySink, MemorySource, MemoryTransactionalSink
 
 
@@ -50,10 +50,7 @@ def refuse_some(record: Record) -> RecordError | None:
     return RecordError("memory.scripted") if record.value == b"refused" else None
 
 
-class MemorySinkHarness(SinkHarness):
-    refuses = True
-    breaks = True
-
+class MemorySinkHarness(RefusingSinkHarness, BreakableSinkHarness):
     def __init__(self) -> None:
         self.target: MemorySink | MemoryTransactionalSink = MemorySink(refuse=refuse_some, max_in_flight=3)
 

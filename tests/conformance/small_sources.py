@@ -18,7 +18,7 @@ from wire.sources.generate.fields import ChoiceField, FieldSpec, NumberField, Se
 from wire.sources.generate.source import GenerateConfig, GenerateSource
 from wire.sources.stdin import StdinConfig, StdinSource
 from wire.testing.clock import VirtualClock
-from wire.testing.harness import SourceHarness
+from wire.testing.harness import FixedSourceHarness, SourceHarness
 
 
 class Stdin(SourceHarness):
@@ -73,10 +73,9 @@ class StdinCsv(Stdin):
         return b'"' + value.replace(b'"', b'""') + b'","two\nlines"'
 
 
-class Generate(SourceHarness):
+class Generate(FixedSourceHarness):
     """Makes its records up: what there is to read is what one reader gives at once."""
 
-    appends = False
     rate: ClassVar[float | None] = None
 
     def __init__(self, request: pytest.FixtureRequest) -> None:

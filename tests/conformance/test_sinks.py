@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.conformance.cases import of_the_installed, of_the_kit
 from tests.conformance.file_sink import FILE_SINKS
 from tests.conformance.kafka_sink import KAFKA_SINKS
 from tests.conformance.memory import MemorySinkHarness, MemoryTransactionalSinkHarness
@@ -23,32 +24,15 @@ HARNESSES: dict[str, Sequence[Any]] = {
 }
 """By entry point, classes made with the pytest request."""
 
-INSTALLED = [
-    pytest.param(harness, check, id=f"{name}-{harness.__name__}-{check.__name__}", marks=marks)
-    for name, harnesses in HARNESSES.items()
-    for marks in [[pytest.mark.kafka] if name == "kafka" else []]
-    for harness in harnesses
-    for check in sink_checks(harness)
-]
-KIT = [
-    pytest.param(harness, check, id=f"{harness.__name__}-{check.__name__}")
-    for harness in (MemorySinkHarness, MemoryTransactionalSinkHarness)
-    for check in sink_checks(harness)
-]
 
-
-@pytest.fixture
-def harness(request: pytest.FixtureRequest) -> SinkHarness:
-    made: SinkHarness = request.param(request)  # outside the event loop, as fixtures that start servers need it
-    return made
-
-
-@pytest.mark.parametrize(("harness", "check"), INSTALLED, indirect=["harness"])
+@pytest.mark.parametrize(("harness", "check"), of_the_installed(HARNESSES, sink_checks), indirect=["harness"])
 async def test_installed_sink(harness: SinkHarness, check: SinkCheck) -> None:
     await check(harness)
 
 
-@pytest.mark.parametrize(("harness", "check"), KIT)
+@pytest.mark.parametrize(
+    ("harness", "check"), of_the_kit((MemorySinkHarness, MemoryTransactionalSinkHarness), sink_checks)
+)
 async def test_memory_sink(harness: type[SinkHarness], check: SinkCheck) -> None:
     await check(harness())
 

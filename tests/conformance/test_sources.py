@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.conformance.cases import of_the_installed, of_the_kit
 from tests.conformance.file_source import FILE_SOURCES
 from tests.conformance.kafka_source import Kafka
 from tests.conformance.memory import GappyMemorySourceHarness, MemorySourceHarness
@@ -23,32 +24,15 @@ HARNESSES: dict[str, Sequence[Any]] = {
 }
 """By entry point, classes made with the pytest request."""
 
-INSTALLED = [
-    pytest.param(harness, check, id=f"{name}-{harness.__name__}-{check.__name__}", marks=marks)
-    for name, harnesses in HARNESSES.items()
-    for marks in [[pytest.mark.kafka] if name == "kafka" else []]
-    for harness in harnesses
-    for check in source_checks(harness)
-]
-KIT = [
-    pytest.param(harness, check, id=f"{harness.__name__}-{check.__name__}")
-    for harness in (MemorySourceHarness, GappyMemorySourceHarness)
-    for check in source_checks(harness)
-]
 
-
-@pytest.fixture
-def harness(request: pytest.FixtureRequest) -> SourceHarness:
-    made: SourceHarness = request.param(request)  # outside the event loop, as fixtures that start servers need it
-    return made
-
-
-@pytest.mark.parametrize(("harness", "check"), INSTALLED, indirect=["harness"])
+@pytest.mark.parametrize(("harness", "check"), of_the_installed(HARNESSES, source_checks), indirect=["harness"])
 async def test_installed_source(harness: SourceHarness, check: SourceCheck) -> None:
     await check(harness)
 
 
-@pytest.mark.parametrize(("harness", "check"), KIT)
+@pytest.mark.parametrize(
+    ("harness", "check"), of_the_kit((MemorySourceHarness, GappyMemorySourceHarness), source_checks)
+)
 async def test_memory_source(harness: type[MemorySourceHarness], check: SourceCheck) -> None:
     await check(harness())
 

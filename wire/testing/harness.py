@@ -12,11 +12,8 @@ from wire.core.ports import Sink, Source
 from wire.core.records import Batch, PartitionId
 
 
-class SourceHarness(abc.ABC):
-    """The world a source under test reads from. The author of a connector implements one."""
-
-    appends: ClassVar[bool] = True
-    """Whether `append` works, and a source that is not bounded waits for it."""
+class FixedSourceHarness(abc.ABC):
+    """The world of a source whose input never grows. Where it may, implement a `SourceHarness`."""
 
     resumes: ClassVar[bool] = True
     """Whether a position can be used on another instance. False only where input can't be read twice, as in a pipe."""
@@ -43,9 +40,13 @@ class SourceHarness(abc.ABC):
     def elsewhere(self) -> Source | None:
         """Return an instance configured for another target, which need not exist; None if there can't be another."""
 
+
+class SourceHarness(FixedSourceHarness):
+    """The world a source under test reads from. The author of a connector implements one."""
+
+    @abc.abstractmethod
     async def append(self, partition: PartitionId, values: Sequence[bytes]) -> Sequence[bytes]:
         """Add values at the end of a partition while it may be read; return what the source has to read."""
-        raise NotImplementedError
 
 
 class SinkHarness(abc.ABC):
@@ -56,12 +57,6 @@ class SinkHarness(abc.ABC):
 
     keeps: ClassVar[bool] = True
     """Whether what was written can be read back. False only for a sink that throws everything away."""
-
-    refuses: ClassVar[bool] = False
-    """Whether there is a value the sink refuses for good: `refused` gives it."""
-
-    breaks: ClassVar[bool] = False
-    """Whether the other side can be taken away and brought back: `take_away`, `bring_back`."""
 
     deadline_s: ClassVar[float] = 60
     """How long one check may take before it counts as hanging."""
@@ -88,17 +83,25 @@ class SinkHarness(abc.ABC):
         """Return the batch with the columns this sink asks for."""
         return batch
 
+
+class RefusingSinkHarness(SinkHarness):
+    """The world of a sink that refuses some value for good."""
+
+    @abc.abstractmethod
     def refused(self) -> bytes:
         """Return a value the sink refuses for good."""
-        raise NotImplementedError
 
+
+class BreakableSinkHarness(SinkHarness):
+    """The world of a sink whose other side can be taken away and brought back."""
+
+    @abc.abstractmethod
     async def take_away(self) -> None:
         """Make the other side unreachable, or have it answer with errors that pass."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     async def bring_back(self) -> None:
         """Undo `take_away`."""
-        raise NotImplementedError
 
 
 class _Patient(Protocol):

@@ -6,6 +6,7 @@ task, starts another on the same objects, and looks at what arrived.
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -209,7 +210,7 @@ class Opening(Struct, frozen=True):
 
 
 @dataclass(kw_only=True, eq=False)
-class _MemorySinkBase:
+class _MemorySinkBase(abc.ABC):
     """What both sinks have: what is asked of them, what was, and what consumers see.
 
     Writes play `script`, opens play `on_open`; what `refuse` refuses is never written.
@@ -228,9 +229,9 @@ class _MemorySinkBase:
         self.writes = Play(self.script, self.clock)
         self._opens = Play(self.on_open, self.clock)
 
+    @abc.abstractmethod
     def batches(self) -> list[Batch]:
         """Return what consumers see, in the order in which it became durable, with the columns it came with."""
-        raise NotImplementedError
 
     def records(self, partition: str | None = None) -> list[Record]:
         """Return the records consumers see, of one partition or all, in order."""

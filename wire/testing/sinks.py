@@ -1,6 +1,7 @@
 """Conformance checks for sinks.
 
-Subclass `wire.testing.harness.SinkHarness` and run every check that fits it, each in a world of its own:
+Subclass `wire.testing.harness.SinkHarness`, and `RefusingSinkHarness` or `BreakableSinkHarness` where they fit, and run
+every check, each in a world of its own:
 
     @pytest.mark.parametrize("check", sink_checks(MyHarness))
     async def test_conformance(check: SinkCheck, tmp_path: Path) -> None:
@@ -16,17 +17,18 @@ import contextlib
 import functools
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from wire.core.errors import RecordError, RetryableError, WireError
 from wire.core.ports import Guarantee, TransactionalWriter
 from wire.core.records import Batch, PartitionId, Position, Record
 from wire.testing.checking import brief, document, expect, seeded
 from wire.testing.faults import Crash
-from wire.testing.harness import SinkHarness, within_deadline
+from wire.testing.harness import BreakableSinkHarness, RefusingSinkHarness, SinkHarness, within_deadline
 from wire.testing.writing import Feed, Fuse, Life, batch_of
 
-SinkCheck = Callable[[SinkHarness], Awaitable[None]]
+SinkCheck = Callable[[Any], Awaitable[None]]
+"""A check, to be called with a harness of the class that `sink_checks` gave it for."""
 
 
 async def _begin(harness: SinkHarness, feed: Feed, fuse: Fuse | None = None) -> Life:
@@ -216,7 +218,7 @@ async def writes_under_way_at_once_keep_order(harness: SinkHarness) -> None:
 
 
 @within_deadline
-async def failures_point_to_the_right_records(harness: SinkHarness) -> None:
+async def failures_point_to_the_right_records(harness: RefusingSinkHarness) -> None:
     """A refused record is named by its batch and its place, with a RecordError; all others are seen."""
     feed = Feed()
     _fill(harness, feed, "first", 4, 3)
@@ -237,7 +239,7 @@ async def failures_point_to_the_right_records(harness: SinkHarness) -> None:
 
 
 @within_deadline
-async def an_outage_is_survived(harness: SinkHarness) -> None:
+async def an_outage_is_survived(harness: BreakableSinkHarness) -> None:
     """While the other side is away a write says that repeating may help; when it is back, repeating does."""
     feed = Feed()
     _fill(harness, feed, "first", 5, 2)
@@ -393,6 +395,6 @@ def sink_checks(harness: type[SinkHarness]) -> list[SinkCheck]:
     checks = list(_ALWAYS)
     if harness.keeps:
         checks += [*_KEEPING, *(_TRANSACTIONAL if harness.transactional else _PLAIN)]
-        checks += [failures_point_to_the_right_records] if harness.refuses else []
-        checks += [an_outage_is_survived] if harness.breaks else []
+        checks += [failures_point_to_the_right_records] if issubclass(harness, RefusingSinkHarness) else []
+        checks += [an_outage_is_survived] if issubclass(harness, BreakableSinkHarness) else []
     return checks

@@ -1,6 +1,7 @@
 """Conformance checks for sources.
 
-Subclass `wire.testing.harness.SourceHarness` and run every check that fits it, each in a world of its own:
+Subclass `wire.testing.harness.SourceHarness`, or `FixedSourceHarness` for input that never grows, and run every check,
+each in a world of its own:
 
     @pytest.mark.parametrize("check", source_checks(MyHarness))
     async def test_conformance(check: SourceCheck, tmp_path: Path) -> None:
@@ -14,12 +15,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from wire.core.ports import Reader, ReadLimit
 from wire.core.records import Batch, PartitionId, Position
 from wire.testing.checking import documents, expect, seeded
-from wire.testing.harness import SourceHarness, within_deadline
+from wire.testing.harness import FixedSourceHarness, SourceHarness, within_deadline
 from wire.testing.memory import size_of
 from wire.testing.reading import (
     GENEROUS,
@@ -31,12 +32,13 @@ from wire.testing.reading import (
     values_of,
 )
 
-SourceCheck = Callable[[SourceHarness], Awaitable[None]]
+SourceCheck = Callable[[Any], Awaitable[None]]
+"""A check, to be called with a harness of the class that `source_checks` gave it for."""
 
 
 @contextlib.asynccontextmanager
 async def _opened(
-    harness: SourceHarness, partition: PartitionId, resume: Position | None = None, *, bounded: bool = True
+    harness: FixedSourceHarness, partition: PartitionId, resume: Position | None = None, *, bounded: bool = True
 ) -> AsyncIterator[Reader]:
     source = harness.source(bounded=bounded)
     try:
@@ -49,14 +51,14 @@ async def _opened(
         await source.close()
 
 
-async def _fill(harness: SourceHarness, *counts: int) -> Mapping[PartitionId, list[bytes]]:
+async def _fill(harness: FixedSourceHarness, *counts: int) -> Mapping[PartitionId, list[bytes]]:
     rng = seeded(0)
     held = await harness.fill([documents(f"p{number}", count, rng) for number, count in enumerate(counts)])
     return {partition: list(values) for partition, values in held.items()}
 
 
 @within_deadline
-async def everything_is_read_in_order(harness: SourceHarness) -> None:
+async def everything_is_read_in_order(harness: FixedSourceHarness) -> None:
     """A bounded source gives exactly what there is, in order, whatever the limits."""
     held = await _fill(harness, 30, 7, 1)
     for seed in harness.seeds:
@@ -69,7 +71,7 @@ async def everything_is_read_in_order(harness: SourceHarness) -> None:
 
 
 @within_deadline
-async def offsets_rise_and_watermarks_hold(harness: SourceHarness) -> None:
+async def offsets_rise_and_watermarks_hold(harness: FixedSourceHarness) -> None:
     """Offsets rise strictly within a partition, and no record is earlier than a watermark that came before it."""
     for partition in await _fill(harness, 30, 7):
         async with _opened(harness, partition) as reader:
@@ -84,7 +86,7 @@ async def offsets_rise_and_watermarks_hold(harness: SourceHarness) -> None:
 
 
 @within_deadline
-async def partitions_are_stable(harness: SourceHarness) -> None:
+async def partitions_are_stable(harness: FixedSourceHarness) -> None:
     """All instances name the same partitions, each once, whenever they are asked."""
     held = await _fill(harness, 3, 2, 1)
     for _ in range(2):
@@ -96,7 +98,7 @@ async def partitions_are_stable(harness: SourceHarness) -> None:
 
 
 @within_deadline
-async def limits_are_respected(harness: SourceHarness) -> None:
+async def limits_are_respected(harness: FixedSourceHarness) -> None:
     """No batch has more than `max_records`, nor more than `max_bytes` unless it is a single record."""
     held = await _fill(harness, 40)
     for partition, values in held.items():
@@ -114,7 +116,7 @@ async def limits_are_respected(harness: SourceHarness) -> None:
 
 
 @within_deadline
-async def a_bounded_source_ends_for_good(harness: SourceHarness) -> None:
+async def a_bounded_source_ends_for_good(harness: FixedSourceHarness) -> None:
     """After the first None every read gives None; a partition without records ends at once."""
     for partition in await _fill(harness, 3, 0):
         async with _opened(harness, partition) as reader:
@@ -124,7 +126,7 @@ async def a_bounded_source_ends_for_good(harness: SourceHarness) -> None:
 
 
 @within_deadline
-async def any_batch_can_be_resumed_after(harness: SourceHarness) -> None:
+async def any_batch_can_be_resumed_after(harness: FixedSourceHarness) -> None:
     """A new instance opened at the position of any batch gives exactly what came after that batch."""
     held = await _fill(harness, 12, 3)
     for partition, values in held.items():
@@ -140,7 +142,7 @@ async def any_batch_can_be_resumed_after(harness: SourceHarness) -> None:
 
 
 @within_deadline
-async def a_restart_at_every_batch_reads_everything_once(harness: SourceHarness) -> None:
+async def a_restart_at_every_batch_reads_everything_once(harness: FixedSourceHarness) -> None:
     """One batch per life, each life going on where the last one stopped, gives every record exactly once."""
     held = await _fill(harness, 12, 3)
     for seed in harness.seeds:
@@ -160,7 +162,7 @@ async def a_restart_at_every_batch_reads_everything_once(harness: SourceHarness)
 
 
 @within_deadline
-async def a_cancelled_read_loses_nothing(harness: SourceHarness) -> None:
+async def a_cancelled_read_loses_nothing(harness: FixedSourceHarness) -> None:
     """Reads that are cancelled at random moments change nothing about what is read in the end."""
     held = await _fill(harness, 20, 3)
     for seed in harness.seeds:
@@ -216,7 +218,7 @@ async def _read_count(reader: Reader, count: int) -> list[bytes | None]:
 
 
 @within_deadline
-async def the_fingerprint_names_what_is_read(harness: SourceHarness) -> None:
+async def the_fingerprint_names_what_is_read(harness: FixedSourceHarness) -> None:
     """All instances on one target have one fingerprint, before and after reading; another target has another."""
     held = await _fill(harness, 3)
     first, second, other = harness.source(bounded=True), harness.source(bounded=True), harness.elsewhere()
@@ -235,7 +237,7 @@ async def the_fingerprint_names_what_is_read(harness: SourceHarness) -> None:
 
 
 @within_deadline
-async def release_may_come_twice_and_late(harness: SourceHarness) -> None:
+async def release_may_come_twice_and_late(harness: FixedSourceHarness) -> None:
     """Releasing disturbs no read, and may be repeated, out of order, and after close."""
     held = await _fill(harness, 9, 2)
     for partition, values in held.items():
@@ -251,7 +253,7 @@ async def release_may_come_twice_and_late(harness: SourceHarness) -> None:
 
 
 @within_deadline
-async def what_was_not_released_can_still_be_read(harness: SourceHarness) -> None:
+async def what_was_not_released_can_still_be_read(harness: FixedSourceHarness) -> None:
     """A new instance opened at the released position gives everything after it."""
     held = await _fill(harness, 6)
     for partition, values in held.items():
@@ -267,7 +269,7 @@ async def what_was_not_released_can_still_be_read(harness: SourceHarness) -> Non
 
 
 @within_deadline
-async def close_may_come_twice(harness: SourceHarness) -> None:
+async def close_may_come_twice(harness: FixedSourceHarness) -> None:
     """Readers and the source can be closed again, unread, half read, and in either order."""
     for partition in await _fill(harness, 3, 1):
         for reads in range(2):
@@ -284,7 +286,7 @@ async def close_may_come_twice(harness: SourceHarness) -> None:
 
 
 @within_deadline
-async def lag_is_never_negative(harness: SourceHarness) -> None:
+async def lag_is_never_negative(harness: FixedSourceHarness) -> None:
     """Lag is None or at least 0 at any time, and 0 at the end of what there is."""
     for partition in await _fill(harness, 10, 1):
         async with _opened(harness, partition) as reader:
@@ -301,7 +303,7 @@ def _expect_lag(reader: Reader, partition: PartitionId) -> None:
 
 
 @within_deadline
-async def readers_do_not_disturb_each_other(harness: SourceHarness) -> None:
+async def readers_do_not_disturb_each_other(harness: FixedSourceHarness) -> None:
     """Partitions read in turns through one instance each give exactly their own records."""
     held = await _fill(harness, 9, 9, 9)
     source = harness.source(bounded=True)
@@ -344,7 +346,8 @@ _APPENDING: Final[Sequence[SourceCheck]] = (an_unbounded_source_waits_for_more,)
 _RESUMING_APPENDED: Final[Sequence[SourceCheck]] = (what_is_appended_after_the_last_position_is_read,)
 
 
-def source_checks(harness: type[SourceHarness]) -> list[SourceCheck]:
+def source_checks(harness: type[FixedSourceHarness]) -> list[SourceCheck]:
     """Return the checks that a source with such a harness has to pass."""
-    checks = [*_ALWAYS, *(_RESUMING if harness.resumes else ()), *(_APPENDING if harness.appends else ())]
-    return [*checks, *(_RESUMING_APPENDED if harness.resumes and harness.appends else ())]
+    appends = issubclass(harness, SourceHarness)
+    checks = [*_ALWAYS, *(_RESUMING if harness.resumes else ()), *(_APPENDING if appends else ())]
+    return [*checks, *(_RESUMING_APPENDED if harness.resumes and appends else ())]
