@@ -87,26 +87,28 @@ async def arrived(kafka: KafkaServer, topic: str, count: int) -> set[int]:
     return found
 
 
-async def kill_and_restart(kafka: KafkaServer) -> None:
+async def kill_and_restart(kafka: KafkaServer, _: Running) -> None:
     kafka.kill()
     await kafka.start()
 
 
-async def freeze_and_thaw(kafka: KafkaServer) -> None:
+async def freeze_and_thaw(kafka: KafkaServer, its: Running) -> None:
     kafka.pause()
-    await asyncio.sleep(3)  # its length is the fault: shorter than any timeout, so the pipeline shows nothing of it
+    async with asyncio.timeout(60):
+        while "source retry" not in await its.hear():
+            pass
     kafka.resume()
 
 
 @pytest.mark.parametrize("fault", [kill_and_restart, freeze_and_thaw])
 async def test_work_resumes_after_the_broker_comes_back(
-    own_kafka: KafkaServer, tmp_path: Path, fault: Callable[[KafkaServer], Awaitable[None]]
+    own_kafka: KafkaServer, tmp_path: Path, fault: Callable[[KafkaServer, Running], Awaitable[None]]
 ) -> None:
     topic, out = await own_kafka.create_topic(partitions=2), await own_kafka.create_topic(partitions=2)
     await own_kafka.produce(topic, numbers(0, 20_000))
     async with running(Victim(tmp_path, spec(own_kafka, topic, out))) as its:
         await arrived(own_kafka, out, 100)
-        await fault(own_kafka)
+        await fault(own_kafka, its)
         await own_kafka.produce(topic, numbers(20_000, 20_000))
         found = await arrived(own_kafka, out, 20_000)
         assert its.peak_resident_mib() < RESIDENT_LIMIT_MIB
