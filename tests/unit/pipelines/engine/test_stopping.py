@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import gc
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -82,32 +84,23 @@ async def test_a_sink_that_is_away_is_given_up_on(
     assert list(dict.fromkeys(sink.values())) == values(9)
 
 
+def with_store(folder: Path, **faults: Any) -> tuple[MemorySource, Engine]:
+    """An engine whose checkpoints go into a store with these faults."""
+    source = MemorySource({"p": values(9)}, bounded=False)
+    faulty: Any = functools.partial(Store, **faults)
+    return source, Engine(folder, source, MemorySink(), pipeline=slowly(spec()), clock=LoopClock(), wrap_store=faulty)
+
+
 @in_virtual_time
 async def test_a_state_folder_without_room_does_not_hold_up_the_end(tmp_path: Path) -> None:
-    source, sink = MemorySource({"p": values(9)}, bounded=False), MemorySink()
-    engine = Engine(
-        tmp_path,
-        source,
-        sink,
-        pipeline=slowly(spec()),
-        clock=LoopClock(),
-        wrap_store=lambda store: Store(store, full=True),  # type: ignore[arg-type, return-value]
-    )
+    source, engine = with_store(tmp_path, full=True)
     assert await stopped(engine, after_s=0.01) <= 31
     assert source.released == []
 
 
 @in_virtual_time
 async def test_a_commit_that_outlasts_the_patience_is_not_made_again(tmp_path: Path) -> None:
-    source, sink = MemorySource({"p": values(9)}, bounded=False), MemorySink()
-    engine = Engine(
-        tmp_path,
-        source,
-        sink,
-        pipeline=slowly(spec()),
-        clock=LoopClock(),
-        wrap_store=lambda store: Store(store, takes_s=3600),  # type: ignore[arg-type, return-value]
-    )
+    _, engine = with_store(tmp_path, takes_s=3600)
     assert await stopped(engine, after_s=0.01) <= 31
     assert engine.progress.state == "stopped"
 
