@@ -20,7 +20,7 @@ async def test_what_this_machine_has(tmp_path: Path, write: Callable[[str], Path
     assert {"python", "msgspec", "aiokafka", "state folder"} <= set(checks)
     invalid = await wire("doctor", write(BAD, "bad.yaml"), cwd=tmp_path)
     assert invalid.code == 3
-    assert "3 mistakes; `wire lint" in invalid.out
+    assert "unknown field `sorce`, and 2 more; `wire lint" in invalid.out
 
 
 async def test_doctor_and_a_folder_that_can_not_be_written(tmp_path: Path) -> None:

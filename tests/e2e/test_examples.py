@@ -49,6 +49,9 @@ async def test_what_new_writes_passes_lint(tmp_path: Path, source: str) -> None:
         assert written.code == 0, written.err
         paths.append(tmp_path / f"{sink}.yaml")
         paths[-1].write_text(written.out)
+    named = await wire("new", source, "drop", "--name", "true", cwd=tmp_path)
+    paths.append(tmp_path / "named.yaml")
+    paths[-1].write_text(named.out)
     linted = await wire("lint", *paths, cwd=tmp_path)
     assert linted.code == 0, linted.out
 

@@ -309,10 +309,10 @@ def test_a_file_that_is_not_there_was_perhaps_another(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     assert hint("flihgts.yaml") == f"did you mean {tmp_path}/flights.yaml?"
     assert hint("orders") == f"did you mean {tmp_path}/orders.json?"
-    assert hint("x.yaml") == "there are flights.yaml, orders.json"
+    assert hint("x.yaml") == "found there: flights.yaml, orders.json"
     for number in range(5):
         (tmp_path / f"{number}.yml").touch()
-    assert hint("x.yaml") == "there are 0.yml, 1.yml, 2.yml, 3.yml, 4.yml, …"
+    assert hint("x.yaml") == "found there: 0.yml, 1.yml, 2.yml, 3.yml, 4.yml, …"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import sys
 import textwrap
+from collections.abc import Sequence
 from typing import Annotated, Any, Final, get_args
 
 import typer
@@ -43,16 +44,18 @@ def describe(
     kinds: tuple[plugins.Kind, ...] = (kind.value,) if kind else _KINDS
     found = {k: plugins.load(k, name) for k in kinds if name in plugins.names(k)}
     if not found:
-        raise _unknown(name)
+        raise _unknown(name, kinds)
     if output is OutputFormat.TABLE:
         print("\n\n".join(_as_text(name, plugin) for plugin in found.values()))
     else:
         print_data([_as_data(name, plugin) for plugin in found.values()], output)
 
 
-def _unknown(name: str) -> ConfigError:
-    hint = suggest(name, _names()) or "`wire list` shows what is installed"
-    message = f"no source, sink or transform is called `{name}`"
+def _unknown(name: str, kinds: Sequence[plugins.Kind]) -> ConfigError:
+    elsewhere = " and ".join(f"a {kind}" for kind in _KINDS if name in plugins.names(kind))
+    known = sorted({known for kind in kinds for known in plugins.names(kind)})
+    hint = f"it is {elsewhere}" if elsewhere else suggest(name, known) or "`wire list` shows what is installed"
+    message = f"no {'source, sink or transform' if len(kinds) > 1 else kinds[0]} is called `{name}`"
     return ConfigError([Finding(code="config.unknown_component", path="$", message=message, hint=hint)])
 
 

@@ -80,6 +80,8 @@ def _pipeline(path: Path, assignments: list[str]) -> list[Check]:
 
     result = lint_file(path, assignments=assignments)
     if result.pipeline is None:
-        detail = f"{len(result.errors)} mistakes; `wire lint {path}` shows them"
+        first, *others = result.errors
+        more = f", and {len(others)} more" if others else ""
+        detail = f"{first.message}{more}; `wire lint {path}` says what to do"
         return [Check(str(path), "missing", detail)]
     return [Check(str(path), "ok", "valid"), *asyncio.run(ends(result.pipeline))]

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from wire.core import plugins
-from wire.core.config import suggest
+from wire.core.config import fields_of, parse, suggest
 from wire.core.errors import ConfigError, Finding
 from wire.core.formats import CsvFormat, Format
 
@@ -18,7 +18,7 @@ app = typer.Typer(add_completion=False)
 
 _TEMPLATE: Final = """\
 # {source} → {sink}: check it with `wire lint`, test it with `wire test`, run it with `wire run`.
-name: {name}
+name: {name_text}
 
 {source_text}
 {transforms}
@@ -64,11 +64,12 @@ def new(
 ) -> None:
     """Print a pipeline to start from. As in `wire new kafka file > pipeline.yaml`."""
     source, sink = _pair(source, sink)
-    called = name or f"{source}-to-{sink}"
+    called = f"{source}-to-{sink}" if name is None else _name(name)
     texts = {"transforms": _TRANSFORMS, "tests": _TESTS, "source_text": _example("source", source)}
+    texts |= {"name": called, "name_text": _text(called), "sink_text": _example("sink", sink)}
     if sample is not None:
         texts.update(_from_sample(source, sample))
-    print(_TEMPLATE.format(source=source, sink=sink, name=called, sink_text=_example("sink", sink), **texts), end="")
+    print(_TEMPLATE.format(source=source, sink=sink, **texts), end="")
 
 
 def _pair(source: str, sink: str | None) -> tuple[str, str]:
@@ -80,6 +81,16 @@ def _pair(source: str, sink: str | None) -> tuple[str, str]:
         if name not in known:
             raise _mistake(f"no {kind} is called `{name}`", suggest(name, known) or f"installed: {', '.join(known)}")
     return source, sink
+
+
+def _name(name: str) -> str:
+    from wire.pipelines.spec import PipelineSpec
+
+    findings: list[Finding] = []
+    (kind,) = (field.type for field in fields_of(PipelineSpec) if field.name == "name")
+    if parse(kind, name, "--name", findings) is None:
+        raise ConfigError(findings)
+    return name
 
 
 def _mistake(message: str, hint: str) -> ConfigError:

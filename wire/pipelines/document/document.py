@@ -239,7 +239,7 @@ def _instead_of(path: Path) -> str:
     if meant is not None:
         return f"did you mean {path.with_name(meant)}?"
     known = ", ".join(there[:_SHOWN_FILES]) + (", …" if len(there) > _SHOWN_FILES else "")
-    return f"there are {known}" if there else "`wire new` writes a pipeline to start from"
+    return f"found there: {known}" if there else "`wire new` writes a pipeline to start from"
 
 
 def _unreadable(message: str, hint: str) -> ConfigError:
