@@ -43,6 +43,8 @@ SINK: Final = Codes(
     unreachable="sink.kafka.unreachable",
 )
 
+REJECTED_HINT: Final = "the broker's log says more about why it refuses"
+
 _AUTHENTICATION: Final = (
     errors.AuthenticationFailedError,
     errors.AuthenticationMethodNotSupported,
@@ -64,10 +66,11 @@ def translate(exc: BaseException, codes: Codes, doing: str) -> WireError:
     if known is not None:
         return known
     if isinstance(exc, errors.UnknownTopicOrPartitionError):
-        return RetryableError(codes.missing_topic, f"{doing}: the broker does not know the topic or partition")
+        message = f"{doing}: the broker does not know the topic or partition"
+        return RetryableError(codes.missing_topic, message, hint="check whether the topic has been deleted")
     if isinstance(exc, TimeoutError | OSError) or (isinstance(exc, KafkaError) and exc.retriable):
         return RetryableError(codes.unreachable, f"{doing}: {reason(exc)}", hint="check that the brokers are up")
-    return UnavailableError(codes.rejected, f"{doing}: {reason(exc)}")
+    return UnavailableError(codes.rejected, f"{doing}: {reason(exc)}", hint=REJECTED_HINT)
 
 
 def translate_refusal(exc: BaseException, codes: Codes, doing: str) -> UnavailableError | None:

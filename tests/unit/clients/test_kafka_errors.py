@@ -34,6 +34,7 @@ def test_each_kind_of_error_has_its_code(error: BaseException, kind: type[WireEr
     assert type(found) is kind
     assert found.code == code
     assert found.message.startswith("reading t/0: ")
+    assert found.hint
 
 
 def test_the_cause_of_a_closed_connection_counts() -> None:

@@ -18,7 +18,7 @@ from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.protocol.transaction import InitProducerIdRequest
 
 from wire.clients.kafka_cluster import KafkaCluster
-from wire.clients.kafka_errors import SINK, reason, translate, translate_refusal
+from wire.clients.kafka_errors import REJECTED_HINT, SINK, reason, translate, translate_refusal
 from wire.core.errors import FatalError, RecordError, RetryableError, WireError
 from wire.sinks.kafka.lane import Encoding, Lane, ProducerId, Target
 
@@ -206,7 +206,7 @@ def _trouble(error: KafkaError, target: Target) -> WireError:
     refusal = translate_refusal(error, SINK, doing)
     if refusal is not None or error.retriable:
         return refusal or translate(error, SINK, doing)
-    return RetryableError("sink.kafka.rejected", f"{doing}: {reason(error)}")
+    return RetryableError("sink.kafka.rejected", f"{doing}: {reason(error)}", hint=REJECTED_HINT)
 
 
 def _too_large(target: Target, size: int, limit: str) -> RecordError:

@@ -130,7 +130,8 @@ class Router:
             return topic, self._turn % count if key is None else self._partitioner.hash_of(key) % count
         if type(number) is not int or not 0 <= number < count:
             message = f"topic `{topic}` has no partition {_shown(number)}: it has 0 to {count - 1}"
-            return RecordError("sink.kafka.no_partition", message, path="partition")
+            hint = "compute one of these numbers, or NULL to let the key decide"
+            return RecordError("sink.kafka.no_partition", message, path="partition", hint=hint)
         return topic, number
 
 

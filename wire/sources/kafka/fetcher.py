@@ -18,7 +18,7 @@ from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.fetch import FetchRequest
 
 from wire.clients.kafka_cluster import KafkaCluster
-from wire.clients.kafka_errors import SOURCE, reason, translate, translate_refusal
+from wire.clients.kafka_errors import REJECTED_HINT, SOURCE, reason, translate, translate_refusal
 from wire.core.clock import Clock
 from wire.core.errors import FatalError, RetryableError, WireError
 from wire.sources.kafka.offsets import Isolation
@@ -90,7 +90,9 @@ class Fetcher:
                 await self._assign(group)
         except Exception as exc:
             # without this, a fault of ours would leave the readers waiting for ever
-            self._report(self._open.values(), FatalError("source.kafka.rejected", f"fetching has stopped: {exc!r}"))
+            hint = "report this: it is a fault of Wire's. Started again, the pipeline goes on from its last checkpoint"
+            problem = FatalError("source.kafka.rejected", f"fetching has stopped: {exc!r}", hint=hint)
+            self._report(self._open.values(), problem)
             raise
 
     async def _assign(self, group: asyncio.TaskGroup) -> None:
@@ -204,7 +206,7 @@ class Fetcher:
             self._look_again()
             problem = translate(error, SOURCE, doing)
         else:
-            fallback = RetryableError("source.kafka.rejected", f"{doing}: {reason(error)}")
+            fallback = RetryableError("source.kafka.rejected", f"{doing}: {reason(error)}", hint=REJECTED_HINT)
             problem = translate_refusal(error, SOURCE, doing) or fallback
         self._report([partition], problem)
 

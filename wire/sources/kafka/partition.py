@@ -150,7 +150,9 @@ class Partition:
             records = chunk.decode()
         except KafkaError as exc:
             self._forget()
-            raise RetryableError("source.kafka.corrupt", f"{self.id} at {self.position}: {reason(exc)}") from exc
+            hint = "what the broker sends is damaged: check its disks, or let another replica lead the partition"
+            where = f"{self.id} at {self.position}"
+            raise RetryableError("source.kafka.corrupt", f"{where}: {reason(exc)}", hint=hint) from exc
         self._decoded_to = chunk.position
         if self._end is not None and chunk.position > self._end:
             self._decoded_to = self._end
