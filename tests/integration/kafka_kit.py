@@ -91,3 +91,8 @@ def record(value: bytes | None, key: bytes | None = None, offset: int = 0, **mor
     return Record(
         value=value, key=key, ts_ms=more.get("ts_ms", 1_700_000_000_000), headers=more.get("headers", ()), offset=offset
     )
+
+
+def numbered(count: int, start: int = 0) -> list[bytes]:
+    """Values that count up from `start`."""
+    return [b'{"n":%d}' % n for n in range(start, start + count)]
