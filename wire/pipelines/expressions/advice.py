@@ -11,6 +11,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 QUOTE_HINT: Final = "end it with the quote it begins with; a quote within text is written twice: 'it''s'"
 EMPTY_HINT: Final = "write one, such as amount > 100"
 ONE_HINT: Final = "write one expression, without `;`; join conditions with AND"
+SPLIT_HINT: Final = "split it: compute a part in an earlier select"
 
 _BEFORE_WORD: Final = "put an operator or a comma before it; a name that is not a plain word goes in double quotes"
 _JOINING: Final = ("AND", "OR", "IN", "IS", "NOT", "LIKE", "BETWEEN", "AS", "THEN", "ELSE", "END", "WHEN")

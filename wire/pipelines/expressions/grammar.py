@@ -18,7 +18,7 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.parsers.duckdb import DuckDBParser
 from sqlglot.tokenizer_core import Token, TokenType
 
-from wire.pipelines.expressions.advice import EMPTY_HINT, ONE_HINT, QUOTE_HINT, too_early, unexpected
+from wire.pipelines.expressions.advice import EMPTY_HINT, ONE_HINT, QUOTE_HINT, SPLIT_HINT, too_early, unexpected
 from wire.pipelines.expressions.errors import ExpressionError
 
 MAX_LENGTH: Final = 20_000
@@ -84,7 +84,7 @@ def _parse(text: str, before: list[Token], into: type[exp.Expr]) -> exp.Expr:
 def _check_length(text: str) -> None:
     if len(text) > MAX_LENGTH:
         message = f"the expression has {len(text)} characters, more than {MAX_LENGTH}"
-        raise ExpressionError("expression.too_complex", message, text=text, at=MAX_LENGTH)
+        raise ExpressionError("expression.too_complex", message, text=text, at=MAX_LENGTH, hint=SPLIT_HINT)
     if not text.strip():
         raise ExpressionError("expression.syntax", "the expression is empty", text=text, at=0, hint=EMPTY_HINT)
 
@@ -123,8 +123,8 @@ def _check_commas(text: str, tokens: list[Token]) -> None:
 
 def too_complex(text: str, at: int) -> ExpressionError:
     """Return the error for an expression that nests too deeply."""
-    hint = "split it: compute a part in an earlier select"
-    return ExpressionError("expression.too_complex", "the expression nests too deeply", text=text, at=at, hint=hint)
+    message = "the expression nests too deeply"
+    return ExpressionError("expression.too_complex", message, text=text, at=at, hint=SPLIT_HINT)
 
 
 @contextlib.contextmanager
