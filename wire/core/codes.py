@@ -115,6 +115,12 @@ CODES: Final[dict[str, str]] = {
     "sink.file.too_many_paths": "records go to more different files than a checkpoint can hold",
     "sink.file.unwritable": "the path can't be written",
     "sink.file.write_failed": "the disk refused a write",
+    # the MongoDB source
+    "source.mongodb.authentication": "the servers refused the log-in",
+    "source.mongodb.authorization": "the user may not do this on the servers",
+    "source.mongodb.rejected": "the servers refused a request",
+    "source.mongodb.tls": "the encrypted connection can't be made",
+    "source.mongodb.unreachable": "no server answers",
     # standard input and output, generated records
     "sink.stdout.closed": "nobody reads the output any more",
     "sink.stdout.write_failed": "the output can't be written",
