@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from wire.cli.report import print_findings
+from wire.core.clock import SystemClock
 from wire.core.errors import Finding, WireError
 from wire.pipelines.building import build_source, build_transforms, plan_output
 from wire.pipelines.lint import lint_file
@@ -65,7 +66,7 @@ def run_cases(pipeline: LoadedPipeline) -> list[CaseResult]:
     """
     form = build_source(pipeline.sources[0], pipeline).format
     outputs = [plan_output(sink, form) for sink in pipeline.sinks]
-    stage = compile_values_stage(form, build_transforms(pipeline), outputs)
+    stage = compile_values_stage(form, build_transforms(pipeline), outputs, SystemClock())
     names = [sink.name for sink in pipeline.sinks]
     return [
         CaseResult(case.name or f"case {number}", list(_problems(case, asyncio.run(stage.run(case.input)), names)))

@@ -26,9 +26,13 @@ def build_sink(component: Component, pipeline: LoadedPipeline) -> Sink:
 
 def build_transforms(pipeline: LoadedPipeline) -> list[PlanNode]:
     """Make the transforms anew, in order: a compiled stage each, since they may keep state while it is compiled."""
-    return [
-        transform.plugin.build(transform.config, TransformContext(transform.path)) for transform in pipeline.transforms
-    ]
+    return [build_transform(transform, TransformContext(transform.path)) for transform in pipeline.transforms]
+
+
+def build_transform(component: Component, context: TransformContext) -> PlanNode:
+    """Make one transform, told what is not as usual. Raises ConfigError."""
+    node: PlanNode = component.plugin.build(component.config, context)
+    return node
 
 
 def plan_output(sink: SinkComponent, form: Format) -> OutputPlan:

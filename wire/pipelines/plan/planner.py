@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from wire.core.clock import SystemClock
+from wire.core.clock import Clock, SystemClock
 from wire.core.config import Expression
 from wire.core.formats import Format
 from wire.core.paths import child
@@ -23,6 +23,8 @@ from wire.pipelines.plan.places import failing_where
 from wire.pipelines.plan.routes import Route, write_routes
 from wire.pipelines.plan.stage import CompiledStage
 from wire.pipelines.stage import StageResult
+
+SYSTEM_CLOCK: Final = SystemClock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,17 @@ def routes_to(outputs: Sequence[OutputPlan], encoding: Callable[[OutputPlan], tu
 
 
 def build(
-    source: Decoder, source_name: str, transforms: Sequence[PlanNode], routes: Sequence[Route], source_path: str
+    source: Decoder,
+    source_name: str,
+    transforms: Sequence[PlanNode],
+    routes: Sequence[Route],
+    source_path: str,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> CompiledStage:
-    """Compile transforms between a decoder, whose failures get `source_path`, and the routes to the sinks."""
+    """Compile transforms between a decoder, whose failures get `source_path`, and the routes to the sinks.
+
+    `clock` tells expressions the time.
+    """
     builder = Builder(source)
     for index, node in enumerate(transforms):
         path = child("$.transforms", index)
@@ -82,9 +92,8 @@ def build(
     body = ["records = batch.records", "filtered = 0", "failures = []", *builder.before, *builder.render(), *after]
     define = "async def run(batch):" if builder.waits else "def run(batch):"
     text = "\n".join([define, *indent(body, 1), ""])
-    return _compiled(
-        text, source_name, builder.waits, {"failure": failing_where(text, source_path), **builder.constants}
-    )
+    given = {"failure": failing_where(text, source_path), "now_ms": clock.now_ms}
+    return _compiled(text, source_name, builder.waits, {**given, **builder.constants})
 
 
 class _Encoders:
@@ -105,7 +114,6 @@ _GLOBALS: Final[dict[str, Any]] = {
     "Batch": Batch,
     "Record": Record,
     "StageResult": StageResult,
-    "now_ms": SystemClock().now_ms,
 }
 _numbers = itertools.count(1)
 

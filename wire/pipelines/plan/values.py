@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from wire.core.clock import Clock
 from wire.core.errors import RecordError, WireError
 from wire.core.formats import CsvFormat, Format
 from wire.core.records import Batch, PartitionId, Position, Record
@@ -32,21 +33,24 @@ class ValuesResult(msgspec.Struct):
 class ValuesStage:
     """A compiled stage for values."""
 
-    def __init__(self, stage: CompiledStage, read: Callable[[Any], Any]) -> None:
+    def __init__(self, stage: CompiledStage, read: Callable[[Any], Any], now_ms: Callable[[], int]) -> None:
         """`read` turns a value as the user wrote it into one as the source would have decoded it."""
         self._stage = stage
         self._read = read
+        self._now_ms = now_ms
 
     async def run(self, values: Sequence[Any]) -> ValuesResult:
         """Transform values: mappings, or None for a tombstone. The input is left as it is.
 
-        Raises RetryableError where a transform asks someone who does not answer.
+        All are one batch, with the present as their event time. Raises RetryableError where a transform asks someone
+        who does not answer.
         """
         records: list[Record] = []
         failures: list[tuple[int, WireError]] = []
+        now_ms = self._now_ms()
         for index, value in enumerate(values):
             try:
-                records.append(Record(self._read(value), None, 0, (), index))
+                records.append(Record(self._read(value), None, now_ms, (), index))
             except RecordError as exc:
                 failures.append((index, exc))
         batch = Batch(PartitionId("test"), Position(b""), records)
@@ -57,17 +61,17 @@ class ValuesStage:
 
 
 def compile_values_stage(
-    source_format: Format, transforms: Sequence[PlanNode], outputs: Sequence[OutputPlan]
+    source_format: Format, transforms: Sequence[PlanNode], outputs: Sequence[OutputPlan], clock: Clock
 ) -> ValuesStage:
-    """Compile transforms as `compile_stage` does, for values. The sinks' formats don't matter.
+    """Compile transforms as `compile_stage` does, for values, at the time of `clock`. The sinks' formats don't matter.
 
     Text in columns for which a CSV source declares a type is read as that type.
     """
     routes = routes_to(outputs, lambda _: (PlainValues(), True))
-    stage = build(DecodedValues("raw"), "test", transforms, routes, "$.tests")
+    stage = build(DecodedValues("raw"), "test", transforms, routes, "$.tests", clock)
     types = source_format.types if isinstance(source_format, CsvFormat) else {}
     readers = {column: cell_reader(kind, column) for column, kind in types.items()}
-    return ValuesStage(stage, lambda value: _read(value, readers))
+    return ValuesStage(stage, lambda value: _read(value, readers), clock.now_ms)
 
 
 def _read(value: Any, readers: Mapping[str, Callable[[str], Any]]) -> Any:

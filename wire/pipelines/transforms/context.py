@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from wire.core.clock import Clock, SystemClock
 from wire.core.errors import ConfigError, Finding
@@ -15,10 +16,15 @@ from wire.pipelines.plan.parsing import parse_at, parse_select_at
 
 @dataclass(frozen=True, slots=True)
 class TransformContext:
-    """Where the transform's configuration was written (`$.transforms[0].filter`), and what it needs to run."""
+    """Where the transform's configuration was written (`$.transforms[0].filter`), and what it needs to run.
+
+    `ask` is there under `wire test` alone: it answers in place of a service outside, given the key that the service
+    would be asked for, with None where nothing is found. It raises FatalError where the test gives no answers.
+    """
 
     path: str
     clock: Clock = field(default_factory=SystemClock)
+    ask: Callable[[Any], Any] | None = None
 
     def parse(self, text: str, *keys: str | int) -> Parsed:
         """Parse an expression of the configuration; `keys` lead to it from the top. Raises ConfigError."""

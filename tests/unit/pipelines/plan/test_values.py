@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.unit.pipelines.transforms.kit import ALL, node
+from wire.core.clock import SystemClock
 from wire.core.config import Expression
 from wire.core.formats import CsvFormat, Format, JsonFormat, RawFormat
 from wire.pipelines.plan import OutputPlan, ValuesResult, compile_values_stage
@@ -15,7 +16,7 @@ from wire.pipelines.plan import OutputPlan, ValuesResult, compile_values_stage
 def values(
     source: Format, transforms: list[dict[str, Any]], *given: Any, outputs: tuple[OutputPlan, ...] = (ALL,)
 ) -> ValuesResult:
-    stage = compile_values_stage(source, [node(transform) for transform in transforms], outputs)
+    stage = compile_values_stage(source, [node(transform) for transform in transforms], outputs, SystemClock())
     return asyncio.run(stage.run(given))
 
 
