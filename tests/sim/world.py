@@ -117,6 +117,9 @@ class SimStage:
         await self._world.step("transform")
         return self.run(batch)
 
+    async def close(self) -> None:
+        pass
+
     def run(self, batch: Batch) -> StageResult:
         failures: list[tuple[int, WireError]] = []
         good: list[Record] = []

@@ -38,3 +38,7 @@ class Stage(Protocol):
     def run_waiting(self, batch: Batch) -> Awaitable[StageResult]:
         """Do the same with pauses. Raises RetryableError while nobody answers; what was cancelled changed nothing."""
         ...
+
+    async def close(self) -> None:
+        """Let go of what the transforms hold, such as connections. Idempotent; nothing is run after it."""
+        ...

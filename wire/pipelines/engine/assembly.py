@@ -84,7 +84,8 @@ async def opened(
     """Take a new epoch, recover the sinks to the last checkpoint, and yield a runner that is ready to run.
 
     Raises UnavailableError or FatalError when something can't be opened; what was opened is closed again. On the way
-    out the writers are closed first, then the sources; what goes wrong then is raised unless there is an error already.
+    out the writers are closed first, then the stages, then the sources; what goes wrong then is raised unless there is
+    an error already.
     """
     run = Run(parts.spec, Ledger(), progress, clock, rng)
     async with contextlib.AsyncExitStack() as stack:
@@ -138,7 +139,9 @@ class _Assembly:
         self._run.progress.sources.append(progress)
         # asked first: a CSV source learns its columns by it, which the stage needs
         partitions = await self._patiently(part.name, part.path, part.source.partitions)
-        return Input(part.name, part.path, part.source, part.compile(), part.bounded, partitions, progress)
+        stage = part.compile()
+        _close_with(self._stack, part.name, stage.close)
+        return Input(part.name, part.path, part.source, stage, part.bounded, partitions, progress)
 
     def _settled(self) -> None:
         if self._runner:

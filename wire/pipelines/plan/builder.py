@@ -44,6 +44,7 @@ class Builder(FunctionScope):
         self.timestamp_set = False
         self.exploded = False
         self.waits = False
+        self.closes: list[Callable[[], Awaitable[None]]] = []
         self._done: list[str] = []
         self._path = ""
         self._batch_values: dict[str, str] = {}
@@ -127,6 +128,13 @@ class Builder(FunctionScope):
         """
         self.waits = True
         self._hand_over(functools.partial(_wait_for, function, self._path), "await ")
+
+    def on_close(self, close: Callable[[], Awaitable[None]]) -> None:
+        """Have `close` called once when the stage is closed, after its last batch.
+
+        For what a transform opens while it runs, such as connections: `emit` itself opens nothing that would need it.
+        """
+        self.closes.append(close)
 
     def explode(self, function: Function) -> None:
         """Hand over all records as `apply` does, to a function that returns any number of records for each.

@@ -93,7 +93,8 @@ def build(
     define = "async def run(batch):" if builder.waits else "def run(batch):"
     text = "\n".join([define, *indent(body, 1), ""])
     given = {"failure": failing_where(text, source_path), "now_ms": clock.now_ms}
-    return _compiled(text, source_name, builder.waits, {**given, **builder.constants})
+    function = _compiled(text, source_name, {**given, **builder.constants})
+    return CompiledStage(text, function, builder.waits, builder.closes)
 
 
 class _Encoders:
@@ -118,11 +119,12 @@ _GLOBALS: Final[dict[str, Any]] = {
 _numbers = itertools.count(1)
 
 
-def _compiled(source: str, name: str, waits: bool, constants: Mapping[str, Any]) -> CompiledStage:
+def _compiled(source: str, name: str, constants: Mapping[str, Any]) -> Callable[[Batch], Any]:
     filename = f"<stage {next(_numbers)} for {name}>"
     # I10: the source comes from our emitters alone; what users wrote enters as quoted names and bound constants.
     code = compile(source, filename, "exec")
     namespace: dict[str, Any] = {**_GLOBALS, **constants}
     exec(code, namespace)  # noqa: S102 (I10: our own source)
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)  # for tracebacks
-    return CompiledStage(source, namespace["run"], waits)
+    function: Callable[[Batch], Any] = namespace["run"]
+    return function

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from wire.core.records import Batch
@@ -12,11 +13,25 @@ from wire.pipelines.stage import StageResult
 class CompiledStage:
     """A pipeline's transforms over one source. `source` is the generated Python, for whoever wants to see it."""
 
-    def __init__(self, source: str, function: Callable[[Batch], Any], waits: bool) -> None:
-        """`function` is what `source` defines: a coroutine function if it `waits`."""
+    def __init__(
+        self,
+        source: str,
+        function: Callable[[Batch], Any],
+        waits: bool,
+        closes: Sequence[Callable[[], Awaitable[None]]],
+    ) -> None:
+        """`function` is what `source` defines: a coroutine function if it `waits`. `closes` are called by `close`."""
         self.source = source
         self.waits = waits
         self.run: Callable[[Batch], StageResult] = function
         """As `Stage.run`."""
         self.run_waiting: Callable[[Batch], Awaitable[StageResult]] = function
         """As `Stage.run_waiting`."""
+        self._closes = list(closes)
+
+    async def close(self) -> None:
+        """As `Stage.close`: the last transform first, all of them even where one raises."""
+        async with contextlib.AsyncExitStack() as stack:
+            for close in self._closes:
+                stack.push_async_callback(close)
+            self._closes.clear()

@@ -29,6 +29,7 @@ class PassStage:
 
     def __init__(self, sinks: int) -> None:
         self._sinks = sinks
+        self.closed = 0
 
     def run(self, batch: Batch) -> StageResult:
         good: list[Record] = []
@@ -48,6 +49,9 @@ class PassStage:
     async def run_waiting(self, batch: Batch) -> StageResult:
         await asyncio.sleep(0)
         return self.run(batch)
+
+    async def close(self) -> None:
+        self.closed += 1
 
 
 def spec(policy: str = "fail", *, records: int = 4, attempts: int | str = "unlimited") -> PipelineSpec:

@@ -61,3 +61,9 @@ async def test_other_partitions_go_on_and_are_committed_while_one_waits(tmp_path
         stage.answer.set()
         await until(lambda: source.pruned("p") == 4)
     assert sorted(sink.values()) == sorted([*values(4), *values(4, "s")])
+
+
+async def test_a_stage_is_closed_once_when_the_run_is_over(tmp_path: Path) -> None:
+    source, sink, stage = MemorySource({"p": values(10)}), MemorySink(), PassStage(1)
+    await Engine(tmp_path, source, sink, stage=stage).run()
+    assert (sink.values(), stage.closed) == (values(10), 1)

@@ -117,3 +117,19 @@ def test_what_a_stage_puts_out_names_its_source() -> None:
     result = stage(node({"filter": "n > 0"})).run(batch(b'{"n": 1}', b'{"n": 2}'))
     assert result.outputs[0].source == "flights"
     assert result.outputs[0].take([1]).source == "flights"
+
+
+async def test_what_transforms_hold_is_let_go_of_once_the_last_transform_first() -> None:
+    closed: list[str] = []
+
+    def closing(name: str) -> Emits:
+        async def close() -> None:
+            closed.append(name)
+
+        return Emits(lambda builder: builder.on_close(close))
+
+    compiled = stage(closing("first"), node({"filter": "n > 0"}), closing("last"))
+    assert closed == []
+    await compiled.close()
+    await compiled.close()
+    assert closed == ["last", "first"]
