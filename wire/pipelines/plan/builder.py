@@ -108,6 +108,21 @@ class Builder(FunctionScope):
         """Make the record consist of exactly these fields, in this order."""
         self.loop.shape = Only({name: self.compute(value) for name, value in fields.items()})
 
+    def whole(self) -> str:
+        """Return source of a dict of the whole record as it is here, to be used at once and not to be changed."""
+        return self.loop.whole()
+
+    def rewrite(self, source: str) -> None:
+        """Make the record the dict that `source` gives, a new one each time.
+
+        It may hold values of types JSON lacks only where the record has such.
+        """
+        self.loop.become(source)
+
+    def holds_json(self) -> bool:
+        """Say whether all of the record's values are certainly of types JSON has."""
+        return self.loop.typed() == []
+
     def set_timestamp(self, source: str) -> None:
         """Set the event time, in UTC milliseconds since 1970."""
         self.loop.timestamp_ms = self.compute(source)

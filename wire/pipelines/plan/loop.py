@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from wire.pipelines.codecs import Decoded, Decoder, Names
+from wire.pipelines.codecs import Decoded, Decoder, Names, dict_source
 from wire.pipelines.plan.shapes import Everything, Only, Shape
 
 SKIP = "filtered += 1; continue"
@@ -39,6 +39,8 @@ class Loop:
         self._bytes_in = bytes_in
         self._body: list[str | _Load] = []
         self._needs_whole = False
+        self._typed = decoder.typed
+        self._row_is_made = False
 
     @property
     def unchanged(self) -> bool:
@@ -56,15 +58,31 @@ class Loop:
         """
         if isinstance(self.shape, Only):
             return self.shape.fields
-        self._needs_whole = True
+        self._needs_whole = self._needs_whole or not self._row_is_made
         self.statement(*self.shape.changes)
         return None
 
+    def whole(self) -> str:
+        """Return source of a dict of the whole record as it is here. It is not to be changed; fields may be read on."""
+        if isinstance(self.shape, Only):
+            return dict_source(self.shape.fields)
+        changed, typed = bool(self.shape.changes), self.typed()
+        self.materialize()
+        if changed:
+            self._read_on(typed)
+        return "row"
+
+    def become(self, source: str) -> None:
+        """Make the record the dict that `source` gives, with values of types JSON lacks only if it had such before."""
+        typed = self.typed()
+        self.statement(f"row = {source}")
+        self._read_on(None if typed is None or typed else typed)
+
     def typed(self) -> Sequence[str] | None:
-        """Return which fields of the dict `row` may have values of types JSON lacks; None if any may."""
-        if self._decoder.typed is None or isinstance(self.shape, Only):
-            return None
-        return self.shape.typed(self._decoder.typed, self._names.may_be_typed)
+        """Return which fields of the record may have values of types JSON lacks; None if any may."""
+        if isinstance(self.shape, Only):
+            return [name for name, value in self.shape.fields.items() if self._names.may_be_typed(value)]
+        return None if self._typed is None else self.shape.typed(self._typed, self._names.may_be_typed)
 
     def render(self) -> list[str]:
         """Return the loop's source, with what has to come before it."""
@@ -83,11 +101,17 @@ class Loop:
             "        failures.append((i, failure(exc)))",
         ]
 
+    def _read_on(self, typed: Sequence[str] | None) -> None:
+        """Take the fields from the dict `row`, as it is from here on."""
+        self._row_is_made, self._bytes_in = True, False
+        self._typed = None if typed is None else frozenset(typed)
+        self.shape = Everything(self._load, self._names.constant)
+
     def _load(self, name: str) -> str:
         local = self._names.local()
-        if self._decoder.typed is not None and name not in self._decoder.typed:
+        if self._typed is not None and name not in self._typed:
             self.plain.add(local)
-        self._body.append(_Load(local, name))
+        self._body.append(f"{local} = row.get({name!a})" if self._row_is_made else _Load(local, name))
         return local
 
     def _decode(self) -> Decoded:
