@@ -55,6 +55,7 @@ CODES: Final[dict[str, str]] = {
     "transform.lookup.invalid": "a lookup file's contents can't be used",
     "transform.lookup.no_match": "a lookup file has no row for the record",
     "transform.lookup.unreadable": "a lookup file can't be read",
+    "transform.pii.found": "the record holds something personal",
     "transform.python.failed": "a Python function raised for the record",
     "transform.python.result": "a Python function did not return one item per record",
     "transform.timestamp.invalid": "the event time of the record can't be told",
