@@ -1,7 +1,7 @@
 """The servers tests ask for by name. Each starts when it is first asked for.
 
-`WIRE_TEST_KAFKA` (`host:port`) names a cluster to use instead of starting one; tests that kill or secure a broker
-still start their own.
+`WIRE_TEST_KAFKA` (`host:port`), `WIRE_TEST_MONGODB` and `WIRE_TEST_ELASTICSEARCH` (URIs) name servers to use instead of
+starting some; tests that kill or secure a server still start their own.
 """
 
 from __future__ import annotations
@@ -10,17 +10,32 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import pytest
 
+from tests.services import elasticsearch as elasticsearch_server
+from tests.services import java
+from tests.services.elasticsearch import ElasticsearchServer
+from tests.services.elasticsearch_client import Elasticsearch
+from tests.services.elasticsearch_secure import SecureElasticsearch
 from tests.services.kafka import KafkaServer
 from tests.services.kafka_client import KafkaCluster
 from tests.services.kafka_secure import SecureKafka
 from tests.services.missing import ServiceMissing, must_have_services
+from tests.services.mongodb import MongoReplicaSet
+from tests.services.mongodb_client import MongoDB
+from tests.services.mongodb_secure import SecureMongoDB
 
 _GOODBYE_S = 10.0
-ServerT = TypeVar("ServerT", bound=KafkaServer)
+
+
+class _Startable(Protocol):
+    async def start(self) -> None: ...
+    def close(self) -> None: ...
+
+
+ServerT = TypeVar("ServerT", bound=_Startable)
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +74,75 @@ def _open_sockets() -> int:
 @pytest.fixture
 async def own_kafka() -> AsyncIterator[KafkaServer]:
     """A broker for this test alone, which may be stopped, killed, frozen and restarted."""
-    server = KafkaServer()
+    async for server in _own(KafkaServer()):
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mongodb() -> Iterator[MongoDB]:
+    """A replica set of one that all tests share: use databases of your own, and leave it running."""
+    if given := os.environ.get("WIRE_TEST_MONGODB"):
+        yield MongoDB(given)
+    else:
+        yield from _running(MongoReplicaSet())
+
+
+@pytest.fixture
+async def own_mongodb() -> AsyncIterator[MongoReplicaSet]:
+    """A replica set of one for this test alone, whose member may be stopped, killed, frozen and restarted."""
+    async for server in _own(MongoReplicaSet()):
+        yield server
+
+
+@pytest.fixture
+async def mongodb_cluster() -> AsyncIterator[MongoReplicaSet]:
+    """A replica set of three for this test alone: its primary may be killed, frozen or made to step down."""
+    async for server in _own(MongoReplicaSet(3)):
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mongodb_secure() -> Iterator[SecureMongoDB]:
+    """A replica set of one with TLS, passwords and client certificates, shared by all tests."""
+    yield from _running(SecureMongoDB())
+
+
+@pytest.fixture(scope="session")
+def elasticsearch() -> Iterator[Elasticsearch]:
+    """A node that all tests share: use indices of your own, and leave it running."""
+    if given := os.environ.get("WIRE_TEST_ELASTICSEARCH"):
+        yield Elasticsearch(given)
+    else:
+        yield from _running(ElasticsearchServer())
+
+
+@pytest.fixture(scope="session", params=elasticsearch_server.JAVA)
+def elasticsearch_any(request: pytest.FixtureRequest) -> Iterator[Elasticsearch]:
+    """A node of each version that is tested, shared likewise. The newest is skipped where no Java can run it."""
+    version: str = request.param
+    if version == elasticsearch_server.VERSION:
+        yield request.getfixturevalue("elasticsearch")
+        return
+    least, most = elasticsearch_server.JAVA[version]
+    if java.find_java(least, most) is None:  # not every Linux has one, so this is no failure in CI either
+        pytest.skip(f"Elasticsearch {version} needs a Java runtime of version {least} to {most}")
+    yield from _running(ElasticsearchServer(version))
+
+
+@pytest.fixture
+async def own_elasticsearch() -> AsyncIterator[ElasticsearchServer]:
+    """A node for this test alone, which may be stopped, killed, frozen and restarted."""
+    async for server in _own(ElasticsearchServer()):
+        yield server
+
+
+@pytest.fixture(scope="session")
+def elasticsearch_secure() -> Iterator[SecureElasticsearch]:
+    """A node with TLS, passwords and API keys, shared by all tests."""
+    yield from _running(SecureElasticsearch())
+
+
+async def _own(server: ServerT) -> AsyncIterator[ServerT]:
     try:
         try:
             await server.start()

@@ -11,10 +11,9 @@ from pathlib import Path
 from tests.services.cache import cache_dir, locked
 from tests.services.missing import ServiceMissing
 
-_LEAST_VERSION = 17
-_JRE_PACKAGES = ("openjdk-17-jre-headless", "openjdk-21-jre-headless", "default-jre-headless")
+_JRE_PACKAGES = {17: "openjdk-17-jre-headless", 21: "openjdk-21-jre-headless", 25: "openjdk-25-jre-headless"}
 _WHAT_TO_INSTALL = (
-    "Kafka needs a Java runtime of version 17 or newer and Maven. On Debian and Ubuntu: "
+    "Kafka and Elasticsearch need a Java runtime of version 17 or newer and Maven. On Debian and Ubuntu: "
     "apt-get install openjdk-17-jre-headless maven. Elsewhere: put `java` and `mvn` on PATH."
 )
 _POM = """\
@@ -26,23 +25,23 @@ _POM = """\
 </project>
 """
 _DEPENDENCY = """
-    <dependency><groupId>{0}</groupId><artifactId>{1}</artifactId><version>{2}</version></dependency>"""
+    <dependency><groupId>{0}</groupId><artifactId>{1}</artifactId><version>{2}</version><type>{3}</type></dependency>"""
 
 
-def java() -> str:
-    """Return the `java` program, installed if we may. Raises ServiceMissing."""
+def java(least: int = 17, most: int = 99) -> str:
+    """Return a `java` program of such a version, installed if we may. Raises ServiceMissing."""
     with locked("java"):
-        found = _find_java()
+        found = find_java(least, most)
         if found is None:
-            _install(*_JRE_PACKAGES)
-            found = _find_java()
+            _install(*(package for version, package in _JRE_PACKAGES.items() if least <= version <= most))
+            found = find_java(least, most)
     if found is None:
-        raise _missing("no such Java was found")
+        raise _missing(f"no Java of version {least} to {most} was found")
     return found
 
 
 def jars(name: str, *coordinates: str) -> Path:
-    """Return a folder with these artifacts (`group:artifact:version`) and all they depend on, downloaded once."""
+    """Return a folder with these artifacts (`group:artifact:version[:type]`) and what they need, downloaded once."""
     folder = cache_dir() / name / "lib"
     with locked(name):
         if not folder.is_dir():
@@ -50,10 +49,12 @@ def jars(name: str, *coordinates: str) -> Path:
     return folder
 
 
-def _find_java() -> str | None:
+def find_java(least: int, most: int) -> str | None:
+    """Return a `java` program of such a version: that of `JAVA_HOME`, on PATH, or where Debian puts them."""
     home = os.environ.get("JAVA_HOME")
-    for candidate in (f"{home}/bin/java" if home else None, shutil.which("java")):
-        if candidate and _version(candidate) >= _LEAST_VERSION:
+    installed = sorted(str(path) for path in Path("/usr/lib/jvm").glob("*/bin/java"))
+    for candidate in (f"{home}/bin/java" if home else None, shutil.which("java"), *installed):
+        if candidate and least <= _version(candidate) <= most:
             return candidate
     return None
 
@@ -71,7 +72,7 @@ def _download(folder: Path, coordinates: tuple[str, ...]) -> None:
     work = folder.with_name("download")
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    dependencies = "".join(_DEPENDENCY.format(*coordinate.split(":")) for coordinate in coordinates)
+    dependencies = "".join(_DEPENDENCY.format(*coordinate.split(":"), "jar") for coordinate in coordinates)
     pom = work / "pom.xml"
     pom.write_text(_POM.format(dependencies=dependencies))
     command = [_maven(), "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={work}/lib"]
