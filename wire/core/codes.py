@@ -50,6 +50,8 @@ CODES: Final[dict[str, str]] = {
     "record.failed": "the record made a transform fail in a way nobody foresaw",
     "record.not_an_object": "the record is valid JSON, but not an object",
     "record.unknown_column": "the record has a field for which the sink has no column",
+    "transform.explode.not_a_list": "the field to make records of does not hold a list",
+    "transform.explode.too_many": "the list to make records of has too many items",
     "transform.flatten.conflict": "two fields of the record would get the same name",
     "transform.flatten.too_large": "the names of the record's fields would be too long together",
     "transform.lookup.invalid": "a lookup file's contents can't be used",

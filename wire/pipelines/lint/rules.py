@@ -26,6 +26,9 @@ _IDENTITY: Final = {"file": ("path",), "kafka": ("bootstrap_servers", "topic")}
 """By component type: the fields that together say where it reads or writes."""
 
 _COMPONENT_FIELDS: Final = ("source", "sources", "transforms", "sink", "sinks", "tests", "description")
+_FORGETFUL: Final = ("dedupe",)
+"""Transforms whose decisions depend on what is only in memory: after a restart they may decide differently."""
+
 
 
 def check_document(tree: dict[str, Any], findings: Findings) -> None:
@@ -88,10 +91,7 @@ def check_components(pipeline: LoadedPipeline, findings: Findings) -> None:
     for source in pipeline.sources:
         _build(source, pipeline, findings)
     for transform in pipeline.transforms:
-        try:
-            transform.plugin.build(transform.config, TransformContext(transform.path))
-        except WireError as exc:
-            findings.put_error(exc, transform.path)
+        _check_transform(transform, pipeline, findings)
     for sink in pipeline.sinks:
         _check_expressions(sink, findings)
         built = _build(sink, pipeline, findings)
@@ -163,6 +163,20 @@ def _check_sink(component: SinkComponent, sink: Sink, pipeline: LoadedPipeline, 
 
 
 def _check_ending(component: Component, findings: Findings) -> None:
+def _check_transform(component: Component, pipeline: LoadedPipeline, findings: Findings) -> None:
+    try:
+        component.plugin.build(component.config, TransformContext(component.path))
+    except WireError as exc:
+        if exc.code == "config.missing_dependency":  # as of sources and sinks
+            findings.warn(exc.code, component.path, exc.message, exc.hint)
+        else:
+            findings.put_error(exc, component.path)
+    if pipeline.spec.delivery == "exactly_once" and component.type in _FORGETFUL:
+        message = f"`{component.type}` can't keep exactly_once: what it has seen is forgotten when the pipeline stops"
+        hint = "use delivery: at_least_once, or a sink that knows duplicates by an id"
+        findings.add("config.delivery_unsupported", component.path, message, hint)
+
+
     """JSON is the format where none is given: a CSV file that is read or written as JSON is mostly an oversight."""
     path, encoding = (getattr(component.config, name, None) for name in ("path", "format"))
     if not isinstance(path, str) or not isinstance(encoding, JsonFormat):

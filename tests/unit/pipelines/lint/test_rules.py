@@ -71,6 +71,20 @@ def test_exactly_once_with_dead_letters_that_are_not_is_said() -> None:
     )
 
 
+def test_exactly_once_is_refused_with_a_memory_that_does_not_last() -> None:
+    file = "{type: file, config: {path: out.jsonl}}"
+    text = f"name: x\nsource: {{type: kafka, config: {KAFKA}}}\nsink: {file}\ntransforms:\n  - dedupe: {{key: id}}\n"
+    assert check(text).findings == ()
+    finding = only(check(f"{text}delivery: exactly_once\n"))
+    assert (finding.code, finding.path, finding.line, finding.severity) == (
+        "config.delivery_unsupported",
+        "$.transforms[0].dedupe",
+        5,
+        "error",
+    )
+    assert "at_least_once" in finding.hint
+
+
 def test_the_first_wait_is_not_longer_than_the_longest() -> None:
     finding = only(check(f"{GOOD}retry: {{initial: 1h, max: 1m}}\n"))
     assert (finding.code, finding.path) == ("config.conflict", "$.retry.initial")

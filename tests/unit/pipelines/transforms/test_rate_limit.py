@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.pipelines.transforms.kit import batch, finding, node, stage, written
+from wire.core.errors import ConfigError
+from wire.core.formats import CsvFormat
+from wire.pipelines.transforms.rate_limit import Turnstile
+from wire.testing.clock import VirtualClock
+
+
+def rows(count: int) -> list[bytes]:
+    return [b'{"n": %d}' % n for n in range(count)]
+
+
+async def times(config: Any, *counts: int) -> list[float]:
+    """Run batches one after the other; return when each was through, in seconds."""
+    clock = VirtualClock(autojump=True)
+    compiled = stage({"rate_limit": config}, clock=clock)
+    passed = []
+    for count in counts:
+        result = await compiled.run_waiting(batch(*rows(count)))
+        assert len(written(result)) == count
+        passed.append(clock.monotonic())
+    return passed
+
+
+@pytest.mark.parametrize(
+    ("config", "counts", "expected"),
+    [
+        (10, [10, 10, 5], [0, 1, 1.5]),
+        ({"rate": 10, "burst": 0}, [1, 1, 10], [0.1, 0.2, 1.2]),
+        ({"rate": 10, "burst": 20}, [20, 5], [0, 0.5]),
+        ({"rate": 0.5, "burst": 1}, [1, 1, 1], [0, 2, 4]),
+        ({"rate": 10, "burst": 5}, [25], [2]),
+    ],
+)
+async def test_records_wait_until_the_rate_allows_all_of_a_batch(
+    config: Any, counts: list[int], expected: list[float]
+) -> None:
+    assert await times(config, *counts) == pytest.approx(expected)
+
+
+async def test_a_pause_is_worth_no_more_than_a_burst() -> None:
+    clock = VirtualClock(autojump=True)
+    compiled = stage({"rate_limit": {"rate": 10, "burst": 5}}, clock=clock)
+    await clock.sleep(1000)
+    await compiled.run_waiting(batch(*rows(5)))
+    assert clock.monotonic() == 1000
+    await compiled.run_waiting(batch(*rows(5)))
+    assert clock.monotonic() == pytest.approx(1000.5)
+
+
+async def test_batches_of_several_partitions_share_the_rate_and_pass_in_the_order_they_came() -> None:
+    clock = VirtualClock(autojump=True)
+    compiled = stage({"rate_limit": {"rate": 10, "burst": 0}}, clock=clock)
+    passed: list[tuple[int, float]] = []
+
+    async def one(number: int) -> None:
+        await compiled.run_waiting(batch(*rows(10)))
+        passed.append((number, clock.monotonic()))
+
+    async with asyncio.TaskGroup() as tasks:
+        for number in range(4):
+            tasks.create_task(one(number))
+    assert passed == [(number, pytest.approx(number + 1)) for number in range(4)]
+
+
+async def test_nothing_is_lost_and_tombstones_wait_too() -> None:
+    clock = VirtualClock(autojump=True)
+    compiled = stage({"filter": "n > 0"}, {"rate_limit": 1}, {"select": "*, n + 1 AS m"}, clock=clock)
+    result = await compiled.run_waiting(batch(*rows(3), None))
+    assert written(result) == [{"n": 1, "m": 2}, {"n": 2, "m": 3}, None]
+    assert (result.filtered, result.failures, clock.monotonic()) == (1, [], 2)
+
+
+async def test_a_batch_of_which_nothing_is_left_does_not_wait() -> None:
+    clock = VirtualClock()
+    compiled = stage({"filter": "n < 0"}, {"rate_limit": {"rate": 1, "burst": 0}}, clock=clock)
+    assert written(await compiled.run_waiting(batch(*rows(3)))) == []
+
+
+async def test_one_who_is_cancelled_keeps_nobody_else_from_passing() -> None:
+    clock = VirtualClock(autojump=True)
+    compiled = stage({"rate_limit": {"rate": 1, "burst": 0}}, clock=clock)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await compiled.run_waiting(batch(*rows(5)))
+    await compiled.run_waiting(batch(*rows(5)))
+    assert clock.monotonic() <= 10
+
+
+async def test_rows_of_csv_pass_too() -> None:
+    compiled = stage({"rate_limit": 1000}, source=CsvFormat(columns=["a"]), clock=VirtualClock())
+    assert written(await compiled.run_waiting(batch(b"1", b"2"))) == [{"a": "1"}, {"a": "2"}]
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 20), st.floats(0, 3)), min_size=1, max_size=20),
+    st.floats(0.5, 100),
+    st.floats(0, 30),
+)
+def test_from_any_moment_no_more_pass_than_the_rate_and_a_burst(
+    visits: list[tuple[int, float]], rate: float, burst: float
+) -> None:
+    """Batches are counted when they pass; the first of a stretch came with what was saved before."""
+
+    async def passing() -> list[tuple[float, int]]:
+        clock = VirtualClock(autojump=True)
+        turnstile, passed = Turnstile(rate, burst, clock), []
+        for count, pause in visits:
+            await clock.sleep(pause)
+            await turnstile.wait([None] * count, [], [])  # type: ignore[list-item]  # they are only counted
+            passed.append((clock.monotonic(), count))
+        return passed
+
+    passed = asyncio.run(passing())
+    for first in range(len(passed)):
+        total = 0
+        for when, count in passed[first + 1 :]:
+            total += count
+            assert total <= burst + rate * (when - passed[first][0]) + 1e-6
+
+
+@pytest.mark.parametrize(
+    ("config", "path"),
+    [(0, ""), (-1, ""), ("10/s", ""), ({}, ".rate"), ({"rate": 0}, ".rate"), ({"rate": 1, "burst": -1}, ".burst")],
+)
+def test_mistakes_are_found_when_it_is_built(config: Any, path: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        node({"rate_limit": config})
+    assert finding(caught.value)[1] == f"$.transforms[0].rate_limit{path}"

@@ -1,0 +1,79 @@
+"""`rate_limit: 500`, or `{rate: 500, burst: 1000}`: let no more than so many records a second pass.
+
+Records wait; none is dropped. All partitions of a source share the rate, tombstones count too. What was not used is
+saved up to `burst` records. The records of a batch go on together, once there is room for all of them: a smaller
+`batch.max_records` makes a slow pipeline smoother. What comes behind it may see the rate exceeded where it has to
+repeat something, such as a sink that writes a batch again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+
+from wire.core.clock import Clock
+from wire.core.config import Config, doc
+from wire.core.plugins import Plugin
+from wire.pipelines.plan.builder import Arrived, Builder, Failures, Values
+from wire.pipelines.transforms.context import TransformContext
+
+Rate = Annotated[float, Meta(gt=0, description="Records per second.")]
+
+
+class RateLimitConfig(Config, frozen=True, kw_only=True):
+    """How many, and how many at once."""
+
+    rate: Rate
+    burst: Annotated[
+        float | None, Meta(ge=0), doc("How many may pass at once after a pause; as many as in a second if absent.")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """Delays records."""
+
+    rate: float
+    burst: float
+    clock: Clock
+
+    def emit(self, builder: Builder) -> None:  # noqa: D102 (contract in PlanNode)
+        builder.wait_for(Turnstile(self.rate, self.burst, self.clock).wait)
+
+
+class Turnstile:
+    """Says when whose turn is. Any number of tasks may wait; they pass in the order in which they came."""
+
+    def __init__(self, rate: float, burst: float, clock: Clock) -> None:
+        """Let `rate` records a second pass, and `burst` at once after a pause."""
+        self._per_record_s = 1 / rate
+        self._burst_s = burst / rate
+        self._clock = clock
+        self._free_at = clock.monotonic() - self._burst_s  # when all that passed so far would have, evenly spread
+
+    async def wait(self, arrived: Arrived, values: Values, failures: Failures) -> tuple[Arrived, Values]:
+        """Return what was given, when it may pass. One who is cancelled leaves its turn unused."""
+        now = self._clock.monotonic()
+        start = max(self._free_at, now - self._burst_s)
+        self._free_at = start + len(arrived) * self._per_record_s
+        if self._free_at > now:
+            await self._clock.sleep(self._free_at - now)
+        return arrived, values
+
+
+def build(config: Rate | RateLimitConfig, context: TransformContext) -> RateLimit:
+    """Make the transform."""
+    if not isinstance(config, RateLimitConfig):
+        return RateLimit(config, config, context.clock)
+    return RateLimit(config.rate, config.rate if config.burst is None else config.burst, context.clock)
+
+
+PLUGIN = Plugin(
+    kind="transform",
+    summary="Let no more than so many records a second pass.",
+    config=Rate | RateLimitConfig,
+    build=build,
+    example="rate_limit: {rate: 500, burst: 1000}",
+)
