@@ -8,13 +8,18 @@ from typing import Any
 import pytest
 
 HarnessClass = Callable[..., Any]
+_SERVED = ("elasticsearch", "kafka", "mongodb")
+"""Entry points that need a server, each with a marker of its own."""
+
 ChecksOf = Callable[[Any], Sequence[Callable[..., Any]]]
 
 
 def of_the_installed(harnesses: Mapping[str, Sequence[HarnessClass]], checks_of: ChecksOf) -> list[Any]:
     """The cases of installed connectors, by entry point; their harnesses are made by the `harness` fixture."""
     return [
-        pytest.param(*case.values, id=f"{name}-{case.id}", marks=[pytest.mark.kafka] if name == "kafka" else [])
+        pytest.param(
+            *case.values, id=f"{name}-{case.id}", marks=[getattr(pytest.mark, name)] if name in _SERVED else []
+        )
         for name, its in harnesses.items()
         for case in of_the_kit(its, checks_of)
     ]

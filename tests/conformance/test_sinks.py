@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from tests.conformance.cases import of_the_installed, of_the_kit
+from tests.conformance.elasticsearch_sink import ELASTICSEARCH_SINKS
 from tests.conformance.file_sink import FILE_SINKS
 from tests.conformance.kafka_sink import KAFKA_SINKS
 from tests.conformance.memory import MemorySinkHarness, MemoryTransactionalSinkHarness
+from tests.conformance.mongodb_sink import MONGODB_SINKS
 from tests.conformance.small_sinks import Drop, Stdout, StdoutText
 from wire.core import plugins
 from wire.testing.harness import SinkHarness
@@ -18,8 +20,10 @@ from wire.testing.sinks import SinkCheck, sink_checks
 
 HARNESSES: dict[str, Sequence[Any]] = {
     "drop": (Drop,),
+    "elasticsearch": ELASTICSEARCH_SINKS,
     "file": FILE_SINKS,
     "kafka": KAFKA_SINKS,
+    "mongodb": MONGODB_SINKS,
     "stdout": (Stdout, StdoutText),
 }
 """By entry point, classes made with the pytest request."""

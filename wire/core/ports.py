@@ -105,10 +105,14 @@ class Failure(Struct, frozen=True):
 
 
 class TaskId(Struct, frozen=True):
-    """Names the work a writer belongs to: `namespace/pipeline` and the number of the task within it."""
+    """Names the work a writer belongs to: `namespace/pipeline` and the number of the task within it.
+
+    `generation` rises whenever the pipeline's progress is reset: offsets of an earlier one say nothing about these.
+    """
 
     pipeline: str
     slot: int = 0
+    generation: int = 0
 
 
 class Writer(Protocol):
@@ -161,6 +165,14 @@ class TransactionalWriter(Protocol):
     async def close(self) -> None:
         """Let go of everything; what is not committed is discarded at the next `open`. Idempotent."""
         ...
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A writer that counts things of its own about the records it wrote, shown in the pipeline's progress."""
+
+    counts: Mapping[str, int]
+    """By name; the numbers only rise."""
 
 
 class Sink(Protocol):

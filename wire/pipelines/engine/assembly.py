@@ -105,8 +105,9 @@ class _Assembly:
     async def open(self) -> Runner:
         parts, store = self._parts, self._store
         self._epoch = await store.begin()
+        self._generation = await store.generation()
         self._committer = Committer(
-            self._run, store, epoch=self._epoch, generation=await store.generation(), loaded=await store.load()
+            self._run, store, epoch=self._epoch, generation=self._generation, loaded=await store.load()
         )
         inputs = [await self._input(source) for source in parts.sources]
         dead_letter, rejects = await self._open_rejects()
@@ -148,7 +149,7 @@ class _Assembly:
             self._runner.settled()
 
     async def _open_writer(self, part: SinkPart, name: str) -> Writer | TransactionalWriter:
-        task = TaskId(f"{self._parts.spec.namespace}/{self._parts.spec.name}")
+        task = TaskId(f"{self._parts.spec.namespace}/{self._parts.spec.name}", generation=self._generation)
         recover = self._committer.recover(name)
         writer = await self._patiently(part.name, part.path, lambda: part.sink.open(task, self._epoch, recover))
         _close_with(self._stack, part.name, writer.close)

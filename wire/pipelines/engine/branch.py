@@ -14,7 +14,7 @@ import structlog
 from msgspec import Struct
 
 from wire.core.errors import FatalError, RetryableError, WireError
-from wire.core.ports import Failure, TransactionalWriter, Writer
+from wire.core.ports import Counting, Failure, TransactionalWriter, Writer
 from wire.core.records import Batch, Record
 from wire.pipelines.engine.dead_letters import Rejected, RejectPolicy
 from wire.pipelines.engine.ledger import Ticket
@@ -74,6 +74,7 @@ class Branch:
         self._settled = settled
         self._rejects = rejects
         self._progress = progress
+        self._progress.counts = writer.counts if isinstance(writer, Counting) else {}
         self._transactional = isinstance(writer, TransactionalWriter)
         self._max_in_flight = getattr(writer, "max_in_flight", 1)  # a TransactionalWriter takes one write at a time
         self._queue: deque[Item] = deque()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct, field
@@ -23,7 +24,10 @@ class SourceProgress(Struct):
 
 
 class SinkProgress(Struct):
-    """One sink. `written` counts records that are durable there and stay; `target` is the batch size aimed at."""
+    """One sink. `written` counts records that are durable there and stay; `target` is the batch size aimed at.
+
+    `counts` holds what the sink itself counts of its records, by name.
+    """
 
     name: str
     type: str
@@ -34,6 +38,7 @@ class SinkProgress(Struct):
     in_flight: int = 0
     target: int = 0
     latency_ms: float = 0.0
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 class Progress(Struct):

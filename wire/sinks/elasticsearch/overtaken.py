@@ -1,0 +1,71 @@
+"""Keeps a document that is written late from undoing its own deletion.
+
+Elasticsearch remembers the version of a deleted document only for a while (`index.gc_deletes`, a minute unless set).
+Of two bulk requests under way at once the later one may delete a document while the earlier, which puts it, is turned
+away; when that is repeated after minutes of waiting, Elasticsearch would take it for a new document. So deletions are
+remembered here while anything that may be older is still to come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from wire.sinks.elasticsearch.actions import Action
+
+_Key = tuple[str | None, str]
+
+
+class Overtaken:
+    """The deletions that succeeded while older actions were under way or had failed; forgotten when none is left.
+
+    Bounded by what the engine has under way: what failed goes again before anything newer (I8).
+    """
+
+    def __init__(self) -> None:
+        """Start with nothing under way."""
+        self._deleted: dict[_Key, int] = {}
+        self._failed: set[tuple[_Key, int]] = set()
+        self._under_way = 0
+
+    def begin(self, actions: Sequence[Action]) -> list[Action]:
+        """Learn that a write begins; return its actions without those that came too late. `end` must follow."""
+        self._under_way += 1
+        if not self._deleted:
+            return list(actions)
+        return [action for action in actions if not self.is_late(action)]
+
+    def is_late(self, action: Action) -> bool:
+        """Say whether the action's document has since been deleted."""
+        version = action.version
+        late = version is not None and self._deleted.get(_key(action), -1) > version
+        if late and version is not None:
+            self._failed.discard((_key(action), version))
+        return late
+
+    def refused(self, action: Action) -> None:
+        """Learn that this one will never be written."""
+        if action.version is not None:
+            self._failed.discard((_key(action), action.version))
+
+    def done(self, actions: Iterable[Action]) -> None:
+        """Learn that these are written, or a newer version of their document is."""
+        for action in actions:
+            if action.version is None:
+                continue
+            self._failed.discard((_key(action), action.version))
+            if action.op == "delete":
+                self._deleted[_key(action)] = max(action.version, self._deleted.get(_key(action), 0))
+
+    def failed(self, actions: Iterable[Action]) -> None:
+        """Learn that these are to be repeated."""
+        self._failed.update((_key(action), action.version) for action in actions if action.version is not None)
+
+    def end(self) -> None:
+        """Learn that a write is over."""
+        self._under_way -= 1
+        if not self._under_way and not self._failed:
+            self._deleted.clear()
+
+
+def _key(action: Action) -> _Key:
+    return action.index, action.id
