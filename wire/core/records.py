@@ -20,7 +20,8 @@ Position = NewType("Position", bytes)
 Fingerprint = NewType("Fingerprint", bytes)
 """Identifies what a source reads, so that a position is never used on something else."""
 
-Headers = tuple[tuple[str, bytes], ...]
+Headers = tuple[tuple[str, bytes | None], ...]
+"""Names and values, in order; a name may come several times, and without a value (None)."""
 
 
 class PartitionKey(NamedTuple):

@@ -68,7 +68,7 @@ class DeadLetter:
 
     def reject(self, ticket: Ticket, source: str, origin: Batch, rejected: Sequence[Rejected]) -> None:  # noqa: D102 (contract in RejectPolicy)
         letters = [self._wrap(self._letter(source, origin, one)) for one in rejected]
-        self._put(ticket, source, Batch(origin.partition, origin.position, letters), origin)
+        self._put(ticket, source, Batch(origin.partition, origin.position, letters, source=source), origin)
         self._progress.last_error = str(rejected[-1].error)
 
     def _letter(self, source: str, origin: Batch, rejected: Rejected) -> Record:
@@ -128,7 +128,9 @@ def envelope(record: Record) -> Record:
     """
     body: dict[str, Any] = _text_or_base64("value", record.value) | _text_or_base64("key", record.key)
     body["timestamp_ms"] = record.ts_ms
-    body["headers"] = {name: value.decode(errors="replace") for name, value in record.headers}
+    body["headers"] = {
+        name: None if value is None else value.decode(errors="replace") for name, value in record.headers
+    }
     return Record(msgspec.json.encode(body), record.key, record.ts_ms, (), record.offset)
 
 

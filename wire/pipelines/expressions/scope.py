@@ -19,7 +19,7 @@ class Scope(Protocol):
         """Return source that reads what is not in the record's value.
 
         `key` gives bytes or None, `timestamp_ms` and `offset` an int, `partition` a str, `headers` the record's tuple
-        of (name, bytes); `now_ms` is the wall time in UTC milliseconds, best read once per batch.
+        of (name, bytes or None); `now_ms` is the wall time in UTC milliseconds, best read once per batch.
         """
         ...
 

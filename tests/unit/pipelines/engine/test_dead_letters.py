@@ -27,6 +27,11 @@ def test_a_tombstone_stays_one_in_its_envelope() -> None:
     assert json.loads(envelope(Record(None, None, 0, (), 0)).value or b"")["value"] is None
 
 
+def test_a_header_without_a_value_stays_one_in_its_envelope() -> None:
+    record = Record(b"1", None, 0, (("trace", None), ("source", b"app")), 0)
+    assert json.loads(envelope(record).value or b"")["headers"] == {"trace": None, "source": "app"}
+
+
 @given(st.binary(), st.binary() | st.none())
 def test_the_original_bytes_can_always_be_taken_out_again(value: bytes, key: bytes | None) -> None:
     body = json.loads(envelope(Record(value, key, 0, (), 0)).value or b"")
@@ -51,3 +56,4 @@ def test_whatever_is_wrong_with_a_record_can_be_written_down() -> None:
     headers = dict(put[0].records[0].headers)
     assert headers["wire-error-message"] == rb"\ud800"
     assert headers["wire-error-source"] == rb"in/in-\udcff.jsonl@7"
+    assert put[0].source == "in"

@@ -139,15 +139,15 @@ class RecordScope(FunctionScope):
 def test_the_metadata_of_a_record() -> None:
     text = (
         "[meta_key(), meta_partition(), meta_offset() + 1, meta_timestamp(), header('trace'), header('none'), "
-        "now(), today(), current_timestamp, current_date]"
+        "header('empty'), now(), today(), current_timestamp, current_date]"
     )
     scope = RecordScope("record")
     names = "record, key, partition, offset, timestamp_ms, headers, now_ms"
     function = eval(f"lambda {names}: {emit(parse(text), scope)}", dict(scope.constants))  # noqa: S307 (our own source)
-    headers = (("trace", b"old"), ("other", b"x"), ("trace", b"new"))
+    headers = (("trace", b"old"), ("other", b"x"), ("trace", b"new"), ("empty", b"y"), ("empty", None))
     now = dt.datetime(2013, 1, 2, 3, 4, 5)
     values = function({}, b"k", "flights/0", 41, 1_000, headers, 1_357_095_845_000)
-    moments = [dt.datetime(1970, 1, 1, 0, 0, 1), "new", None, now, now.date(), now, now.date()]
+    moments = [dt.datetime(1970, 1, 1, 0, 0, 1), "new", None, None, now, now.date(), now, now.date()]
     assert values == ["k", "flights/0", 42, *moments]
     assert function({}, None, "p", 0, 0, (), 0)[0] is None
 

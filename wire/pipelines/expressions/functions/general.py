@@ -7,6 +7,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any, Final
 
+from wire.core.records import Headers
 from wire.pipelines.expressions.comparison import greatest, least, nullif
 from wire.pipelines.expressions.functions.declare import any_value, integer, text
 from wire.pipelines.expressions.functions.encodings import decode
@@ -15,10 +16,10 @@ from wire.pipelines.expressions.tree import Arg, Function
 from wire.pipelines.expressions.values import Kind, type_name
 
 
-def header(headers: tuple[tuple[str, bytes], ...], name: Any) -> str | None:
-    """Return the last header of that name as text, NULL if there is none."""
+def header(headers: Headers, name: Any) -> str | None:
+    """Return the last header of that name as text, NULL if there is none or it has no value."""
     found = [value for key, value in headers if key == name]
-    return decode(found[-1]) if found else None
+    return decode(found[-1]) if found and found[-1] is not None else None
 
 
 def _moment(milliseconds: int) -> dt.datetime:
