@@ -113,7 +113,7 @@ class Partition:
     def take(self, limit: ReadLimit) -> Batch | None:
         """Return the next records, or a batch without any if only the position moved; None if there is nothing yet.
 
-        Raises RetryableError if what was fetched can't be decoded; it is fetched again.
+        Raises RetryableError if what was fetched is damaged; it is fetched again. FatalError if it was written so.
         """
         if len(self._decoded) - self._at < limit.max_records and not self.ended:
             self._gather(limit.max_records)
@@ -153,6 +153,10 @@ class Partition:
             hint = "what the broker sends is damaged: check its disks, or let another replica lead the partition"
             where = f"{self.id} at {self.position}"
             raise RetryableError("source.kafka.corrupt", f"{where}: {reason(exc)}", hint=hint) from exc
+        except UnicodeDecodeError as exc:  # whoever wrote it did not keep to the protocol: it stays so
+            hint = "have the record deleted, or begin behind it with another `start` and --reset"
+            message = f"{self.id} at {self.position} or soon behind: a header's name is not UTF-8"
+            raise FatalError("source.kafka.corrupt", message, hint=hint) from exc
         self._decoded_to = chunk.position
         if self._end is not None and chunk.position > self._end:
             self._decoded_to = self._end
@@ -206,5 +210,5 @@ def _fitting(records: list[Record], max_bytes: int) -> int:
 
 def position_lost(partition: PartitionId, detail: str) -> FatalError:
     """Describe a position that can't be resumed from: going on elsewhere would skip records in silence."""
-    hint = "to go on without the lost records, delete the pipeline's checkpoint of this source and choose its `start`"
+    hint = "to go on without the lost records, choose where to `start` and run it with --reset"
     return FatalError("source.kafka.position_lost", f"{partition}: {detail}", hint=hint)

@@ -2,8 +2,11 @@
 
 import struct
 
+import pytest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.util import calc_crc32c
 
+from wire.core.errors import FatalError
 from wire.core.ports import ReadLimit
 from wire.sources.kafka.partition import Partition
 
@@ -40,3 +43,16 @@ def test_a_read_is_bounded_by_bytes_across_record_batches() -> None:
         sizes.append(len(batch.records))
     assert sum(sizes) == 2 * RECORDS
     assert max(sizes) <= 70
+
+
+def test_a_header_whose_name_is_no_text_is_an_error_that_says_where() -> None:
+    builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1 << 20)
+    builder.append(0, 1, None, VALUE, [("trace", b"1")])
+    raw = bytearray(bytes(builder.build()).replace(b"trace", b"\xffrace"))
+    struct.pack_into(">I", raw, 17, calc_crc32c(bytes(raw[21:])))
+    partition = Partition("t", 0, 0, None, None)
+    partition.add(bytes(raw), 0, None, 1)
+    with pytest.raises(FatalError) as caught:
+        partition.take(ReadLimit(10, 1 << 20))
+    assert caught.value.code == "source.kafka.corrupt"
+    assert "t/0 at 0" in caught.value.message
