@@ -178,11 +178,12 @@ class KafkaCluster:
 
     async def ask(self, request: Any) -> Any:
         """Ask any node that answers. Raises RetryableError when none does, UnavailableError when refused."""
+        asked = self.client
         try:
             return await self._ask_known(request)
         except (KafkaError, OSError) as problem:
             try:
-                await self._renew()  # perhaps all the brokers known from before have moved
+                await self._renew(asked)  # perhaps all the brokers known from before have moved
                 return await self._ask_known(request)
             except UnavailableError as refusal:
                 if refusal.code != self.codes.unreachable:
@@ -211,8 +212,12 @@ class KafkaCluster:
                 problem = exc
         raise problem
 
-    async def _renew(self) -> None:
-        stale, self.client = self.client, await _start_client(self._options, self.codes)
+    async def _renew(self, stale: AIOKafkaClient) -> None:
+        renewed = await _start_client(self._options, self.codes)
+        if self.client is not stale:  # another task was faster
+            await _close(renewed)
+            return
+        self.client = renewed
         await _close(stale)
 
     def _unanswered(self, problem: Exception) -> WireError:
