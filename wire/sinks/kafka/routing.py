@@ -81,7 +81,7 @@ class Router:
         for topic in (await self._cluster.topics(sorted(wanted))).values():
             if topic.leaders:
                 self._counts[topic.name] = len(topic.leaders)
-            elif topic.error in _MISSING:
+            elif topic.error in _MISSING and topic.name != self._topic:
                 self._absent[topic.name] = now + _ABSENT_S
             elif topic.error is not None:
                 raise translate(topic.error(), SINK, f"looking up topic `{topic.name}`")
