@@ -83,14 +83,7 @@ class FileReader:
 
     async def open(self) -> None:
         """Find the file that the position belongs to. Raises UnavailableError, FatalError or RetryableError."""
-        try:
-            await self._blocking(self._locate)
-        except OSError as exc:
-            raise cant_open(self._path, exc, waiting=self._options.follow) from exc
-        except DamagedError as exc:
-            raise corrupt(self._path, exc) from exc
-        except TruncatedError as exc:
-            raise cut_short(self._path, waiting=self._options.follow) from exc
+        await self._blocking(self._locate)
 
     async def read(self, limit: ReadLimit) -> Batch | None:  # noqa: D102 (contract in Reader)
         while self._next == len(self._rows.values):
@@ -319,11 +312,23 @@ class FileReader:
     # threads
 
     async def _blocking(self, work: Callable[[], T]) -> T:
-        """Run blocking work in a thread. If this is cancelled, `_advance` waits for its end before all else."""
+        """Run blocking work in a thread. If this is cancelled, `_advance` waits for its end before all else.
+
+        Raises UnavailableError, FatalError or RetryableError for what is wrong with a file.
+        """
+        options = self._options
         if self._work is None:
             self._work = asyncio.get_running_loop().run_in_executor(None, work)
         try:
             return cast("T", await asyncio.shield(self._work))
+        except OSError as exc:
+            raise cant_open(str(exc.filename or self._path), exc, waiting=options.follow) from exc
+        except DamagedError as exc:
+            raise corrupt(self._path, exc) from exc
+        except TruncatedError as exc:
+            raise cut_short(self._path, waiting=options.follow) from exc
+        except RowTooLargeError as exc:
+            raise too_large(self._path, exc.offset, options.max_row) from exc
         finally:
             if self._work.done():
                 self._work = None

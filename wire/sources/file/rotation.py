@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -44,14 +45,16 @@ def _candidates(path: str, lives: dict[str, set[str]]) -> Iterator[str]:
 def siblings(path: str) -> list[Sibling]:
     """Return what rotation has left of `path`, oldest first. Blocks."""
     folder, live = os.path.split(path)
-    found = []
     try:
         with os.scandir(folder or ".") as entries:
-            for entry in entries:
-                if is_rotated_name(entry.name, live) and entry.is_file():
-                    found.append(Sibling(os.path.join(folder, entry.name), os.stat(entry.path)))
-    except FileNotFoundError:  # removed meanwhile
-        pass
+            names = [entry.name for entry in entries if is_rotated_name(entry.name, live) and entry.is_file()]
+    except FileNotFoundError:
+        return []
+    found = []
+    for name in names:
+        rotated = os.path.join(folder, name)
+        with contextlib.suppress(FileNotFoundError):  # removed meanwhile
+            found.append(Sibling(rotated, os.stat(rotated)))
     return sorted(found, key=lambda sibling: sibling.stat.st_mtime_ns)
 
 

@@ -7,10 +7,13 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.unit.sources.file.support import offsets, opened, source, take, values
+from wire.core.errors import RetryableError
+from wire.sources.file import rotation
 from wire.sources.file.reader import FileReader
 from wire.sources.file.rotation import is_rotated_name, without_rotated
 
@@ -162,3 +165,42 @@ async def test_a_followed_file_reports_how_far_behind_it_is(tmp_path: Path) -> N
         assert reader.lag().bytes == 0
         append(path, b"two\n")
         assert reader.lag().bytes == 4
+
+
+async def test_a_file_renamed_again_just_before_it_is_opened_is_looked_for_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "app.log"
+    path.write_bytes(b"one\n")
+    async with opened(path, follow=True) as reader:
+        await take(reader, 1)
+        path.rename(tmp_path / "app.log.1")
+        path.write_bytes(b"two\n")
+        found = iter([str(tmp_path / "app.log.renamed")])
+        after = rotation.after
+        monkeypatch.setattr(rotation, "after", lambda *given: next(found, None) or after(*given))
+        with pytest.raises(RetryableError) as caught:
+            await take(reader, 1)
+        assert caught.value.code == "source.file.not_found"
+        assert values(await take(reader, 1)) == [b"two"]
+
+
+async def test_a_rotated_file_removed_while_it_is_looked_at_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "app.log"
+    for name in ("app.log.1", "app.log.2", "app.log.3"):
+        (tmp_path / name).write_bytes(name.encode())
+    stat = os.stat
+    with os.scandir(tmp_path) as entries:
+        first = next(entry.path for entry in entries)
+
+    def gone(name: Any, **options: Any) -> os.stat_result:
+        if name == first:
+            raise FileNotFoundError(name)
+        return stat(name, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", gone)
+        found = rotation.siblings(str(path))
+    assert len(found) == 2
