@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.cases import of_the_installed, of_the_kit
+from tests.conformance.elasticsearch_source import ELASTICSEARCH_SOURCES
 from tests.conformance.file_source import FILE_SOURCES
 from tests.conformance.kafka_source import Kafka
 from tests.conformance.memory import GappyMemorySourceHarness, MemorySourceHarness
@@ -17,6 +18,7 @@ from wire.testing.harness import SourceHarness
 from wire.testing.sources import SourceCheck, source_checks
 
 HARNESSES: dict[str, Sequence[Any]] = {
+    "elasticsearch": ELASTICSEARCH_SOURCES,
     "file": FILE_SOURCES,
     "generate": (Generate, GenerateAtARate),
     "kafka": (Kafka,),
