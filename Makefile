@@ -10,10 +10,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet insta
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-header --no-annotate --group build pyproject.toml
 
-.PHONY: help run test check bench chaos sim kafka docs format lock clean
+.PHONY: help run test check bench chaos sim kafka mongodb elasticsearch docs format lock clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 run: $(VENV)/.run ## the quickstart: 27,004 real flights, filtered and enriched into a file
 	@$(BIN)/wire run configs/quickstart/flights.yaml
@@ -45,8 +45,13 @@ sim: $(VENV)/.test ## the engine against random faults in virtual time, with man
 	@WIRE_SIM_SEEDS="$${WIRE_SIM_SEEDS:-10000}" $(BIN)/python -m pytest -m sim --timeout=60 $(ARGS)
 
 kafka: $(VENV)/.test ## a real broker on port 9092, for the tutorial; Ctrl-C ends it
-	@$(BIN)/python -m tests.services install
 	@$(BIN)/python -m tests.services kafka --port 9092 --topic flights:3 --topic delayed:3
+
+mongodb: $(VENV)/.test ## a real MongoDB (a replica set of one) on port 27017; Ctrl-C ends it
+	@$(BIN)/python -m tests.services mongodb --port 27017
+
+elasticsearch: $(VENV)/.test ## a real Elasticsearch on port 9200, without passwords; Ctrl-C ends it
+	@$(BIN)/python -m tests.services elasticsearch --port 9200
 
 docs: $(VENV)/.run ## write the connector reference from the configuration structs
 	@$(BIN)/python -m wire.cli.docs docs/reference
