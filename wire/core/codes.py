@@ -63,6 +63,8 @@ CODES: Final[dict[str, str]] = {
     "transform.python.result": "a Python function did not return one item per record",
     "transform.timestamp.invalid": "the event time of the record can't be told",
     "transform.unflatten.conflict": "a field of the record has a value where others are to be put",
+    "transform.validate.failed": "the record does not fit its JSON Schema",
+    "transform.validate.unreadable": "a JSON Schema's file can't be read",
     # progress that is kept
     "checkpoint.damaged": "a checkpoint does not match its checksum, or its file is broken",
     "checkpoint.disk_full": "there is no room to store a checkpoint",

@@ -10,7 +10,6 @@ from tests.unit.pipelines.transforms.kit import codes, finding, node, run, stage
 from wire.core.errors import ConfigError
 from wire.core.formats import CsvFormat
 
-
 ITEMS = [{"n": 1}, "two", None]
 
 
