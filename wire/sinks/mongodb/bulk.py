@@ -12,7 +12,7 @@ from pymongo import DeleteOne, InsertOne, ReplaceOne, UpdateOne, WriteConcern
 from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure
 
 from wire.clients.mongodb_client import Client
-from wire.clients.mongodb_errors import ERRORS, Codes, translate
+from wire.clients.mongodb_errors import ERRORS, Codes, reason, translate
 from wire.core.errors import FatalError, RecordError, RetryableError, WireError
 from wire.sinks.mongodb.chains import Operation
 
@@ -34,6 +34,7 @@ _PLAIN: Final = (str, int, float, bytes)
 _DUPLICATE_KEY: Final = 11000
 _VALIDATION: Final = 121
 _SHARD_KEY: Final = 61
+_OF_ONE: Final = frozenset({2, 9, 15, 22, 10334})  # a bulk that can't be read for what is in one document of it
 _TOO_LARGE: Final = frozenset({10334, 17419, 17420, 17280})
 
 Refusals = dict[int, RecordError]
@@ -77,17 +78,19 @@ class Bulks:
                 await self._database[name].bulk_write([_write(operation) for operation in operations], ordered=False)
         except BulkWriteError as exc:
             return _refusals(exc.details or {}, operations, name)
-        except DocumentTooLarge as exc:
-            return await self._halves(name, operations, exc)
+        except DocumentTooLarge:
+            return await self._isolate(name, operations, _too_large(name, "it does not fit into a message with its id"))
+        except OperationFailure as exc:
+            if exc.code not in _OF_ONE:
+                raise translate(exc, CODES, f"writing to `{name}`") from exc
+            return await self._isolate(name, operations, _refused(name, reason(exc)))
         except ERRORS as exc:
             raise translate(exc, CODES, f"writing to `{name}`") from exc
         return {}
 
-    async def _halves(self, name: str, operations: Sequence[Operation], exc: DocumentTooLarge) -> Refusals:
-        """Find the operation that the client library does not send. Those before it may have been carried out."""
+    async def _isolate(self, name: str, operations: Sequence[Operation], error: RecordError) -> Refusals:
+        """Find the operation for which a whole bulk is refused. Others of it may have been carried out before."""
         if len(operations) == 1:
-            message = f"the document, with its id, is larger than `{name}` takes"
-            error = RecordError("sink.mongodb.record_too_large", message, hint="drop fields, or split the document")
             return {operations[0].place: error}
         middle = len(operations) // 2
         return await self._bulk(name, operations[:middle]) | await self._bulk(name, operations[middle:])
@@ -142,8 +145,7 @@ def _verdict(found: dict[str, Any], operation: Operation, name: str) -> WireErro
     if code == _DUPLICATE_KEY:
         return _duplicate(found, operation, name)
     if code in _TOO_LARGE:
-        message = f"`{name}` does not take this record: {why}"
-        return RecordError("sink.mongodb.record_too_large", message, hint="drop fields, or split the document")
+        return _too_large(name, why)
     hint = None
     if code == _VALIDATION:
         hint = f"it does not pass the validator of `{name}`; db.getCollectionInfos() shows it"
@@ -153,7 +155,16 @@ def _verdict(found: dict[str, Any], operation: Operation, name: str) -> WireErro
         error = translate(OperationFailure(why, code, found), CODES, f"writing to `{name}`")
         if error.code != CODES.rejected:
             return error
+    return _refused(name, why, hint)
+
+
+def _refused(name: str, why: str, hint: str | None = None) -> RecordError:
     return RecordError("sink.mongodb.record_refused", f"`{name}` does not take this record: {why}", hint=hint)
+
+
+def _too_large(name: str, why: str) -> RecordError:
+    message = f"`{name}` does not take this record: {why}"
+    return RecordError("sink.mongodb.record_too_large", message, hint="drop fields, or split the document")
 
 
 def _duplicate(found: dict[str, Any], operation: Operation, name: str) -> WireError | None:

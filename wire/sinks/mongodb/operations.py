@@ -51,8 +51,7 @@ class Planner:
         for batch in batches:
             for i, record in enumerate(batch.records):
                 try:
-                    operation = self._operation(base + i, record, batch, i)
-                    subject = operation.collection, _same(operation.id)
+                    subject, operation = self._operation(base + i, record, batch, i)
                 except RecordError as exc:
                     misfits.append((base + i, exc))
                     continue
@@ -63,7 +62,7 @@ class Planner:
             base += len(batch.records)
         return list(chains.values()), misfits
 
-    def _operation(self, place: int, record: Record, batch: Batch, i: int) -> Operation:
+    def _operation(self, place: int, record: Record, batch: Batch, i: int) -> tuple[Subject, Operation]:
         columns = batch.columns or {}
         collection = self._collection or self._named(columns["collection"][i])
         op = self._op or _op_of(columns["op"][i])
@@ -74,9 +73,10 @@ class Planner:
             key = _id_of_key(record.key)
         else:
             key = _id_within(document, record, batch)
+        subject = collection, _same(key)
         if document is None or op == "delete":
-            return Operation(place, "delete", collection, key, None)
-        return Operation(place, op, collection, key, self._encoded(document, key))
+            return subject, Operation(place, "delete", collection, key, None)
+        return subject, Operation(place, op, collection, key, self._encoded(document, key))
 
     def _named(self, name: object) -> str:
         if name in self._names:
