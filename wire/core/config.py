@@ -168,12 +168,12 @@ def _parse_scalar(kind: Any, data: object, path: str, findings: list[Finding]) -
         return _parse_expression(data, path, findings)
     if kind is Secret:
         return Secret(str(data)) if isinstance(data, str) else _mismatch(kind, data, path, findings)
+    given = str(data) if isinstance(data, Resolved) else data  # whose text may stand for a number: `${env:PORT}`
     try:
-        if isinstance(data, Resolved):  # a reference's text may stand for a number: `port: ${env:PORT}`
-            return msgspec.convert(str(data), kind, strict=False)
-        return msgspec.convert(data, kind)
+        value = msgspec.convert(given, kind, strict=given is data)
     except msgspec.ValidationError:
         return _mismatch(kind, data, path, findings)
+    return _invalid(findings, path, "expected a finite number") if kind is float and value - value != 0 else value
 
 
 def _parse_expression(data: object, path: str, findings: list[Finding]) -> Any:

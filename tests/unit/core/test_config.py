@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
 import pytest
@@ -154,6 +155,8 @@ def test_every_kind_of_field_is_read() -> None:
             {"limits": {"attempts": 0}},
             ("invalid", "$.limits.attempts", "expected `unlimited` or a whole number ≥ 1", None),
         ),
+        ({"limits": {"factor": math.inf}}, ("invalid", "$.limits.factor", "expected a finite number", None)),
+        ({"limits": {"factor": math.nan}}, ("invalid", "$.limits.factor", "expected a finite number", None)),
         (
             {"limits": "1s"},
             (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import uuid
 from typing import Any
 
@@ -170,6 +171,9 @@ def test_the_fingerprint_is_what_is_made_not_how_much() -> None:
     [
         {"fields": {}},
         {"rate": 0},
+        {"rate": math.inf},
+        {"fields": {"a": {"type": "constant", "value": [math.nan]}}},
+        {"fields": {"a": {"type": "choice", "values": [1, math.inf]}}},
         {"count": -1},
         {"fields": {"a": {"type": "integer", "min": 2, "max": 1}}},
         {"fields": {"a": {"type": "number", "min": 2, "max": 1}}},

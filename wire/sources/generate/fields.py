@@ -64,6 +64,7 @@ class ChoiceField(Config, frozen=True, kw_only=True, tag="choice", tag_field="ty
             )
         if self.weights is not None and not sum(self.weights):
             raise MisfitError("`weights` must not all be 0", "leave them out to choose evenly")
+        _check_json("values", self.values)
 
 
 class TextField(Config, frozen=True, kw_only=True, tag="text", tag_field="type"):
@@ -85,6 +86,9 @@ class ConstantField(Config, frozen=True, kw_only=True, tag="constant", tag_field
 
     value: Annotated[Any, doc("The value.")]
 
+    def __post_init__(self) -> None:
+        _check_json("value", self.value)
+
 
 MadeField = (
     SequenceField | IntegerField | NumberField | BooleanField | ChoiceField | TextField | UuidField | ConstantField
@@ -97,6 +101,13 @@ FieldSpec = MadeField | NowField
 def _check_range(least: float, greatest: float) -> None:
     if least > greatest:
         raise MisfitError("`min` must not be greater than `max`", "set both: each has a default")
+
+
+def _check_json(name: str, value: Any) -> None:
+    try:
+        json.dumps(value, allow_nan=False)
+    except ValueError:
+        raise MisfitError(f"`{name}`: JSON can't hold NaN or infinity", "put it in quotes, or write null") from None
 
 
 def values(spec: MadeField, rng: random.Random, first: int, count: int) -> list[Any]:
