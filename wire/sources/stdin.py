@@ -77,15 +77,22 @@ class StdinSource:
             return
         await self._input.fill()
         row = self._input.first()
-        names = _names(row, self.format.delimiter) if row is not None else []
-        if self.format.columns in (None, names):
+        try:
+            names = _names(row, self.format.delimiter) if row is not None else []
+        except (csv.Error, UnicodeDecodeError) as exc:
+            if self.format.columns is None:
+                reason = f"the first row can't name the columns: {exc}"
+                hint = "mend the first row, or give the names in `format.columns`"
+                raise FatalError("source.stdin.unreadable", reason, hint=hint) from exc
+            names = None  # so it is a record
+        if names is not None and self.format.columns in (None, names):
             self.format = msgspec.structs.replace(self.format, columns=names)
             self._input.skip(1 if row is not None else 0)
         self._begun = True
 
 
 def _names(row: bytes, delimiter: str) -> list[str]:
-    return next(csv.reader([row.decode(errors="replace")], delimiter=delimiter), [])
+    return next(csv.reader([row.decode()], delimiter=delimiter), [])
 
 
 class _Input:

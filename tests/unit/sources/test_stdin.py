@@ -131,6 +131,24 @@ async def test_csv_with_columns_given_needs_no_first_row(pipe: tuple[int, int], 
     assert values(await rest(await csv.open(STDIN, None))) == [b"1,2"]
 
 
+@pytest.mark.parametrize("row", [b"a\rb\n", b"a,\xff\n"])
+async def test_csv_whose_first_row_can_name_no_columns_is_refused(pipe: tuple[int, int], row: bytes) -> None:
+    readable, writable = pipe
+    os.write(writable, row + b"1,2\n")
+    end_of(writable)
+    with pytest.raises(FatalError) as caught:
+        await source(readable, format="csv").partitions()
+    assert caught.value.code == "source.stdin.unreadable"
+
+
+async def test_csv_with_columns_given_may_begin_with_a_row_that_is_none(pipe: tuple[int, int]) -> None:
+    readable, writable = pipe
+    os.write(writable, b"1\r2,3\n4,5\n")
+    end_of(writable)
+    csv = source(readable, format={"type": "csv", "columns": ["a", "b"]})
+    assert values(await rest(await csv.open(STDIN, None))) == [b"1\r2,3", b"4,5"]
+
+
 async def test_csv_without_anything_has_no_columns(pipe: tuple[int, int]) -> None:
     readable, writable = pipe
     end_of(writable)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 from collections.abc import Callable, Sequence
@@ -51,8 +52,10 @@ class Columns:
     def header(self, row: bytes, path: str) -> list[str] | None:
         """Return the names in a file's first row, None when it is a record already."""
         if self._format.columns is not None:
-            cells = next(csv.reader([row.decode(errors="replace")], delimiter=self._format.delimiter), [])
-            return cells if sorted(cells) == sorted(self.names or []) else None
+            with contextlib.suppress(csv.Error):
+                cells = next(csv.reader([row.decode(errors="replace")], delimiter=self._format.delimiter), [])
+                return cells if sorted(cells) == sorted(self.names or []) else None
+            return None
         return header_of(row, self._format.delimiter, path)
 
     def remap(self, header: list[str] | None, path: str) -> Remap | None:

@@ -120,6 +120,12 @@ async def test_a_header_that_names_no_columns_is_refused(tmp_path: Path, header:
     assert caught.value.code == "source.file.header_invalid"
 
 
+async def test_with_columns_given_a_first_row_that_is_no_csv_is_a_record(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"1\r2,3\n4,5\n")
+    assert await read(path, format={"type": "csv", "columns": ["a", "b"]}) == [b"1\r2,3", b"4,5"]
+
+
 async def test_followed_files_without_a_header_yet_are_waited_for(tmp_path: Path) -> None:
     csv = source(tmp_path / "*.csv", format="csv", follow=True)
     with pytest.raises(RetryableError) as caught:
