@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, field
@@ -67,18 +68,45 @@ class CheckpointSpec(Config, frozen=True, kw_only=True):
     interval: Annotated[Duration, doc("The longest time between two checkpoints while records flow.")] = Duration(1000)
 
 
+class ExpectedFailure(Config, frozen=True, kw_only=True):
+    """A record that can't be processed, and why."""
+
+    record: Annotated[int, Meta(ge=0, description="Which record of `input`, counted from 0.")]
+    code: Annotated[str, doc("The error's code.")]
+    path: Annotated[str | None, doc("The part of the pipeline that the error names, such as `$.transforms[0]`.")] = None
+
+
 class TestCase(Config, frozen=True, kw_only=True):
     """Records to put in front of the transforms, and what must come out behind them."""
 
     __test__ = False  # not a test class, whatever pytest makes of its name
 
-    name: Annotated[str | None, doc("Shown in the report.")] = None
-    input: Annotated[list[Any], doc("Decoded records, in order.")] = field(default_factory=list)
+    name: Annotated[str | None, doc("Shown in the report; `--filter` chooses by it.")] = None
+    now: Annotated[
+        datetime.datetime | None,
+        doc("The time it is, UTC unless it says otherwise; it stands still. 2000-01-01T00:00:00Z where none is given."),
+    ] = None
+    input: Annotated[list[Any] | str, doc("Decoded records, in order, or a file of them.")] = field(
+        default_factory=list
+    )
+    lookups: Annotated[
+        dict[str, list[Any] | dict[str, Any] | str],
+        doc(
+            "What a transform finds, instead of asking a file or a service: rows, answers by key, or a file of either. "
+            "Named by the transform's type, its place (`transforms[1]`) or the file it names."
+        ),
+    ] = field(default_factory=dict)
     output: Annotated[
-        list[Any] | dict[str, list[Any]],
-        doc("The records expected, in order; with several sinks, such a list for each by the sink's name."),
+        list[Any] | dict[str, list[Any] | str] | str,
+        doc(
+            "The records expected, in order, or a file of them; with several sinks, such a list or file for each by "
+            "the sink's name."
+        ),
     ] = field(default_factory=list)
-    failures: Annotated[int, Meta(ge=0, description="How many of the records can't be processed.")] = 0
+    failures: Annotated[
+        Annotated[int, Meta(ge=0)] | list[ExpectedFailure],
+        doc("The records that can't be processed, or just how many."),
+    ] = 0
 
 
 class PipelineSpec(Config, frozen=True, kw_only=True):
@@ -108,4 +136,7 @@ class PipelineSpec(Config, frozen=True, kw_only=True):
     retry: RetrySpec = RetrySpec()
     on_error: OnErrorSpec = OnErrorSpec()
     checkpoint: CheckpointSpec = CheckpointSpec()
-    tests: Annotated[list[TestCase], doc("Run by `wire test`.")] = field(default_factory=list)
+    tests: Annotated[
+        list[TestCase | str] | str,
+        doc("Run by `wire test`: cases, or patterns of YAML files that hold one case or a list of them."),
+    ] = field(default_factory=list)

@@ -6,47 +6,66 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from wire.cli.loading import Assignments
 from wire.cli.output import Output, OutputFormat, print_data
-from wire.cli.terminal import Style
+from wire.cli.report import print_error
+from wire.core.errors import FatalError
 
 if TYPE_CHECKING:
-    from wire.cli.cases import FileResult
+    from wire.cli.testing.cases import Case
+    from wire.cli.testing.running import FileResult
 
 app = typer.Typer(add_completion=False)
+
+Filter = Annotated[
+    str | None,
+    typer.Option(
+        "--filter", metavar="TEXT", help="Only cases whose name contains this; `*` and `?` stand for anything."
+    ),
+]
+Update = Annotated[
+    bool, typer.Option("--update", help="Let cases that fail expect what came out, in the files they are written in.")
+]
 
 
 @app.command()
 def run_tests(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Pipelines, in YAML or JSON.")],
     assignments: Assignments = None,
+    name: Filter = None,
+    update: Update = False,
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Run the `tests:` of pipelines. Exits with 1 if one fails, with 2 if a pipeline is not valid."""
-    from wire.cli.cases import run_file
+    from wire.cli.testing.running import run_file
+    from wire.cli.testing.showing import print_results
 
-    results = [run_file(path, assignments or []) for path in files]
+    ran = [run_file(path, assignments or [], name) for path in files]
+    results = [_updated(result, cases) for result, cases in ran] if update else [result for result, _ in ran]
     if output is OutputFormat.TABLE:
-        _print(results)
+        print_results(results, sys.stdout)
     else:
         print_data(results, output)
-    raise typer.Exit(max(result.exit_code for result in results))
+    code = max(result.exit_code for result in results)
+    if name is not None and not code and not any(result.cases for result in results):
+        print(f"no case is called {name!r}", file=sys.stderr)
+        code = 2
+    raise typer.Exit(code)
 
 
-def _print(results: list[FileResult]) -> None:
-    style = Style(sys.stdout)
-    for result in results:
-        if not result.cases and not result.findings:
-            print(f"{result.file}: no tests")
-        for case in result.cases:
-            verdict = style.green("ok  ") if case.passed else style.red("FAIL")
-            print(f"{verdict} {result.file}: {case.name}")
-            for problem in case.problems:
-                print(f"       {problem}")
-    cases = [case for result in results for case in result.cases]
-    failed = sum(not case.passed for case in cases)
-    broken = sum(bool(result.findings) for result in results)
-    text = f"{len(cases) - failed} passed, {failed} failed"
-    print(f"{text}, {broken} not run" if broken else text)
+def _updated(result: FileResult, cases: list[Case]) -> FileResult:
+    """Rewrite the cases that failed; those that can't be are reported and stay failed."""
+    from wire.cli.testing.rewriting import update
+
+    outcomes = []
+    for case, outcome in zip(cases, result.cases, strict=True):
+        try:
+            outcomes.append(outcome if outcome.passed else update(case, outcome))
+        except FatalError as exc:
+            print_error(exc)
+            outcomes.append(outcome)
+    settled = all(outcome.passed or outcome.updated for outcome in outcomes)
+    return msgspec.structs.replace(result, cases=outcomes, exit_code=0 if settled else max(result.exit_code, 1))

@@ -25,7 +25,7 @@ from wire.pipelines.plan.node import PlanNode
 from wire.pipelines.plan.parsing import parse_at, parse_select_at
 from wire.pipelines.plan.planner import OutputPlan, compile_stage
 from wire.pipelines.plan.stage import CompiledStage
-from wire.pipelines.plan.values import ValuesResult, compile_values_stage
+from wire.pipelines.plan.values import ValuesResult, ValuesStage, compile_values_stage
 
 __all__ = [
     "Builder",
@@ -33,6 +33,7 @@ __all__ = [
     "OutputPlan",
     "PlanNode",
     "ValuesResult",
+    "ValuesStage",
     "compile_stage",
     "compile_values_stage",
     "parse_at",

@@ -59,6 +59,10 @@ class ValuesStage:
         outputs = [[_as_json(record.value) for record in batch.records] for batch in result.outputs]
         return ValuesResult(outputs, result.filtered, sorted(failures, key=lambda failure: failure[0]))
 
+    async def close(self) -> None:
+        """Let go of what the transforms hold."""
+        await self._stage.close()
+
 
 def compile_values_stage(
     source_format: Format, transforms: Sequence[PlanNode], outputs: Sequence[OutputPlan], clock: Clock
