@@ -246,6 +246,20 @@ async def test_a_position_that_retention_removed_is_an_error_and_no_silent_reset
         assert [r.value for r in await read_all(source)] == numbered(3, 7), "without a position, what is left is read"
 
 
+@pytest.mark.parametrize("bounded", [False, True])
+async def test_a_position_behind_the_end_is_an_error_and_not_the_end(kafka: KafkaCluster, bounded: bool) -> None:
+    topic = await kafka.create_topic()
+    await kafka.produce(topic, numbered(3))
+    async with kafka_source(kafka.bootstrap, topic=topic, bounded=bounded) as source:
+        (partition,) = await source.partitions()
+        beyond = Position(
+            (7).to_bytes(8, "big")
+        )  # without an id: as of a broker before 2.8, or a leader that lost some
+        with pytest.raises(FatalError) as caught:
+            await (await source.open(partition, beyond)).read(LIMIT)
+    assert caught.value.code == "source.kafka.position_lost"
+
+
 async def test_records_larger_than_a_fetch_are_read(kafka: KafkaCluster) -> None:
     topic = await kafka.create_topic(partitions=3, config={"max.message.bytes": "10000000"})
     large = [b"%d" % n * 3_000_000 for n in range(3)]

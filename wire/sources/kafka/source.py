@@ -78,6 +78,8 @@ class KafkaSource:
         end = None
         if self._context.bounded:
             end = await self._offset(shared.cluster, topic, int(number), LATEST)
+            if start > end:
+                await self._check_there(shared.cluster, partition, start)
         # where `latest` was must be known after a restart even if nothing came: hence a first batch that tells it
         announce = resume is None and self._config.start != "earliest"
         opened = Partition(topic, int(number), start, end, topic_id, announce=announce)
@@ -129,6 +131,13 @@ class KafkaSource:
         # a partition that appears while we run holds nothing that was there before `latest`
         late = self._at_first is not None and partition not in self._at_first
         return await self._offset(cluster, topic, number, LATEST if start == "latest" and not late else EARLIEST)
+
+    async def _check_there(self, cluster: KafkaCluster, partition: PartitionId, start: int) -> None:
+        """Raise FatalError where there is no such offset yet; it may lie behind the begin of an open transaction."""
+        topic, _, number = partition.rpartition("/")
+        end = await list_offset(cluster, topic, int(number), LATEST, Isolation.READ_UNCOMMITTED) or 0
+        if start > end:
+            raise position_lost(partition, f"offset {start} is not there: the topic has lost its end, now {end}")
 
     async def _offset(self, cluster: KafkaCluster, topic: str, number: int, at: int) -> int:
         return await list_offset(cluster, topic, number, at, self._isolation) or 0
