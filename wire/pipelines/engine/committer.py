@@ -71,23 +71,23 @@ class Committer:
             found[_flat(key)] = msgspec.structs.replace(checkpoint, sink=token)
         return found
 
-    def position(self, key: PartitionKey, fingerprint: Fingerprint) -> Position | None:
-        """Return where to resume a partition, None to begin at its start.
+    def position(self, key: PartitionKey, fingerprint: Fingerprint, path: str) -> Position | None:
+        """Return where to resume a partition of the source at `path`, None to begin at its start.
 
         Raises ConfigError when the source's checkpoints were taken from something else than what is read now.
         """
         if key.source not in self._fingerprints:
-            self._check(key.source, fingerprint)
+            self._check(key.source, fingerprint, path)
             self._fingerprints[key.source] = fingerprint
         checkpoint = self._last.get(key)
         return checkpoint.position if checkpoint else None
 
-    def _check(self, source: str, fingerprint: Fingerprint) -> None:
+    def _check(self, source: str, fingerprint: Fingerprint, path: str) -> None:
         if all(checkpoint.source == fingerprint for key, checkpoint in self._last.items() if key.source == source):
             return
         finding = Finding(
             code="checkpoint.source_changed",
-            path="$.source",
+            path=path,
             message=f"the checkpoints of `{source}` belong to another source than the one configured now",
             hint="start over with --reset, or keep the old progress and give this run another --state-dir",
         )

@@ -202,7 +202,7 @@ class Runner:
     async def _read_partition(self, entry: Input, partition: PartitionId, slots: asyncio.Semaphore) -> None:
         key = PartitionKey(entry.name, partition)
         async with slots:
-            resume = self._committer.position(key, entry.source.fingerprint())
+            resume = self._committer.position(key, entry.source.fingerprint(), entry.path)
             reader = await self._open_reader(entry, key, resume)
             self._readers[key] = self._reading[key] = reader
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -117,6 +118,22 @@ async def test_checkpoints_of_another_source_are_refused_with_a_way_out(tmp_path
         await Engine(tmp_path, other, MemorySink()).run()
     assert caught.value.code == "checkpoint.source_changed"
     assert "--reset" in (caught.value.hint or "")
+    assert caught.value.path == "$.source"
+
+
+async def test_of_several_sources_the_one_that_changed_is_named(tmp_path: Path) -> None:
+    def engine(name: str) -> Engine:
+        engine = Engine(tmp_path, MemorySource({"p": values(3)}), MemorySink())
+        (first,) = engine.parts.sources
+        second = MemorySource({"p": values(3)}, name=name)
+        sources = [first, dataclasses.replace(first, name="two", path="$.sources[1]", source=second)]
+        engine.parts = dataclasses.replace(engine.parts, sources=sources)
+        return engine
+
+    await engine("second").run()
+    with pytest.raises(ConfigError) as caught:
+        await engine("other").run()
+    assert caught.value.path == "$.sources[1]"
 
 
 async def test_what_a_failing_open_leaves_behind_is_closed(tmp_path: Path) -> None:
