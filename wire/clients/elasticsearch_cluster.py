@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import ssl
 from pathlib import Path
@@ -18,13 +19,16 @@ from wire.core.errors import FatalError, UnavailableError, WireError
 
 CONNECT_TIMEOUT_S: Final = 8.0
 _GRACE_S: Final = 5.0
+_LARGE: Final = 1 << 20
 _MAJORS: Final = (8, 9)
 _COMPATIBLE: Final = "application/vnd.elasticsearch+json; compatible-with=8"
 _COMPATIBLE_LINES: Final = "application/vnd.elasticsearch+x-ndjson; compatible-with=8"
 
-# What goes wrong reaches the user as an error with a code; the library would log it as well, with stack traces.
-for _name in ("elastic_transport", "elasticsearch"):
+# What goes wrong reaches the user as an error with a code; the library would log it as well, with stack traces. Where
+# it finds a handler it also turns every body into text, at whatever level, which costs more than sending it.
+for _name in ("elasticsearch", "elastic_transport", "elastic_transport.node"):
     logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
+    logging.getLogger(_name).propagate = False
 
 
 class Answer(NamedTuple):
@@ -40,13 +44,21 @@ class Answer(NamedTuple):
 
 
 class _Untouched(Serializer):
-    """Bodies are bytes on the way out and on the way in."""
+    """Bodies are bytes on the way in, and bytes or a file of them on the way out."""
 
-    def dumps(self, data: bytes) -> bytes:
+    def dumps(self, data: Any) -> Any:
         return data
 
     def loads(self, data: bytes) -> bytes:
         return data
+
+
+class _Pieces(io.BytesIO):
+    """A body that is sent piece by piece, so that the loop is not held up."""
+
+    def decode(self, *_: object) -> str:
+        """Show itself in a log of the library's."""
+        return f"{self.getbuffer().nbytes} bytes"
 
 
 class _VersionInfo(msgspec.Struct, frozen=True):
@@ -157,10 +169,14 @@ class ElasticsearchCluster:
     async def _send(
         self, method: str, target: str, body: bytes | None, headers: dict[str, str], doing: str, timeout_s: float
     ) -> tuple[Answer, Any]:
+        options: dict[str, Any] = {"headers": headers, "request_timeout": timeout_s}
+        large = body is not None and len(body) > _LARGE
+        if large:  # can be sent only once
+            options["max_retries"] = 0
         try:
             async with asyncio.timeout(timeout_s + _GRACE_S):
                 meta, answer = await self._client.transport.perform_request(
-                    method, target, body=body, headers=headers, request_timeout=timeout_s
+                    method, target, body=_Pieces(body or b"") if large else body, **options
                 )
         except (TransportError, OSError, TimeoutError) as exc:
             raise translate_transport(exc, self.codes, doing) from exc

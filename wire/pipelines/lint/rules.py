@@ -18,6 +18,7 @@ from wire.pipelines.codecs import encoder
 from wire.pipelines.lint.cases import check_case
 from wire.pipelines.lint.findings import Findings
 from wire.pipelines.lint.secrets import scalars
+from wire.pipelines.lint.versions import check_versions
 from wire.pipelines.loaded import Component, LoadedPipeline, SinkComponent
 from wire.pipelines.plan import parse_at, sink_expressions
 from wire.pipelines.spec import PipelineSpec, TestCase
@@ -114,6 +115,7 @@ def check_pipeline(pipeline: LoadedPipeline, findings: Findings) -> None:
     _check_retry(pipeline, findings)
     _check_tests(pipeline, findings)
     _check_loops(pipeline, findings)
+    check_versions(pipeline, findings)
 
 
 def _check_expressions(sink: SinkComponent, findings: Findings) -> None:

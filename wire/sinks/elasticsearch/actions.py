@@ -190,8 +190,8 @@ class Actions:
         value = record.value or b""
         if b"\n" in value:
             value = value.replace(b"\n", b" ")  # in JSON it can only be space between tokens; here it ends a line
-        if not value.strip():
-            raise _misfit("sink.elasticsearch.refused", "the record's value is empty, expected a JSON object")
+        if value[:1] != b"{" and value.lstrip()[:1] != b"{":  # to Elasticsearch that is a fault of its own (500)
+            raise _misfit("sink.elasticsearch.refused", "the record's value is not a JSON object")
         if op == "update":
             return b'{"doc":%b,"doc_as_upsert":true}\n' % value
         if self._config.data_stream:
@@ -207,10 +207,7 @@ def _with_timestamp(value: bytes, ts_ms: int) -> bytes:
                 return value
         except msgspec.MsgspecError:
             return value  # no JSON object: Elasticsearch says what is wrong with it
-    body = value.lstrip()
-    if body[:1] != b"{":
-        return value
-    rest = body[1:].lstrip()
+    rest = value.lstrip()[1:].lstrip()
     return b'{"@timestamp":%d%b%b' % (ts_ms, b"" if rest[:1] == b"}" else b",", rest)
 
 
