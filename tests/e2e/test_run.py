@@ -103,7 +103,9 @@ async def test_a_second_signal_quits_at_once(tmp_path: Path) -> None:
     append(tmp_path, 10, 200_000)  # more than a pipe holds, and nobody reads it
     async with started(tmp_path, stuck) as running:
         assert running.process.stderr is not None
-        await until((tmp_path / "wire-data").exists)
+        assert running.process.stdout is not None
+        async with asyncio.timeout(30):
+            await running.process.stdout.readline()  # a run that is still opening ends at the first signal
         running.process.send_signal(signal.SIGINT)
         async with asyncio.timeout(30):
             while b"stopping" not in await running.process.stderr.readline():
