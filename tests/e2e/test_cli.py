@@ -25,19 +25,41 @@ async def test_help_names_every_command(tmp_path: Path) -> None:
             assert f"  {command} " in result.out
 
 
-async def test_tests_of_a_pipeline(write: Callable[[str], Path]) -> None:
+async def test_tests_of_a_pipeline(write: Callable[..., Path]) -> None:
     path = write(GOOD + "transforms: [{select: 'a + 1 AS b'}]\ntests:\n"
                  "  - {name: right, input: [{a: 1}], output: [{b: 2}]}\n"
                  "  - {name: wrong, input: [{a: 1}], output: [{b: 3}]}\n")  # fmt: skip
     result = await wire("test", path, cwd=path.parent)
     assert result.code == 1
     assert result.out == (
-        f"ok   {path}: right\nFAIL {path}: wrong\n       output[0].b: expected 3, found 2\n1 passed, 1 failed\n"
+        f"ok   {path}: right\nFAIL {path}: wrong\n     where        expected  found\n"
+        "     output[0].b  3         2\n1 passed, 1 failed\n"
     )
+    only = await wire("test", path, "--filter", "RIGHT", "-o", "json", cwd=path.parent)
+    assert only.code == 0
+    (file,) = json.loads(only.out)
+    assert (file["left_out"], [case["output"] for case in file["cases"]]) == (1, [{"stdout": [{"b": 2}]}])
+    nobody = await wire("test", path, "--filter", "nobody", cwd=path.parent)
+    assert (nobody.code, nobody.err) == (2, "no case has a name with 'nobody' in it\n")
     result = await wire("test", path, "--set", "tests.1.output.0.b=2", cwd=path.parent)
     assert (result.code, result.out.splitlines()[-1]) == (0, "2 passed, 0 failed")
     none = await wire("test", write(GOOD, "none.yaml"), cwd=path.parent)
     assert (none.code, none.out) == (0, f"{path.parent}/none.yaml: no tests\n0 passed, 0 failed\n")
+
+
+async def test_tests_that_fail_can_be_updated(write: Callable[..., Path]) -> None:
+    text = (
+        GOOD
+        + "transforms: [{select: 'a + 1 AS b'}]\ntests:\n  - {name: wrong, input: [{a: 1}], output: [{b: 3}]} # why\n"
+    )
+    path = write(text)
+    updated = await wire("test", path, "--update", cwd=path.parent)
+    assert (updated.code, updated.out.splitlines()[-1]) == (0, "0 passed, 0 failed, 1 updated")
+    assert path.read_text() == text.replace("{b: 3}", "{b: 2}")
+    broken = write(text + "  - {name: \n", "broken.yaml")
+    refused = await wire("test", broken, "--update", cwd=path.parent)
+    assert refused.code == 2
+    assert broken.read_text() == text + "  - {name: \n"
 
 
 async def test_what_is_installed(tmp_path: Path) -> None:

@@ -40,9 +40,11 @@ def run_tests(
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Run the `tests:` of pipelines. Exits with 1 if one fails, with 2 if a pipeline is not valid."""
+    from wire.cli.logs import log_to_stderr
     from wire.cli.testing.running import run_file
     from wire.cli.testing.showing import print_results
 
+    log_to_stderr()
     ran = [run_file(path, assignments or [], name) for path in files]
     results = [_updated(result, cases) for result, cases in ran] if update else [result for result, _ in ran]
     if output is OutputFormat.TABLE:
@@ -51,7 +53,7 @@ def run_tests(
         print_data(results, output)
     code = max(result.exit_code for result in results)
     if name is not None and not code and not any(result.cases for result in results):
-        print(f"no case is called {name!r}", file=sys.stderr)
+        print(f"no case has a name with {name!r} in it", file=sys.stderr)
         code = 2
     raise typer.Exit(code)
 
@@ -60,6 +62,8 @@ def _updated(result: FileResult, cases: list[Case]) -> FileResult:
     """Rewrite the cases that failed; those that can't be are reported and stay failed."""
     from wire.cli.testing.rewriting import update
 
+    if result.findings:
+        return result
     outcomes = []
     for case, outcome in zip(cases, result.cases, strict=True):
         try:

@@ -54,7 +54,9 @@ def _tables(case: Case, result: CaseResult) -> Iterator[tuple[Path, list[Any]]]:
 def _edits(case: Case, result: CaseResult) -> Iterator[Edit]:
     """Yield what is to change in the case itself."""
     keys, output, changed = steps(case.path), case.spec.output, _changed(result)
-    if isinstance(output, dict):
+    if changed and not output and len(result.output) > 1:
+        yield [*keys, "output"], {name: rows for name, rows in result.output.items() if rows}
+    elif isinstance(output, dict):
         for name, rows in result.output.items():
             if name in changed and not isinstance(output.get(name), str):
                 yield [*keys, "output", name], rows

@@ -122,7 +122,7 @@ def _rows(case: Case, form: Format) -> list[Any]:
 def _expected(case: Case, sinks: Sequence[str]) -> dict[str, list[Any]]:
     """Return the records expected, by sink."""
     output, path = case.spec.output, child(case.path, "output")
-    given = output if isinstance(output, dict) else {sinks[0]: output}
+    given = output if isinstance(output, dict) else {sinks[0]: output}  # with several sinks it is empty
     where = {name: child(path, name) if isinstance(output, dict) else path for name in given}
     read = {
         name: read_rows(case.beside(rows), where[name]) if isinstance(rows, str) else rows
@@ -138,7 +138,8 @@ def _output_problems(
     for name, actual in output.items():
         wanted = given.get(name) if isinstance(given, dict) else given
         found = list(map(as_cells, actual)) if isinstance(wanted, str) and wanted.endswith(".csv") else actual
-        yield from differences(f"output.{name}" if isinstance(given, dict) else "output", expected[name], found)
+        path = "output" if len(output) == 1 and not isinstance(given, dict) else f"output.{name}"
+        yield from differences(path, expected[name], found)
 
 
 def _reported(exc: WireError, file: Path, linted: LintResult) -> list[Finding]:

@@ -56,6 +56,8 @@ def build_for(case: Case, pipeline: LoadedPipeline, clock: StoppedClock, scratch
     nodes = []
     for transform in pipeline.transforms:
         context = TransformContext(transform.path, clock)
+        if getattr(transform.config, "report", None):  # what is reported of made-up records is of no use
+            transform = _with(transform, report=str(scratch / "report.json"))  # noqa: PLW2901
         if transform.path in looking:
             with blaming(case):
                 transform, context = _stubbed(case, transform, context, given.get(transform.path), scratch)  # noqa: PLW2901
@@ -79,11 +81,12 @@ def _stubbed(
         return transform, TransformContext(context.path, context.clock, _answers(case, table, where))
     if isinstance(table, dict):
         raise _mistake("config.invalid", where, "a lookup finds rows", "write a list of rows, or a file of them")
-    return _with_file(transform, _file_of(case, table, scratch / f"{len(list(scratch.iterdir()))}.jsonl")), context
+    fresh = scratch / f"{len(list(scratch.iterdir()))}.jsonl"
+    return _with(transform, file=str(_file_of(case, table, fresh))), context
 
 
-def _with_file(transform: Component, file: Path) -> Component:
-    config = msgspec.structs.replace(transform.config, file=str(file))
+def _with(transform: Component, **changes: str) -> Component:
+    config = msgspec.structs.replace(transform.config, **changes)
     return Component(transform.name, transform.type, transform.plugin, config, transform.path)
 
 

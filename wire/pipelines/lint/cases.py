@@ -43,7 +43,7 @@ def lookups_of(pipeline: LoadedPipeline) -> Mapping[str, Sequence[Component]]:
 
 def _check_output(case: TestCase, path: str, sinks: Sequence[str], findings: Findings) -> None:
     if not isinstance(case.output, dict):
-        if len(sinks) > 1:
+        if len(sinks) > 1 and case.output:
             hint = f"as in output: {{{sinks[0]}: […], {sinks[1]}: […]}}"
             findings.add("config.invalid", path, "with several sinks, say what is expected at which", hint)
         return
