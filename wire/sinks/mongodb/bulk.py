@@ -13,7 +13,7 @@ from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure
 
 from wire.clients.mongodb_client import Client
 from wire.clients.mongodb_errors import ERRORS, Codes, reason, translate
-from wire.core.errors import FatalError, RecordError, RetryableError, WireError
+from wire.core.errors import FatalError, RecordError, RetryableError, UnavailableError, WireError
 from wire.sinks.mongodb.chains import Operation
 
 CODES: Final = Codes(
@@ -34,6 +34,7 @@ _PLAIN: Final = (str, int, float, bytes)
 _DUPLICATE_KEY: Final = 11000
 _VALIDATION: Final = 121
 _SHARD_KEY: Final = 61
+_VIEW: Final = 166
 _OF_ONE: Final = frozenset({2, 9, 15, 22, 10334})  # a bulk that can't be read for what is in one document of it
 _TOO_LARGE: Final = frozenset({10334, 17419, 17420, 17280})
 
@@ -96,6 +97,13 @@ class Bulks:
         return await self._bulk(name, operations[:middle]) | await self._bulk(name, operations[middle:])
 
 
+class _Encoded(RawBSONDocument):
+    """A document that is sent as it is. The library asks whether it is empty, and would decode it to answer."""
+
+    def __bool__(self) -> bool:
+        return True
+
+
 def _parts(operations: list[Operation]) -> list[list[Operation]]:
     """Split what is large enough for it to be done at once."""
     count = min(_AT_ONCE, max(1, len(operations) // _WORTH_IT))
@@ -106,7 +114,7 @@ def _parts(operations: list[Operation]) -> list[list[Operation]]:
 def _write(operation: Operation) -> Write:
     if operation.document is None:
         return DeleteOne(_filter(operation.id))
-    document = RawBSONDocument(operation.document)
+    document = _Encoded(operation.document)
     match operation.op:
         case "insert":
             return InsertOne(document)
@@ -144,6 +152,8 @@ def _verdict(found: dict[str, Any], operation: Operation, name: str) -> WireErro
     code, why = found.get("code"), str(found.get("errmsg", "")).partition(", full error:")[0][:300]
     if code == _DUPLICATE_KEY:
         return _duplicate(found, operation, name)
+    if code == _VIEW:
+        return UnavailableError(CODES.rejected, f"`{name}` is a view: nothing can be written to it")
     if code in _TOO_LARGE:
         return _too_large(name, why)
     hint = None
