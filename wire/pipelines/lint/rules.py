@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final
@@ -115,6 +116,7 @@ def check_pipeline(pipeline: LoadedPipeline, findings: Findings) -> None:
     _check_retry(pipeline, findings)
     _check_tests(pipeline, findings)
     _check_loops(pipeline, findings)
+    _check_shared_files(pipeline, findings)
     check_versions(pipeline, findings)
 
 
@@ -216,6 +218,19 @@ def _check_loops(pipeline: LoadedPipeline, findings: Findings) -> None:
             if source.type == sink.type and _identity(source) is not None and _identity(source) == _identity(sink):
                 message = f"the sink writes to what the source `{source.name}` reads: the pipeline feeds itself"
                 findings.warn("config.loop", sink.path, message, "write somewhere else")
+
+
+def _check_shared_files(pipeline: LoadedPipeline, findings: Findings) -> None:
+    """Two sinks can't have the same file: under its final name a file holds what one of them has committed."""
+    owners: dict[str, Component] = {}
+    for sink in (*pipeline.sinks, *([pipeline.dead_letter] if pipeline.dead_letter else [])):
+        path = getattr(sink.config, "path", None)
+        if sink.type != "file" or not isinstance(path, str):
+            continue
+        owner = owners.setdefault(os.path.normpath(path), sink)
+        if owner is not sink:
+            message = f"the sink `{owner.name}` writes to this file already"
+            findings.add("config.conflict", f"{sink.path}.config.path", message, "give each sink a file of its own")
 
 
 def _identity(component: Component) -> tuple[object, ...] | None:

@@ -105,6 +105,20 @@ def test_a_pipeline_that_feeds_itself_is_suspicious() -> None:
     assert (finding.code, finding.severity, finding.path) == ("config.loop", "warning", "$.sink")
 
 
+def test_two_sinks_can_not_have_the_same_file() -> None:
+    def sink(name: str, path: str) -> str:
+        return f"{{type: file, name: {name}, config: {{path: {path}}}}}"
+
+    head = f"name: x\nsource: {{type: kafka, config: {KAFKA}}}\n"
+    finding = only(check(f"{head}sinks: [{sink('a', 'out/x.jsonl')}, {sink('b', './out/x.jsonl')}]\n"))
+    assert (finding.code, finding.severity, finding.path) == ("config.conflict", "error", "$.sinks[1].config.path")
+    assert "`a`" in finding.message
+    letters = f"on_error: {{policy: dead_letter, sink: {sink('dead', 'x.jsonl')}}}\n"
+    finding = only(check(f"{head}sink: {sink('a', 'x.jsonl')}\n{letters}"))
+    assert finding.path == "$.on_error.sink.config.path"
+    assert check(f"{head}sinks: [{sink('a', 'x.jsonl')}, {sink('b', 'y.jsonl')}]\n").findings == ()
+
+
 @pytest.mark.parametrize(
     ("path", "hint"),
     [
