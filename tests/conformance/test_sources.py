@@ -12,6 +12,7 @@ from tests.conformance.elasticsearch_source import ELASTICSEARCH_SOURCES
 from tests.conformance.file_source import FILE_SOURCES
 from tests.conformance.kafka_source import Kafka
 from tests.conformance.memory import GappyMemorySourceHarness, MemorySourceHarness
+from tests.conformance.mongodb_source import MONGODB_SOURCES
 from tests.conformance.small_sources import Generate, GenerateAtARate, Stdin, StdinCsv
 from wire.core import plugins
 from wire.testing.harness import SourceHarness
@@ -22,6 +23,7 @@ HARNESSES: dict[str, Sequence[Any]] = {
     "file": FILE_SOURCES,
     "generate": (Generate, GenerateAtARate),
     "kafka": (Kafka,),
+    "mongodb": MONGODB_SOURCES,
     "stdin": (Stdin, StdinCsv),
 }
 """By entry point, classes made with the pytest request."""
