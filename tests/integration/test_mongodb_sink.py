@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -339,18 +340,23 @@ async def test_nothing_that_was_acknowledged_is_lost_when_primaries_step_down_an
     mongodb_cluster: MongoReplicaSet,
 ) -> None:
     expected: dict[Any, dict[str, Any]] = {}
-    numbers: list[int] = []
+    numbers = itertools.count()
     async with mongodb_cluster.database() as database, writer_to(mongodb_cluster.uri, database.name) as writer:
+
+        async def write(times: int) -> None:
+            for _ in range(times):
+                n = next(numbers)
+                await insisted(writer, [batch(*(record({"n": n}, b"k%d" % i) for i in range(n % 5, 200, 5)))])
+                expected.update({f"k{i}": {"n": n} for i in range(n % 5, 200, 5)})
 
         async def write_during(trouble: Callable[[], Awaitable[None]]) -> None:
             """Write all the time, before, during and after some trouble."""
             async with asyncio.TaskGroup() as group:
+                await write(20)
                 task = group.create_task(trouble())
                 while not task.done():
-                    n = len(numbers)
-                    await insisted(writer, [batch(*(record({"n": n}, b"k%d" % i) for i in range(n % 5, 200, 5)))])
-                    expected.update({f"k{i}": {"n": n} for i in range(n % 5, 200, 5)})
-                    numbers.append(n)
+                    await write(1)
+            await write(20)
 
         async def kill() -> None:
             (await mongodb_cluster.primary()).kill()
@@ -358,7 +364,6 @@ async def test_nothing_that_was_acknowledged_is_lost_when_primaries_step_down_an
 
         await write_during(mongodb_cluster.step_down)
         await write_during(kill)
-        assert len(numbers) > 20
         majority = database.with_options(write_concern=WriteConcern("majority"))
         assert await documents(majority) == expected
 
