@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Final
@@ -47,7 +48,7 @@ Misfit = tuple[int, WireError]
 
 
 class _Timed(msgspec.Struct):
-    at: msgspec.Raw | None = msgspec.field(default=None, name="@timestamp")
+    at: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="@timestamp")
 
 
 class Indices:
@@ -203,7 +204,7 @@ def _with_timestamp(value: bytes, ts_ms: int) -> bytes:
     """Return a document that has an `@timestamp`, as data streams demand."""
     if b'"@timestamp"' in value:
         try:
-            if msgspec.json.decode(value, type=_Timed).at is not None:
+            if msgspec.json.decode(value, type=_Timed).at:
                 return value
         except msgspec.MsgspecError:
             return value  # no JSON object: Elasticsearch says what is wrong with it
@@ -230,7 +231,7 @@ def _whole_number(value: Any) -> int | None:
     """Return a version expression's value as a number, a time as milliseconds since 1970; None if it is neither."""
     if type(value) is int:
         return value
-    if isinstance(value, float | Decimal) and value == value // 1:
+    if isinstance(value, float | Decimal) and math.isfinite(value) and value == value // 1:
         return int(value)
     if isinstance(value, datetime.datetime):
         at = value if value.tzinfo else value.replace(tzinfo=datetime.UTC)
