@@ -25,7 +25,7 @@ from wire.pipelines.expressions.values import HUGEINT_MAX, HUGEINT_MIN, Interval
 Cast = Callable[[Any], Any]
 _NUMBER: Final = re.compile(r"\s*([+-]?(?:\d+(?:_\d+)*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+(?:_\d+)*)?)\s*", re.ASCII)
 _BASED: Final = re.compile(r"\s*0(?:[xX][0-9a-fA-F]+|[bB][01]+)\s*", re.ASCII)
-_SPECIAL: Final = frozenset({"inf", "infinity", "nan"})
+_SPECIAL: Final = re.compile(r"\s*[+-]?(?:inf|infinity|nan)\s*", re.ASCII | re.IGNORECASE)
 _TRUE: Final = frozenset({"true", "t", "yes", "y", "1"})
 _FALSE: Final = frozenset({"false", "f", "no", "n", "0"})
 _EXACT: Final = Context(prec=60, rounding=ROUND_HALF_UP)
@@ -96,7 +96,7 @@ def to_double(value: Any) -> float:
             match_ = _NUMBER.fullmatch(value)
             if match_:
                 return float(match_[1].replace("_", ""))
-            if value.strip().lower().lstrip("+-") in _SPECIAL:
+            if _SPECIAL.fullmatch(value):
                 return float(value)
     raise cast_failed(value, "DOUBLE")
 

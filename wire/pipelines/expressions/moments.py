@@ -19,7 +19,7 @@ _OFFSET: Final = r"(?: ?(Z|UTC|[+-]\d{2}(?::?\d{2}(?::\d{2})?)?))?"
 _TIMESTAMP_RE: Final = re.compile(rf"\s*{_DATE}(?:(?:T|\s+){_TIME}{_OFFSET})?\s*", re.ASCII)
 _TIME_RE: Final = re.compile(rf"\s*{_TIME}{_OFFSET}\s*", re.ASCII)
 _PART_RE: Final = re.compile(
-    r"\s*(-?)(?:(\d+):(\d{1,2})(?::(\d{1,2})(?:\.(\d*))?)?|(\d+(?:\.\d+)?)\s*([a-z]*))", re.ASCII
+    r"\s*(-?)(?:(\d{1,18}):(\d{1,2})(?::(\d{1,2})(?:\.(\d*))?)?|(\d+(?:\.\d+)?)\s*([a-z]*))", re.ASCII
 )
 _MAX_MONTHS: Final = 2**31 - 1
 _MAX_DAYS: Final = 2**31 - 1
@@ -107,9 +107,10 @@ def _usual(text: str) -> dt.datetime | None:
     if body[10] not in "T " or (size > 19 and body[19] != "."):
         return None
     try:
-        return dt.datetime.fromisoformat(body)
+        moment = dt.datetime.fromisoformat(body)
     except ValueError:
         return None
+    return None if moment.tzinfo else moment  # `.123+01` is as long as `.123456`
 
 
 def _clock(parts: list[str | None]) -> int:

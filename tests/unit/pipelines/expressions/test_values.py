@@ -12,6 +12,7 @@ import pytest
 from wire.core.codes import CODES
 from wire.core.errors import RecordError
 from wire.pipelines.expressions import FunctionScope, compile_expression, emit, parse
+from wire.pipelines.expressions.moments import instant
 from wire.pipelines.expressions.values import Interval
 
 
@@ -130,6 +131,17 @@ def test_a_record_that_fails(text: str, record: dict[str, object], code: str) ->
 
 def test_nan_is_equal_to_itself_and_the_greatest() -> None:
     assert run("a = a AND a > 1e308 AND NOT a < 5 AND a >= b AND b <= a", a=math.nan, b=math.inf) is True
+
+
+@pytest.mark.parametrize("text", ["2013-01-01 10:00:00.123+01", "2013-01-01T10:00:00.123+01:00"])
+def test_an_offset_of_hours_is_an_offset_whatever_the_digits_before_it(text: str) -> None:
+    assert instant(text) == dt.datetime(2013, 1, 1, 9, 0, 0, 123_000)
+    assert run("CAST(a AS TIMESTAMP)", a=text) == dt.datetime(2013, 1, 1, 10, 0, 0, 123_000)
+
+
+@pytest.mark.parametrize(("text", "kind"), [("+-inf", "DOUBLE"), ("--nan", "DOUBLE"), ("9" * 5000 + ":00", "INTERVAL")])
+def test_text_that_is_almost_a_value_is_none(text: str, kind: str) -> None:
+    assert run(f"TRY_CAST(a AS {kind})", a=text) is None
 
 
 class RecordScope(FunctionScope):
