@@ -107,7 +107,8 @@ async def _start_client(options: dict[str, Any], codes: Codes) -> AIOKafkaClient
     try:
         await _bootstrap(client)
     except (KafkaError, OSError, TimeoutError) as exc:
-        raise UnavailableError(codes.unreachable, f"{server} answers no questions: {reason(exc)}") from exc
+        hint = "check that this is a Kafka broker, and that it is not just starting or overloaded"
+        raise UnavailableError(codes.unreachable, f"{server} answers no questions: {reason(exc)}", hint=hint) from exc
     return client
 
 

@@ -150,7 +150,10 @@ class Output:
             return self._new_numbered(os.path.join(self._layout.folder, path) if self._layout.computed else path)
         except OSError as exc:
             if self._layout.computed and exc.errno in _BAD_NAME:
-                raise RecordError("sink.file.path_refused", f"can't write to {path!r}: {exc.strerror}") from exc
+                hint = "compute another path: no part of it may be too long, or a file where a folder is needed"
+                raise RecordError(
+                    "sink.file.path_refused", f"can't write to {path!r}: {exc.strerror}", hint=hint
+                ) from exc
             raise
 
     def _new_single(self, final: str) -> Segment:
