@@ -47,8 +47,8 @@ def test_a_case_that_fails_has_an_aligned_table_of_its_differences(tmp_path: Pat
         "ok   p.yaml: right",
         "FAIL p.yaml: wrong",
         "     where        expected    found",
-        "     input[1]     no failure  expression.cast at $.transforms[0]: could not convert 'x' to INTEGER (hint: TRY_CAST"
-        " gives NULL instead)",
+        "     input[1]     no failure  expression.cast at $.transforms[0]: could not convert 'x' to INTEGER"
+        " (hint: TRY_CAST gives NULL instead)",
         "     output[0].n  1           2",
         '     output[0].s  "b"         "c"',
         '     output[1]    {"n": 1}    nothing',
