@@ -123,6 +123,10 @@ class Builder(FunctionScope):
         """Say whether all of the record's values are certainly of types JSON has."""
         return self.loop.typed() == []
 
+    def promise_json(self, local: str) -> None:
+        """Promise that a local holds, and will hold, a value of types JSON has."""
+        self.loop.plain.add(local)
+
     def set_timestamp(self, source: str) -> None:
         """Set the event time, in UTC milliseconds since 1970."""
         self.loop.timestamp_ms = self.compute(source)
