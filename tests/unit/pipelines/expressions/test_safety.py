@@ -191,11 +191,19 @@ def test_no_expression_costs_more_than_it_should(text: str, record: dict[str, ob
     assert time.perf_counter() - start < 5  # a bomb would take hours
 
 
+@pytest.mark.parametrize("text", ["array_to_string(a, b)", "concat_ws(b, a[1], a[2], a[3], a[4])"])
+def test_joining_makes_no_text_out_of_all_proportion(text: str) -> None:
+    with pytest.raises(RecordError) as caught:
+        compile_expression(text)({"a": ["x"] * 20, "b": "-" * 6_000_000})
+    assert caught.value.code == "expression.overflow"
+
+
 VALUES: list[Any] = [
     None, True, False, 0, 1, -1, 7, 2**31, 2**63 - 1, -(2**63), 2**63, 10**30, 10**400, 0.0, 1.5, -2.5, 1e308, 5e-324,
     math.inf, -math.inf, math.nan, "", "a", "abc", "12", "1e400", "2013-01-01", "0001-01-01T00:00:00+23:00",
     "9999-12-31T23:59:59-23:00", "\ud800", "é", "%", "\\", "(", "$.a", "[1,2]", "x" * 1000, "day", "999999999999 years",
-    "%Y", "%q", dt.date.min, dt.date.max, dt.datetime.min, dt.datetime.max, dt.datetime(2013, 1, 31, 10), dt.time.max,
+    "%Y", "%q", "+-inf", "2013-01-01 10:00:00.123+01",
+    dt.date.min, dt.date.max, dt.datetime.min, dt.datetime.max, dt.datetime(2013, 1, 31, 10), dt.time.max,
     Interval(1, 2, 3), Interval(2**31 - 1, 2**31 - 1, 2**63 - 1), Decimal("1.5"), Decimal("-1e30"), b"", b"\xff\xfe",
     [], [1, 2], [None], ["a", 1, None, [1]], {}, {"a": 1}, {"a": None, "b": [1]}, (1, 2), object(),
 ]  # fmt: skip

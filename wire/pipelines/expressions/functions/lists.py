@@ -14,6 +14,7 @@ from wire.pipelines.expressions.arithmetic import add
 from wire.pipelines.expressions.comparison import order
 from wire.pipelines.expressions.errors import mismatch
 from wire.pipelines.expressions.functions.declare import any_value, items, text, to_double
+from wire.pipelines.expressions.functions.strings import joined
 from wire.pipelines.expressions.functions.structs import SUBSCRIPT, slice_of
 from wire.pipelines.expressions.texts import to_text
 from wire.pipelines.expressions.tree import Arg, Function
@@ -115,7 +116,7 @@ def flatten(values: list[Any]) -> list[Any]:
 def join(values: list[Any], separator: str) -> str | None:
     """Return the items that are not NULL as text with a separator between them, NULL if all are NULL."""
     present = [to_text(value) for value in values if value is not None]
-    return separator.join(present) if present or not values else None
+    return joined(separator, present) if present or not values else None
 
 
 def concat(*lists: Sequence[Any] | None) -> list[Any]:

@@ -154,7 +154,14 @@ def concat_ws(separator: Any, *values: Any) -> str | None:
         return None
     if separator.__class__ is not str:
         raise mismatch("function concat_ws", type_name(separator))
-    return str(separator).join(to_text(value) for value in values if value is not None)
+    return joined(str(separator), [to_text(value) for value in values if value is not None])
+
+
+def joined(separator: str, parts: list[str]) -> str:
+    """Return the parts with a separator between them. Fails with expression.overflow before it grows too long."""
+    if len(separator) * len(parts) + sum(map(len, parts)) > MAX_TEXT:
+        raise too_long()
+    return separator.join(parts)
 
 
 def translate(string: str, source: str, target: str) -> str:
