@@ -10,6 +10,7 @@ import pytest
 from tests.conformance.cases import of_the_installed, of_the_kit
 from tests.conformance.elasticsearch_sink import ELASTICSEARCH_SINKS
 from tests.conformance.file_sink import FILE_SINKS
+from tests.conformance.http_sink import HTTP_SINKS
 from tests.conformance.kafka_sink import KAFKA_SINKS
 from tests.conformance.memory import MemorySinkHarness, MemoryTransactionalSinkHarness
 from tests.conformance.mongodb_sink import MONGODB_SINKS
@@ -22,6 +23,7 @@ HARNESSES: dict[str, Sequence[Any]] = {
     "drop": (Drop,),
     "elasticsearch": ELASTICSEARCH_SINKS,
     "file": FILE_SINKS,
+    "http": HTTP_SINKS,
     "kafka": KAFKA_SINKS,
     "mongodb": MONGODB_SINKS,
     "stdout": (Stdout, StdoutText),

@@ -112,7 +112,11 @@ def _handler(server: WebServer) -> type[BaseHTTPRequestHandler]:
             parts = urlsplit(self.path)
             query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
             headers = {name.lower(): value for name, value in self.headers.items()}
-            body = self.rfile.read(int(headers.get("content-length", 0)))
+            length = int(headers.get("content-length", 0))
+            body = self.rfile.read(length)
+            if len(body) < length:  # cut off: nothing was asked
+                self.close_connection = True
+                return
             asked = Asked(self.command, parts.path, query, headers, body)
             server.asked.append(asked)
             try:

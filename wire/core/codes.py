@@ -187,6 +187,13 @@ CODES: Final[dict[str, str]] = {
     "source.elasticsearch.tls": "the encrypted connection can't be made",
     "source.elasticsearch.unreachable": "the cluster does not answer, or not well enough",
     "source.elasticsearch.unsupported": "the server is not Elasticsearch 8 or 9",
+    # the HTTP sink and source
+    "sink.http.busy": "the service can't take a record for now",
+    "sink.http.invalid_request": "a request can't be made",
+    "sink.http.refused": "the service does not take a record",
+    "sink.http.tls": "the encrypted connection can't be made",
+    "sink.http.tombstone": "a record without a value can't be sent",
+    "sink.http.unreachable": "the service does not answer",
     # standard input and output, generated records
     "sink.stdout.closed": "nobody reads the output any more",
     "sink.stdout.write_failed": "the output can't be written",
