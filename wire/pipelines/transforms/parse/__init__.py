@@ -17,6 +17,13 @@ NULL with `on_error: null`.
 - `timestamp`: one TIMESTAMP, in UTC; without `into` it takes the place of the field it is read from. The first of
   `formats` that fits counts.
 
+The patterns that come with it: `BASE16NUM`, `COMBINEDAPACHELOG`, `COMMONAPACHELOG`, `DATA`, `DAY`, `EMAILADDRESS`,
+`GREEDYDATA`, `HOSTNAME`, `HOSTPORT`, `HOUR`, `HTTPDATE`, `INT`, `IP`, `IPORHOST`, `IPV4`, `IPV6`, `ISO8601_TIMEZONE`,
+`LOGLEVEL`, `MAC`, `MINUTE`, `MONTH`, `MONTHDAY`, `MONTHNUM`, `NONNEGINT`, `NOTSPACE`, `NUMBER`, `PATH`, `POSINT`,
+`PROG`, `QS`, `QUOTEDSTRING`, `SECOND`, `SPACE`, `SYSLOGLINE`, `SYSLOGTIMESTAMP`, `TIME`, `TIMESTAMP_ISO8601`,
+`UNIXPATH`, `URI`, `URIHOST`, `URIPARAM`, `URIPATH`, `URIPATHPARAM`, `URIPROTO`, `USER`, `USERNAME`, `UUID`,
+`WINPATH`, `WORD`, `YEAR`.
+
 ```yaml
 transforms:
   - parse:
