@@ -13,15 +13,16 @@ from tests.e2e.command import wire
 from wire.core import plugins
 
 ROOT = Path(__file__).parents[2]
+ENVIRON = {"MONGODB_URI": "mongodb://localhost:27017/?replicaSet=rs0", "HOOK_SECRET": "a-key-for-tests-only"}
 PIPELINES = sorted([*ROOT.glob("configs/*.yaml"), *ROOT.glob("configs/*/*.yaml")])
 
 
 async def test_every_example_passes_lint_and_its_tests() -> None:
     assert len(PIPELINES) >= 6
-    linted = await wire("lint", *PIPELINES, "-o", "json", cwd=ROOT)
+    linted = await wire("lint", *PIPELINES, "-o", "json", cwd=ROOT, environ=ENVIRON)
     assert linted.code == 0, linted.out
     assert all(entry["findings"] == [] for entry in json.loads(linted.out))
-    tested = await wire("test", *PIPELINES, "-o", "json", cwd=ROOT)
+    tested = await wire("test", *PIPELINES, "-o", "json", cwd=ROOT, environ=ENVIRON)
     assert tested.code == 0, tested.out
     assert all(entry["cases"] for entry in json.loads(tested.out)), "each example has tests"
 
