@@ -69,12 +69,25 @@ def failure_problems(expected: int | Sequence[ExpectedFailure], found: Sequence[
 def differences(path: str, expected: Sequence[Any], actual: Sequence[Any]) -> Iterator[Problem]:
     """Align two lists of records and yield what differs."""
     left, right = ([json.dumps(row, sort_keys=True) for row in side] for side in (expected, actual))
-    aligned = difflib.SequenceMatcher(a=left, b=right, autojunk=False)
-    for what, start, end, other_start, other_end in aligned.get_opcodes():
+    same_before = _common(left, right)
+    left, right = left[same_before:], right[same_before:]
+    same_after = _common(left[::-1], right[::-1])
+    aligned = difflib.SequenceMatcher(
+        a=left[: len(left) - same_after], b=right[: len(right) - same_after], autojunk=False
+    )
+    for what, *bounds in aligned.get_opcodes():
+        start, end, other_start, other_end = (bound + same_before for bound in bounds)
         if what != "equal":
             for i, j in _pairs(expected[start:end], actual[other_start:other_end]):
                 here, there = None if i is None else start + i, None if j is None else other_start + j
                 yield from _pair_differences(path, expected, actual, here, there)
+
+
+def _common(left: Sequence[str], right: Sequence[str]) -> int:
+    """Return how many items two lists have in common at the start."""
+    return next(
+        (i for i, (one, two) in enumerate(zip(left, right, strict=False)) if one != two), min(len(left), len(right))
+    )
 
 
 def same(expected: Any, actual: Any) -> bool:

@@ -56,9 +56,9 @@ def _read(path: Path, where: str, nulls: Collection[str]) -> Any:
         if path.suffix in (".jsonl", ".ndjson"):
             return [json.loads(line) for line in text.splitlines() if line.strip()]
         if path.suffix == ".json":
-            return json.loads(text)
+            return json.loads(text or "[]")
     except OSError as exc:
-        hint = "the path is relative to the file that names it"
+        hint = "the path is relative to the file that names it; what is expected can begin as an empty file"
         raise _unreadable(where, f"{path} can't be read: {(exc.strerror or str(exc)).lower()}", hint) from exc
     except ConfigError as exc:
         at = f"{exc.findings[0].line}: " if exc.findings[0].line else ""

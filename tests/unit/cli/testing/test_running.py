@@ -198,6 +198,78 @@ def test_a_lookup_may_be_replaced_by_a_file_beside_the_case(tmp_path: Path) -> N
     assert result.passed, result.problems
 
 
+ENRICH = """\
+name: p
+source: {type: stdin}
+transforms:
+  - enrich: {type: http, url: "http://localhost:1/customers/{id}", select: "name"}
+sink: {type: stdout}
+tests:
+"""
+
+
+@pytest.mark.parametrize("name", ["enrich", '"transforms[0]"', '"http://localhost:1/customers/{id}"'])
+def test_a_service_is_not_asked_but_the_case(name: str) -> None:
+    (result,) = cases(
+        f"""\
+        - lookups: {{{name}: {{"http://localhost:1/customers/7": {{name: Ann, age: 5}}}}}}
+          input: [{{id: 7}}, {{id: 8}}]
+          output: [{{id: 7, name: Ann}}, {{id: 8, name: null}}]
+        """,
+        ENRICH,
+    )
+    assert result.passed, result.problems
+
+
+def test_answers_may_be_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "answers.json").write_text('{"http://localhost:1/customers/7": {"name": "Ann"}}')
+    text = "- {lookups: {enrich: answers.json}, input: [{id: 7}], output: [{id: 7, name: Ann}]}"
+    (result,) = cases(text, ENRICH, tmp_path / "p.yaml")
+    assert result.passed, result.problems
+
+
+@pytest.mark.parametrize(
+    ("spec", "case", "message"),
+    [
+        (ENRICH, "- input: [{id: 7}]", "does not say what .* finds"),
+        (ENRICH, "- lookups: {enrich: [{id: 7}]}", "a service answers by key"),
+        (LOOKUP, "- lookups: {lookup: {UA: United}}", "a lookup finds rows"),
+    ],
+)
+def test_answers_that_can_t_be_used_are_a_mistake_of_the_case(spec: str, case: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        cases(case, spec)
+    assert caught.value.findings[0].path.startswith("$.tests[0].lookups")
+
+
+def test_each_case_has_transforms_of_its_own() -> None:
+    spec = LOOKUP.replace('lookup: {file: airlines.csv, key: carrier, select: "name AS airline"}', "dedupe: {key: id}")
+    results = cases("- &one {input: [{id: 1}, {id: 1}], output: [{id: 1}]}\n- *one\n", spec)
+    assert [told(result) for result in results] == [[], []]
+
+
+def test_nobody_waits_in_a_test() -> None:
+    spec = LOOKUP.replace('lookup: {file: airlines.csv, key: carrier, select: "name AS airline"}', "rate_limit: 0.01")
+    (result,) = cases("- {input: [{id: 1}, {id: 2}], output: [{id: 1}, {id: 2}]}\n", spec)
+    assert result.passed, result.problems
+
+
+def test_what_is_reported_of_made_up_records_goes_nowhere(tmp_path: Path) -> None:
+    report = tmp_path / "pii.json"
+    step = f"pii: {{action: report, report: '{report}'}}"
+    spec = LOOKUP.replace('lookup: {file: airlines.csv, key: carrier, select: "name AS airline"}', step)
+    (result,) = cases("- {input: [{a: ann@example.com}], output: [{a: ann@example.com}]}\n", spec)
+    assert result.passed, result.problems
+    assert not report.exists()
+
+
+def test_many_records_alike_are_compared_in_no_time() -> None:
+    given = [{"n": 1}] * 5000
+    out = [{"n": 1, "twice": 2, "hour": None}] * 5000
+    assert problems([*out[1:], {"n": 9}, *out[:2]], given) != []
+    assert problems(out, given) == []
+
+
 def test_a_name_that_nothing_looks_up_is_found_by_lint() -> None:
     findings = lint(LOOKUP + "  - {lookups: {lokup: []}}", environ={}).findings
     assert [(f.path, f.hint) for f in findings] == [("$.tests[0].lookups.lokup", "did you mean `lookup`?")]
