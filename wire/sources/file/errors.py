@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from typing import Final
 
@@ -9,6 +10,7 @@ from wire.core.errors import FatalError, RetryableError, UnavailableError, WireE
 from wire.sources.file.names import name_of
 
 CHECK_PATH: Final = "check `path`; a relative one starts where wire runs"
+_MORE_FILES: Final = "with `follow` every file stays open: raise the limit (ulimit -n), or follow fewer files at once"
 
 
 def cant_open(path: str, exc: OSError, *, waiting: bool) -> WireError:
@@ -27,7 +29,8 @@ def cant_open(path: str, exc: OSError, *, waiting: bool) -> WireError:
             f"no permission to read {name_of(path)}",
             hint="let the user that wire runs as read it",
         )
-    return UnavailableError("source.file.unreadable", f"can't open {name_of(path)}: {exc.strerror}", hint=CHECK_PATH)
+    hint = _MORE_FILES if exc.errno in (errno.EMFILE, errno.ENFILE) else CHECK_PATH
+    return UnavailableError("source.file.unreadable", f"can't open {name_of(path)}: {exc.strerror}", hint=hint)
 
 
 def read_failed(path: str, exc: OSError) -> RetryableError:

@@ -15,6 +15,7 @@ from wire.core.config import parse
 from wire.core.errors import FatalError, Finding, RetryableError, UnavailableError
 from wire.core.ports import Lag, ReadLimit
 from wire.sources.file import PLUGIN
+from wire.sources.file.errors import cant_open
 from wire.sources.file.stream import FileStream
 
 
@@ -258,3 +259,9 @@ def test_what_makes_no_sense_is_found_before_anything_runs(config: dict[str, obj
     findings: list[Finding] = []
     assert parse(PLUGIN.config, config, "$", findings) is None
     assert findings
+
+
+def test_too_many_open_files_are_no_matter_of_the_path() -> None:
+    error = cant_open("a.log", OSError(errno.EMFILE, "Too many open files"), waiting=True)
+    assert error.code == "source.file.unreadable"
+    assert "ulimit" in (error.hint or "")
