@@ -94,7 +94,8 @@ def test_the_first_wait_is_not_longer_than_the_longest() -> None:
 def test_tests_name_the_sinks_there_are() -> None:
     sinks = "sinks: [{type: drop, name: late}, {type: drop, name: early}]"
     head = f"name: x\nsource: {{type: kafka, config: {KAFKA}}}\n{sinks}\n"
-    assert [f.path for f in check(f"{head}tests: [{{input: [], output: []}}]").findings] == ["$.tests[0].output"]
+    assert [f.path for f in check(f"{head}tests: [{{output: [{{a: 1}}]}}]").findings] == ["$.tests[0].output"]
+    assert check(f"{head}tests: [{{input: [{{a: 1}}], output: []}}]").findings == (), "nothing is expected anywhere"
     finding = only(check(f"{head}tests: [{{output: {{lat: []}}}}]"))
     assert (finding.path, finding.hint) == ("$.tests[0].output.lat", "did you mean `late`?")
     assert check(f"{head}tests: [{{output: {{late: []}}}}]").findings == ()
