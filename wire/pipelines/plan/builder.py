@@ -159,12 +159,25 @@ class Builder(FunctionScope):
         """Hand over all records as `apply` does, to a function that returns any number of records for each.
 
         Those of one input record follow one another and differ in `ordinal`. If several of them fail further on, that
-        counts as one failure of the input record.
+        counts as one failure of the input record. They may hold values of types JSON lacks only where that one does.
         """
         self.exploded = True
-        self.apply(function)
+        typed: frozenset[str] | None = frozenset() if self.holds_json() else None
+        self._hand_over(functools.partial(_apply, function, self._path), typed=typed)
 
-    def _hand_over(self, function: Callable[..., Any], how: str = "") -> None:
+    def hold_up(self, function: Callable[[int], Awaitable[None]]) -> None:
+        """Await a function, given how many records came this far, before any of them is seen outside.
+
+        That is before they reach a sink, and before what a later `wait_for` asks outside. They stay as they are.
+        """
+        self.waits = True
+        count = self.local()
+        self.before.append(f"{count} = 0")
+        self.statement(f"{count} += 1")
+        self.loop.tombstone.append(f"{count} += 1")
+        self.loop.behind.append(f"await {self.constant(function)}({count})")
+
+    def _hand_over(self, function: Callable[..., Any], how: str = "", typed: frozenset[str] | None = None) -> None:
         records, values = self.local(), self.local()
         fields = self.loop.materialize()
         value = "row" if fields is None else dict_source(fields)
@@ -173,7 +186,7 @@ class Builder(FunctionScope):
         self._done += [f"{records} = []; {values} = []", *self.loop.render()]
         self._done.append(f"{records}, {values} = {how}{self.constant(function)}({records}, {values}, failures)")
         header = f"for (i, r, ts_ms), value in zip({records}, {values}, strict=True):"
-        self.loop = Loop(header, DecodedValues(), self, timestamp_ms="ts_ms", bytes_in=False)
+        self.loop = Loop(header, DecodedValues(typed=typed), self, timestamp_ms="ts_ms", bytes_in=False)
         self.drop_unless("value is not None")
 
     # writing source

@@ -10,10 +10,9 @@ from wire.pipelines.codecs import Decoded, Names, dict_source
 class DecodedValues:
     """A decoder for loops in which the record's dict is already in a variable."""
 
-    typed: frozenset[str] | None = None
-
-    def __init__(self, variable: str = "value") -> None:
-        """`variable` holds the dict; it is changed in place."""
+    def __init__(self, variable: str = "value", typed: frozenset[str] | None = None) -> None:
+        """`variable` holds the dict; it is changed in place. `typed` is as in Decoder."""
+        self.typed = typed
         self._statement = f"row = {variable}"
 
     def fields(self, wanted: Sequence[str], names: Names) -> Decoded:  # noqa: D102 (contract in Decoder)

@@ -23,8 +23,8 @@ class Loop:
     """A loop whose body is written statement by statement; how to decode is decided when all are known.
 
     In the body `i` is the index in the input batch, `r` the input record, `raw` its value. `timestamp_ms` is source of
-    the record's event time. `tombstone` is the body for records without a value. `plain` is source of values that are
-    certainly of types JSON has.
+    the record's event time. `tombstone` is the body for records without a value, `behind` what is done once after the
+    loop. `plain` is source of values that are certainly of types JSON has.
     """
 
     def __init__(self, header: str, decoder: Decoder, names: Names, *, timestamp_ms: str, bytes_in: bool) -> None:
@@ -32,6 +32,7 @@ class Loop:
         self.shape: Shape = Everything(self._load, names.constant)
         self.timestamp_ms = timestamp_ms
         self.tombstone: list[str] = []
+        self.behind: list[str] = []
         self.plain = {"None", "True", "False"}
         self._header = header
         self._decoder = decoder
@@ -99,6 +100,7 @@ class Loop:
             *indent([*decoded.per_record, *body], 2),
             "    except Exception as exc:",
             "        failures.append((i, failure(exc)))",
+            *self.behind,
         ]
 
     def _read_on(self, typed: Sequence[str] | None) -> None:

@@ -1,9 +1,8 @@
 """`rate_limit: 500`, or `{rate: 500, burst: 1000}`: let no more than so many records a second pass.
 
-Records wait; none is dropped. All partitions of a source share the rate, tombstones count too. What was not used is
-saved up to `burst` records. The records of a batch go on together, once there is room for all of them: a smaller
-`batch.max_records` makes a slow pipeline smoother. What comes behind it may see the rate exceeded where it has to
-repeat something, such as a sink that writes a batch again.
+Records wait; none is dropped or changed. All partitions of a source share the rate, and tombstones count too. What was
+not used is saved up, to `burst` records at most. The records of a batch go on together, to the sinks or to a transform
+that asks a service, once there is room for all of them: a smaller `batch.max_records` makes a slow pipeline smoother.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from msgspec import Meta
 from wire.core.clock import Clock
 from wire.core.config import Config, doc
 from wire.core.plugins import Plugin
-from wire.pipelines.plan.builder import Arrived, Builder, Failures, Values
+from wire.pipelines.plan.builder import Builder
 from wire.pipelines.transforms.context import TransformContext
 
 Rate = Annotated[float, Meta(gt=0, description="Records per second.")]
@@ -40,7 +39,7 @@ class RateLimit:
     clock: Clock
 
     def emit(self, builder: Builder) -> None:  # noqa: D102 (contract in PlanNode)
-        builder.wait_for(Turnstile(self.rate, self.burst, self.clock).wait)
+        builder.hold_up(Turnstile(self.rate, self.burst, self.clock).wait)
 
 
 class Turnstile:
@@ -53,14 +52,13 @@ class Turnstile:
         self._clock = clock
         self._free_at = clock.monotonic() - self._burst_s  # when all that passed so far would have, evenly spread
 
-    async def wait(self, arrived: Arrived, values: Values, failures: Failures) -> tuple[Arrived, Values]:
-        """Return what was given, when it may pass. One who is cancelled leaves its turn unused."""
+    async def wait(self, records: int) -> None:
+        """Return when so many records may pass. One who is cancelled leaves its turn unused."""
         now = self._clock.monotonic()
         start = max(self._free_at, now - self._burst_s)
-        self._free_at = start + len(arrived) * self._per_record_s
+        self._free_at = start + records * self._per_record_s
         if self._free_at > now:
             await self._clock.sleep(self._free_at - now)
-        return arrived, values
 
 
 def build(config: Rate | RateLimitConfig, context: TransformContext) -> RateLimit:

@@ -66,6 +66,12 @@ def test_too_many_items_fail_their_record() -> None:
     assert written(result) == [{"a": 1}, {"a": 2}]
 
 
+def test_a_time_in_a_record_is_written_as_one() -> None:
+    for select in ("*, TIMESTAMP '2013-01-01' AS t", "a, TIMESTAMP '2013-01-01' AS t", "[TIMESTAMP '2013-01-01'] AS a"):
+        (row,) = transformed([{"select": select}, {"explode": "a"}], {"a": [1]})
+        assert "2013-01-01T00:00:00Z" in row.values()
+
+
 def test_tombstones_pass() -> None:
     assert transformed([{"explode": "items"}, {"filter": "items > 1"}], None, {"items": [1, 2]}, None) == [
         None,

@@ -1,17 +1,30 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.pipelines.transforms.kit import batch, finding, node, stage, written
+from tests.unit.pipelines.transforms.kit import ALL, JSON, batch, finding, node, stage, written
 from wire.core.errors import ConfigError
 from wire.core.formats import CsvFormat
+from wire.pipelines.plan import Builder, compile_stage
+from wire.pipelines.plan.builder import Arrived, AsyncFunction, Failures, Values
 from wire.pipelines.transforms.rate_limit import Turnstile
 from wire.testing.clock import VirtualClock
+
+
+@dataclass
+class Asks:
+    """A transform that asks a service."""
+
+    function: AsyncFunction
+
+    def emit(self, builder: Builder) -> None:
+        builder.wait_for(self.function)
 
 
 def rows(count: int) -> list[bytes]:
@@ -95,6 +108,25 @@ async def test_one_who_is_cancelled_keeps_nobody_else_from_passing() -> None:
     assert clock.monotonic() <= 10
 
 
+async def test_what_waited_is_passed_on_as_the_bytes_it_came_in() -> None:
+    compiled = stage({"rate_limit": 1000}, clock=VirtualClock())
+    result = await compiled.run_waiting(batch(b'{"a":  1}', None, b"not even JSON"))
+    assert [record.value for record in result.outputs[0].records] == [b'{"a":  1}', None, b"not even JSON"]
+
+
+async def test_it_waits_before_a_later_transform_asks_a_service() -> None:
+    clock, asked = VirtualClock(autojump=True), []
+
+    async def ask(arrived: Arrived, values: Values, failures: Failures) -> tuple[Arrived, Values]:
+        asked.append(clock.monotonic())
+        return arrived, values
+
+    limit = node({"rate_limit": {"rate": 1, "burst": 0}}, clock=clock)
+    compiled = compile_stage(JSON, "test", [limit, Asks(ask)], [ALL])
+    await compiled.run_waiting(batch(*rows(3)))
+    assert asked == [3]
+
+
 async def test_rows_of_csv_pass_too() -> None:
     compiled = stage({"rate_limit": 1000}, source=CsvFormat(columns=["a"]), clock=VirtualClock())
     assert written(await compiled.run_waiting(batch(b"1", b"2"))) == [{"a": "1"}, {"a": "2"}]
@@ -115,7 +147,7 @@ def test_from_any_moment_no_more_pass_than_the_rate_and_a_burst(
         turnstile, passed = Turnstile(rate, burst, clock), []
         for count, pause in visits:
             await clock.sleep(pause)
-            await turnstile.wait([None] * count, [], [])  # type: ignore[list-item]  # they are only counted
+            await turnstile.wait(count)
             passed.append((clock.monotonic(), count))
         return passed
 

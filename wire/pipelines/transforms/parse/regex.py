@@ -25,6 +25,7 @@ _PART: Final = re.compile(
       | %\{(?P<name>\w+)(?::(?P<field>[^:{}]+))?(?::(?P<type>[^:{}]*))?\}""",
     re.VERBOSE | re.DOTALL,
 )
+_NOWHERE: Final = (-1, -1)
 _CONVERTERS: Final[dict[str, Callable[[str], Any]]] = {"int": int, "float": float, "text": str}
 
 
@@ -120,15 +121,15 @@ def _reader(compiled: Any, fields: Mapping[str, tuple[list[str], Callable[[str],
 
     def read(value: Any) -> tuple[Any, ...]:
         text = text_of(value)
-        match = search(text.encode())
+        data = text.encode()
+        match = search(data)
         if match is None:
             raise _no_match(text)
-        found = match.groups()
-        values = []
+        span, values = match.span, []
         try:
             for groups, kind in wanted:
-                raw = next((found[number - 1] for number in groups if found[number - 1] is not None), None)
-                values.append(None if raw is None else raw.decode() if kind is str else kind(raw.decode()))
+                begin, end = next((at for at in map(span, groups) if at[0] >= 0), _NOWHERE)
+                values.append(kind(data[begin:end].decode()) if begin >= 0 else None)
         except ValueError as exc:
             raise invalid("what the pattern takes it for", text, str(exc)) from exc
         return tuple(values)
