@@ -8,9 +8,9 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Final, Self
 
-from pymongo.errors import AutoReconnect, PyMongoError
+from pymongo.errors import AutoReconnect
 
-from tests.services.mongodb_client import QUICK, MongoDB
+from tests.services.mongodb_client import MongoDB
 from tests.services.mongodb_install import install
 from tests.services.ports import free_ports
 from tests.services.server import Server
@@ -90,7 +90,7 @@ class MongoReplicaSet(MongoDB):
         async with asyncio.timeout(_START_DEADLINE_S):
             while True:
                 for member in self.members:
-                    if member.running and await self._takes_writes(member):
+                    if member.running and (await member.hello() or {}).get("isWritablePrimary"):
                         return member
                 await asyncio.sleep(_POLL_S)
 
@@ -126,10 +126,3 @@ class MongoReplicaSet(MongoDB):
         async with self.members[0].client() as client:
             await client.admin.command("replSetInitiate", config)
         self._initiated = True
-
-    async def _takes_writes(self, member: MongoServer) -> bool:
-        try:
-            async with member.client(**QUICK) as client:
-                return bool((await client.admin.command("hello"))["isWritablePrimary"])
-        except PyMongoError:
-            return False
