@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -17,6 +17,11 @@ from wire.sources.elasticsearch.shards import Shard
 from wire.sources.elasticsearch.view import Hit, View
 
 _FIRST_PAGE: Final = 100  # nothing is known of the documents' size yet
+
+
+class _Page(NamedTuple):
+    records: list[Record]
+    last: bool
 
 
 class ShardReader:
@@ -34,7 +39,7 @@ class ShardReader:
         self._clock = clock
         self._page: list[Record] = []
         self._at = 0
-        self._asking: asyncio.Task[list[Record]] | None = None
+        self._asking: asyncio.Task[_Page] | None = None
         self._left: int | None = None
         self._ended = False
 
@@ -52,20 +57,21 @@ class ShardReader:
             self._asking = asyncio.create_task(self._ask())  # noqa: TID251 (awaited here, or in close)
         await asyncio.wait([self._asking])
         asked, self._asking = self._asking, None
-        self._page, self._at = asked.result(), 0
+        page = asked.result()
+        # only now: what was asked ahead is not what is being handed out
+        self._page, self._at, self._ended = page.records, 0, page.last
         if not self._ended:
             self._asking = asyncio.create_task(self._ask())  # noqa: TID251 (awaited here, or in close)
 
-    async def _ask(self) -> list[Record]:
+    async def _ask(self) -> _Page:
         if self._left is None:
             self._left = await self._view.count(self._after)
         hits = await self._view.page(self._after, self._count)
-        page = [self._record(hit) for hit in hits]
+        page = _Page([self._record(hit) for hit in hits], last=len(hits) < self._count)
         if hits:
             self._after = hits[-1].seq_no
-        self._ended = len(hits) < self._count
-        size = sum(len(record.value or b"") for record in page)
-        self._count = max(1, min(self._most, self._page_bytes * len(page) // max(size, 1)))
+        size = sum(len(record.value or b"") for record in page.records)
+        self._count = max(1, min(self._most, self._page_bytes * len(hits) // max(size, 1)))
         return page
 
     def _take(self, limit: ReadLimit) -> Batch:
