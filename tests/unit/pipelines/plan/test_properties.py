@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import jsonschema
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -84,11 +85,26 @@ transforms = st.lists(
             lambda types: {"cast": {name: {"type": kind, "on_error": None} for name, kind in types.items()}}
         ),
         st.just({"python": f"{__name__}:without_c"}),
+        st.sampled_from(
+            [
+                {"flatten": {"arrays": "index"}},
+                {"unflatten": {"arrays": "keep"}},
+                {"validate": {"schema": {"properties": {"a": {"type": ["integer", "null", "object"]}}}}},
+                {"parse": {"expr": "b", "as": "json", "on_error": None}},
+                {"parse": {"expr": "c", "as": "json", "into": "d"}},
+            ]
+        ),
     ),
     max_size=5,
 )
 
-scalars = st.none() | st.booleans() | st.integers(-3, 10) | st.sampled_from(["x", "2", "", "ü"]) | st.just(1.5)
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 10)
+    | st.sampled_from(["x", "2", "", "ü", '{"a": {"n": 2}}'])
+    | st.just(1.5)
+)
 records = st.none() | st.dictionaries(
     st.sampled_from([*FIELDS, "e"]), scalars | st.fixed_dictionaries({"n": scalars}) | st.lists(scalars, max_size=2)
 )
@@ -151,6 +167,65 @@ def do_python(_: str, row: Row) -> Row | None:
         raise RecordError("transform.python.failed") from exc
 
 
+def do_flatten(_: Any, row: Row) -> Row:
+    flat: Row = {}
+    for name, value in row.items():
+        for path, leaf in leaves(name, value):
+            if path in flat:
+                raise RecordError("transform.flatten.conflict")
+            flat[path] = leaf
+    return flat
+
+
+def leaves(name: str, value: Any) -> list[tuple[str, Any]]:
+    if value and value.__class__ in (dict, list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        return [leaf for part, inner in items for leaf in leaves(f"{name}.{part}", inner)]
+    return [(name, value)]
+
+
+def do_unflatten(_: Any, row: Row) -> Row:
+    deep: Row = {}
+    made = [deep]
+    for name, value in row.items():
+        *outer, last = name.split(".")
+        inside = deep
+        for part in outer:
+            if part not in inside:
+                inside[part] = {}
+                made.append(inside[part])
+            inside = inside[part]
+            if not any(inside is one for one in made):
+                raise RecordError("transform.unflatten.conflict")
+        if last in inside:
+            raise RecordError("transform.unflatten.conflict")
+        inside[last] = value
+    return deep
+
+
+def do_validate(config: Any, row: Row) -> Row:
+    if not jsonschema.Draft202012Validator(config["schema"]).is_valid(json.loads(encode(row))):
+        raise RecordError("transform.validate.failed")
+    return row
+
+
+def do_parse(config: Any, row: Row) -> Row:
+    text = row.get(config["expr"])
+    found = None
+    if text is not None:
+        try:
+            found = json.loads(text)
+        except ValueError:
+            found = RecordError("transform.parse.invalid")
+        except TypeError:
+            found = RecordError("transform.parse.not_text")
+    if "into" in config:
+        if isinstance(found, RecordError):
+            raise found
+        return {**row, config["into"]: found}
+    return row | found if isinstance(found, dict) else row
+
+
 INTERPRETERS: dict[str, Any] = {
     "filter": do_filter,
     "select": do_select,
@@ -158,6 +233,10 @@ INTERPRETERS: dict[str, Any] = {
     "rename": do_rename,
     "cast": do_cast,
     "python": do_python,
+    "flatten": do_flatten,
+    "unflatten": do_unflatten,
+    "validate": do_validate,
+    "parse": do_parse,
 }
 
 
