@@ -122,7 +122,8 @@ class _Writer:
         if not 0 < index < len(old.value):
             return ""
         start = self._line_end(self._end(old.value[index - 1])) + 1
-        return self._text[start : self._line_start(old.value[index].start_mark.index)]
+        lines = self._text[start : self._line_start(old.value[index].start_mark.index)].splitlines(keepends=True)
+        return "".join(line for line in lines if line.lstrip()[:1] in ("", "#"))
 
     def _known(self, old: Any) -> dict[str, list[str]]:
         """Return how the items of a list are written, comments above them included, by what they are."""

@@ -155,17 +155,32 @@ json_values = st.recursive(
 )
 TEXTS = (
     "a: 1\nx:\n  - {a: 1} # c\n  - b: 2\n    c: [1]\n# d\nz: 2\n",
-    "a: 1\nx: [1, 2] # c\nz: 2\n",
+    "a: 1\nx: [1, 2] # c\nz: 2 # d\n",
     "a: 1\nx:\n- 1\n- |\n  text\n\nz: 2\n",
     "a: 1\nx:\nz: 2\n",
-    "a: 1\nz: 2",
+    "# d\nx: >-\n  abc\n  def\n\nz: 2\n",
+    "x:   'abc'   # c\nz: 2\n",
+    "x: {a: 1,\n  b: 2}\nz: 2\n",
+    "x: # nothing\n  a: 1\n  # in\n  b: 2 # t\nz: 2\n",
+    "x:\n  - - 1\n    - 2\n  -\n    a: 1\nz: 2\n",
     "{a: 1, x: [1, {b: 2}], z: 2}\n",
     '{"a": 1, "x": [1, 2],\n "z": 2}',
-    "{}",
 )
+LACKING = ("a: 1\nz: 2", "a:\n  b: 1 # c\n\n# d\n", "{}", "{a: 1}\n", "# c\na: |\n  text\n\n  more\n")
 
 
-@given(text=st.sampled_from(TEXTS), value=json_values)
+@given(text=st.sampled_from(TEXTS), value=json_values | st.lists(json_values, max_size=5))
 def test_what_is_put_in_is_read_back_and_nothing_else_changes(text: str, value: Any) -> None:
+    changed = put(text, ["x"], value)
     wanted = {**parse(text).tree, "x": value}
-    assert json.dumps(parse(put(text, ["x"], value)).tree, sort_keys=True) == json.dumps(wanted, sort_keys=True)
+    assert json.dumps(parse(changed).tree, sort_keys=True) == json.dumps(wanted, sort_keys=True)
+    assert changed.startswith(text[: text.index("x")])
+    assert changed.endswith(text[text.index("z") :])
+    assert all(comment in changed for comment in ("# d",) if comment in text)
+
+
+@given(text=st.sampled_from(LACKING), value=json_values)
+def test_a_field_that_is_not_there_is_added(text: str, value: Any) -> None:
+    changed = put(text, ["x"], value)
+    assert json.dumps(parse(changed).tree) == json.dumps({**parse(text).tree, "x": value})
+    assert all(comment in changed for comment in ("# c", "# d") if comment in text)
