@@ -25,7 +25,12 @@ from wire.pipelines.plan import parse_at, sink_expressions
 from wire.pipelines.spec import PipelineSpec, TestCase
 from wire.pipelines.transforms import TransformContext
 
-_IDENTITY: Final = {"file": ("path",), "kafka": ("bootstrap_servers", "topic")}
+_IDENTITY: Final = {
+    "elasticsearch": ("url", "index"),
+    "file": ("path",),
+    "kafka": ("bootstrap_servers", "topic"),
+    "mongodb": ("uri", "database", "collection"),
+}
 """By component type: the fields that together say where it reads or writes."""
 
 _FORGETFUL: Final = ("dedupe",)

@@ -106,6 +106,12 @@ def test_a_pipeline_that_feeds_itself_is_suspicious() -> None:
     assert (finding.code, finding.severity, finding.path) == ("config.loop", "warning", "$.sink")
 
 
+def test_an_index_that_is_made_anew_from_itself_is_suspicious() -> None:
+    index = "{type: elasticsearch, config: {url: 'http://localhost:9200', index: flights}}"
+    finding = only(check(f"name: x\nsource: {index}\nsink: {index}\n"))
+    assert (finding.code, finding.severity, finding.path) == ("config.loop", "warning", "$.sink")
+
+
 def test_two_sinks_can_not_have_the_same_file() -> None:
     def sink(name: str, path: str) -> str:
         return f"{{type: file, name: {name}, config: {{path: {path}}}}}"
