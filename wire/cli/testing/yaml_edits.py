@@ -15,7 +15,7 @@ from wire.pipelines.document import parse as parse_document
 _WIDTH: Final = 120
 _INDENT: Final = 2
 _PLAIN = re.compile(r"(?:[^\W\d]|/)[\w ./@+-]*(?<! )")
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _Loader: Final[type[Any]] = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # PyYAML may be built without libyaml
 
 
