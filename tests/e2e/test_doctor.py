@@ -11,6 +11,7 @@ import pytest
 
 from tests.e2e.command import BAD, wire
 from tests.services.kafka_secure import SecureKafka
+from tests.services.mongodb_client import MongoDB
 
 
 async def test_what_this_machine_has(tmp_path: Path, write: Callable[[str], Path]) -> None:
@@ -90,3 +91,19 @@ async def test_a_kafka_sink_is_asked_as_a_run_would_ask(tmp_path: Path, kafka_se
     assert checks["sink no entry"][0] == "missing"
     assert "the log-in was refused" in checks["sink no entry"][1]
     assert "hunter2" not in str(checks)
+
+
+@pytest.mark.mongodb
+async def test_a_mongodb_sink_is_asked_as_a_run_would_ask(tmp_path: Path, mongodb: MongoDB) -> None:
+    config = {"database": "nobody_writes_here", "collection": "docs"}
+    away = "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=500"
+    sinks = [
+        {"type": "mongodb", "name": name, "config": config | {"uri": uri}}
+        for name, uri in (("there", mongodb.uri), ("away", away))
+    ]
+    code, checks = await looked_at(tmp_path, {"source": {"type": "generate"}, "sinks": sinks})
+    assert code == 3
+    assert checks["sink there"] == ("ok", "reachable")
+    status, detail = checks["sink away"]
+    assert status == "missing"
+    assert "127.0.0.1:1" in detail

@@ -18,6 +18,7 @@ from wire.pipelines.building import build_sink, build_source
 from wire.pipelines.loaded import Component, LoadedPipeline
 from wire.sinks.file.config import FileSinkConfig
 from wire.sinks.kafka import KafkaSinkConfig
+from wire.sinks.mongodb import MongoSinkConfig
 
 _PATIENCE_S: Final = 15.0
 
@@ -32,6 +33,8 @@ async def ends(pipeline: LoadedPipeline) -> list[Check]:
         match sink.config:
             case KafkaSinkConfig():
                 checks.append(await _answered(name, _kafka(sink, sink.config, pipeline)))
+            case MongoSinkConfig():
+                checks.append(await _answered(name, _mongodb(sink, pipeline)))
             case FileSinkConfig():
                 checks.append(folder(name, _folder_of(sink.config), "choose another `path`"))
     return checks
@@ -63,6 +66,13 @@ async def _kafka(component: Component, config: KafkaSinkConfig, pipeline: Loaded
     await writer.close()
     by_record = isinstance(config.topic, ByRecord)
     return f"reachable, {'its topics are known by record' if by_record else f'topic {config.topic} is there'}"
+
+
+async def _mongodb(component: Component, pipeline: LoadedPipeline) -> str:
+    """Open the sink: it connects and logs in. Collections are made by the first record."""
+    writer = await build_sink(component, pipeline).open(TaskId(pipeline.spec.name), 0, {})
+    await writer.close()
+    return "reachable"
 
 
 def _folder_of(config: FileSinkConfig) -> Path:
