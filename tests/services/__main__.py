@@ -12,7 +12,7 @@ import signal
 import sys
 from pathlib import Path
 
-from tests.services import elasticsearch, java, kafka, mongodb_install
+from tests.services import elasticsearch, elasticsearch_secure, java, kafka, mongodb_install
 from tests.services.elasticsearch import ElasticsearchServer
 from tests.services.kafka import KafkaServer
 from tests.services.missing import ServiceMissing, must_have_services
@@ -53,7 +53,7 @@ async def _until_told(address: str, log: Path) -> None:
 def install() -> None:
     """Fetch what the servers need, all that can be had. Raises ServiceMissing for what can't."""
     missing = []
-    for each in (kafka.install, mongodb_install.install, elasticsearch.install, _install_newest):
+    for each in (kafka.install, mongodb_install.install, elasticsearch_secure.install, _install_newest):
         try:
             each()
         except ServiceMissing as error:

@@ -71,7 +71,7 @@ class ElasticsearchServer(Elasticsearch, Server):
 
     async def start(self) -> None:
         """Start the node and return once it answers. Raises ServiceMissing where it can't be had."""
-        program, home = await asyncio.to_thread(install, self.version)
+        program, home = await asyncio.to_thread(self._install)
         if not self._data.exists():
             self._prepare(home)
         env = {
@@ -85,6 +85,9 @@ class ElasticsearchServer(Elasticsearch, Server):
     @property
     def _config(self) -> Path:
         return self._run_dir / "config"
+
+    def _install(self) -> tuple[str, Path]:
+        return install(self.version)
 
     def _prepare(self, home: Path) -> None:
         (self._data / "tmp").mkdir(parents=True)

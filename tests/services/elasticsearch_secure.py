@@ -10,11 +10,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.services import elasticsearch
 from tests.services.certificates import Authority
 from tests.services.elasticsearch import VERSION, ElasticsearchServer
+from tests.services.elasticsearch_plugin import install_plugin
 
 USERNAME, PASSWORD = "wire", "wire-secret"
 GUEST, GUEST_PASSWORD = "guest", "guest-secret"
+
+
+def install(version: str = VERSION) -> tuple[str, Path]:
+    """Return the Java program and the distribution, with what API keys need. Raises ServiceMissing."""
+    program, home = elasticsearch.install(version)
+    install_plugin(program, home, version)
+    return program, home
 
 
 class SecureElasticsearch(ElasticsearchServer):
@@ -54,6 +63,9 @@ class SecureElasticsearch(ElasticsearchServer):
     async def revoke_api_key(self, key_id: str) -> None:
         """Let the key in no more."""
         await self.request("DELETE", "/_security/api_key", {"ids": [key_id]})
+
+    def _install(self) -> tuple[str, Path]:
+        return install(self.version)
 
     def _settings(self) -> Mapping[str, Any]:
         (self._config / "server.crt").write_bytes(self._identity.certificate)
