@@ -10,6 +10,7 @@ import pytest
 from tests.conformance.cases import of_the_installed, of_the_kit
 from tests.conformance.elasticsearch_source import ELASTICSEARCH_SOURCES
 from tests.conformance.file_source import FILE_SOURCES
+from tests.conformance.http_source import HTTP_SOURCES
 from tests.conformance.kafka_source import Kafka
 from tests.conformance.memory import GappyMemorySourceHarness, MemorySourceHarness
 from tests.conformance.mongodb_source import MONGODB_SOURCES
@@ -22,6 +23,7 @@ HARNESSES: dict[str, Sequence[Any]] = {
     "elasticsearch": ELASTICSEARCH_SOURCES,
     "file": FILE_SOURCES,
     "generate": (Generate, GenerateAtARate),
+    "http": HTTP_SOURCES,
     "kafka": (Kafka,),
     "mongodb": MONGODB_SOURCES,
     "stdin": (Stdin, StdinCsv),

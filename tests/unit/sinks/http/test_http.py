@@ -95,8 +95,10 @@ async def test_a_repeated_request_has_the_same_idempotency_key_and_no_other_has_
     keys = [asked.headers["idempotency-key"] for asked in server.asked]
     assert sorted(keys[:3]) == sorted(keys[3:])
     assert set(keys) == {
-        "default%2Ftest/0/http/in/t%C3%B8pic%2F1/10", "default%2Ftest/0/http/in/t%C3%B8pic%2F1/11", "default%2Ftest/0/http/in/b/10"
-    }  # fmt: skip
+        "default%2Ftest/0/http/in/t%C3%B8pic%2F1/10",
+        "default%2Ftest/0/http/in/t%C3%B8pic%2F1/11",
+        "default%2Ftest/0/http/in/b/10",
+    }
     server.asked.clear()
     for last in (b"2", b"2", b"3"):
         await write(server, batch("p", b"1", last), body="array")
