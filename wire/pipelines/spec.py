@@ -89,6 +89,9 @@ class TestCase(Config, frozen=True, kw_only=True):
     input: Annotated[list[Any] | str, doc("Decoded records, in order, or a file of them.")] = field(
         default_factory=list
     )
+    keys: Annotated[
+        list[str | None], doc("The keys of these records, for what reads them; records beyond the list have none.")
+    ] = field(default_factory=list)
     lookups: Annotated[
         dict[str, list[Any] | dict[str, Any] | str],
         doc(

@@ -90,7 +90,7 @@ def run_case(case: Case, pipeline: LoadedPipeline) -> CaseResult:
             rows, expected = _rows(case, form), _expected(case, names)
         transforms = build_for(case, pipeline, clock, Path(scratch))
         stage = compile_values_stage(form, transforms, [plan_output(sink, form) for sink in pipeline.sinks], clock)
-        result = asyncio.run(_run(stage, rows))
+        result = asyncio.run(_run(stage, rows, case.spec.keys))
     output, failures = dict(zip(names, result.outputs, strict=True)), failures_of(result.failures)
     problems = [*failure_problems(case.spec.failures, failures), *_output_problems(case, expected, output)]
     return CaseResult(
@@ -98,9 +98,9 @@ def run_case(case: Case, pipeline: LoadedPipeline) -> CaseResult:
     )  # fmt: skip
 
 
-async def _run(stage: ValuesStage, rows: Sequence[Any]) -> ValuesResult:
+async def _run(stage: ValuesStage, rows: Sequence[Any], keys: Sequence[str | None]) -> ValuesResult:
     try:
-        return await stage.run(rows)
+        return await stage.run(rows, keys)
     finally:
         await stage.close()
 

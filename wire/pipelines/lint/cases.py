@@ -19,6 +19,9 @@ def check_case(case: TestCase, path: str, pipeline: LoadedPipeline, findings: Fi
     """Add what is wrong with a case that stands at `path` of the findings' document."""
     _check_output(case, child(path, "output"), [sink.name for sink in pipeline.sinks], findings)
     _check_lookups(case, child(path, "lookups"), pipeline, findings)
+    if isinstance(case.input, list) and len(case.keys) > len(case.input):
+        message = f"there are {len(case.keys)} keys for {len(case.input)} records"
+        findings.add("config.invalid", child(path, "keys"), message, "give each record at most one key")
     if isinstance(case.failures, list) and isinstance(case.input, list):
         for i, failure in enumerate(case.failures):
             if failure.record >= len(case.input):

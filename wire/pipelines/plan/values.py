@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -39,18 +40,18 @@ class ValuesStage:
         self._read = read
         self._now_ms = now_ms
 
-    async def run(self, values: Sequence[Any]) -> ValuesResult:
+    async def run(self, values: Sequence[Any], keys: Sequence[str | None] = ()) -> ValuesResult:
         """Transform values: mappings, or None for a tombstone. The input is left as it is.
 
-        All are one batch, with the present as their event time. Raises RetryableError where a transform asks someone
-        who does not answer.
+        `keys` are the records' keys; those without one have none. All are one batch, with the present as their event
+        time. Raises RetryableError where a transform asks someone who does not answer.
         """
         records: list[Record] = []
         failures: list[tuple[int, WireError]] = []
         now_ms = self._now_ms()
-        for index, value in enumerate(values):
+        for index, (value, key) in enumerate(itertools.zip_longest(values, keys[: len(values)])):
             try:
-                records.append(Record(self._read(value), None, now_ms, (), index))
+                records.append(Record(self._read(value), None if key is None else key.encode(), now_ms, (), index))
             except RecordError as exc:
                 failures.append((index, exc))
         batch = Batch(PartitionId("test"), Position(b""), records)

@@ -178,6 +178,21 @@ def test_a_record_arrives_now() -> None:
     assert result.passed, result.problems
 
 
+def test_a_record_may_have_a_key() -> None:
+    spec = SPEC.replace("n * 2 AS twice, strftime(at, '%H') AS hour", "meta_key() AS key")
+    (result,) = cases(
+        "- {input: [{n: 1}, {n: 2}, {n: 3}], keys: [null, b], "
+        "output: [{n: 1, key: null}, {n: 2, key: b}, {n: 3, key: null}]}",
+        spec,
+    )
+    assert result.passed, result.problems
+
+
+def test_keys_of_records_that_are_not_there_are_found_by_lint() -> None:
+    findings = lint(SPEC + "  - {input: [{n: 1}], keys: [a, b]}", environ={}).findings
+    assert [f.path for f in findings] == ["$.tests[0].keys"]
+
+
 @pytest.mark.parametrize("name", ["lookup", '"transforms[0]"', "airlines.csv"])
 def test_a_lookup_finds_what_the_case_says(name: str) -> None:
     (result,) = cases(
