@@ -73,8 +73,8 @@ class HttpSinkConfig(HttpConnection, frozen=True, kw_only=True):
     idempotency_header: Annotated[
         str | None,
         doc(
-            "The header that tells a repeated request from a new one: pipeline, sink and the record's coordinates, or a "
-            "hash of those of several records. A run with --reset has new ones. `null` for none."
+            "The header that tells a repeated request from a new one: pipeline, sink and the record's coordinates, or "
+            "a hash of those of several records. A run with --reset has new ones. `null` for none."
         ),
     ] = "Idempotency-Key"
     format: Annotated[Format, doc("How records are encoded.")] = JsonFormat()
