@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.command import BAD, wire
+from tests.services.elasticsearch_client import Elasticsearch
 from tests.services.kafka_secure import SecureKafka
 from tests.services.mongodb_client import MongoDB
 
@@ -107,3 +108,23 @@ async def test_a_mongodb_sink_is_asked_as_a_run_would_ask(tmp_path: Path, mongod
     status, detail = checks["sink away"]
     assert status == "missing"
     assert "127.0.0.1:1" in detail
+
+
+@pytest.mark.elasticsearch
+async def test_an_elasticsearch_sink_is_asked_without_applying_its_template(
+    tmp_path: Path, elasticsearch: Elasticsearch
+) -> None:
+    name = elasticsearch.new_name()
+    config = {"index": name, "template": {"name": name, "body": {"index_patterns": [name]}}}
+    sinks = [
+        {"type": "elasticsearch", "name": kind, "config": config | {"url": url}}
+        for kind, url in (("there", elasticsearch.url), ("away", "http://127.0.0.1:1"))
+    ]
+    code, checks = await looked_at(tmp_path, {"source": {"type": "generate"}, "sinks": sinks})
+    assert code == 3
+    assert checks["sink there"][0] == "ok"
+    assert checks["sink there"][1].startswith("reachable, Elasticsearch ")
+    assert checks["sink away"][0] == "missing"
+    assert "connection refused" in checks["sink away"][1]
+    templates = await elasticsearch.request("GET", "/_index_template")
+    assert name not in {template["name"] for template in templates["index_templates"]}

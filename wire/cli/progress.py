@@ -15,7 +15,7 @@ from typing import Final, NamedTuple, Protocol
 from wire.cli.numbers import count, duration, rate, size
 from wire.cli.terminal import Style
 from wire.core.config import ByRecord
-from wire.pipelines.engine.progress import Progress
+from wire.pipelines.engine.progress import Progress, SinkProgress
 from wire.pipelines.loaded import Component, LoadedPipeline
 
 _WINDOW: Final = 21
@@ -171,7 +171,7 @@ def summary(pipeline: LoadedPipeline, progress: Progress) -> str:
     ]
     rows.append(("filtered", progress.filtered, "", ""))
     rows += [
-        ("written", sink.written, size(sink.bytes), f"to {_place(component)}")
+        ("written", sink.written, size(sink.bytes), f"to {_place(component)}{_counts(sink)}")
         for component, sink in zip(pipeline.sinks, progress.sinks, strict=False)
     ]
     if pipeline.dead_letter:
@@ -188,9 +188,14 @@ def summary(pipeline: LoadedPipeline, progress: Progress) -> str:
     return "\n".join(lines)
 
 
+def _counts(sink: SinkProgress) -> str:
+    """Return what the sink counted by itself, if anything: `, 3 superseded`."""
+    return "".join(f", {count(number)} {name}" for name, number in sink.counts.items() if number)
+
+
 def _place(component: Component) -> str:
     """Return what a user would call the place a component reads or writes: a path, a topic."""
-    for field in ("path", "topic", "topics"):
+    for field in ("path", "topic", "topics", "index"):
         value = getattr(component.config, field, None)
         if isinstance(value, ByRecord):
             return f"{component.name} ({field} by record)"

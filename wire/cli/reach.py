@@ -16,6 +16,7 @@ from wire.core.errors import WireError
 from wire.core.ports import TaskId
 from wire.pipelines.building import build_sink, build_source
 from wire.pipelines.loaded import Component, LoadedPipeline
+from wire.sinks.elasticsearch import ElasticsearchSinkConfig
 from wire.sinks.file.config import FileSinkConfig
 from wire.sinks.kafka import KafkaSinkConfig
 from wire.sinks.mongodb import MongoSinkConfig
@@ -35,6 +36,8 @@ async def ends(pipeline: LoadedPipeline) -> list[Check]:
                 checks.append(await _answered(name, _kafka(sink, sink.config, pipeline)))
             case MongoSinkConfig():
                 checks.append(await _answered(name, _mongodb(sink, pipeline)))
+            case ElasticsearchSinkConfig():
+                checks.append(await _answered(name, _elasticsearch(sink, sink.config, pipeline)))
             case FileSinkConfig():
                 checks.append(folder(name, _folder_of(sink.config), "choose another `path`"))
     return checks
@@ -73,6 +76,17 @@ async def _mongodb(component: Component, pipeline: LoadedPipeline) -> str:
     writer = await build_sink(component, pipeline).open(TaskId(pipeline.spec.name), 0, {})
     await writer.close()
     return "reachable"
+
+
+async def _elasticsearch(component: Component, config: ElasticsearchSinkConfig, pipeline: LoadedPipeline) -> str:
+    """Connect and log in as the sink does. Opening it would apply its index template."""
+    build_sink(component, pipeline)  # says what to install where the library is missing
+    from wire.clients.elasticsearch_cluster import connect
+    from wire.clients.elasticsearch_errors import SINK
+
+    cluster = await connect(config, SINK)
+    await cluster.close()
+    return f"reachable, Elasticsearch {'.'.join(map(str, cluster.version or ()))}".rstrip()
 
 
 def _folder_of(config: FileSinkConfig) -> Path:

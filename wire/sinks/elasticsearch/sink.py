@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
@@ -17,10 +17,14 @@ from wire.core.formats import Format, JsonFormat
 from wire.core.plugins import ComponentContext
 from wire.core.ports import Guarantee, TaskId
 from wire.core.records import Checkpoint, PartitionId
+from wire.core.units import Duration
 from wire.sinks.elasticsearch import ElasticsearchSinkConfig, IndexTemplate
 from wire.sinks.elasticsearch.writer import ElasticsearchWriter
 
 log = structlog.get_logger()
+
+_GC_DELETES: Final = "index.gc_deletes"
+_LONG_ENOUGH: Final = Duration.parse("10m")
 
 
 class ElasticsearchSink:
@@ -49,6 +53,8 @@ class ElasticsearchSink:
         try:
             if self._config.template is not None:
                 await _apply(cluster, self._config.template)
+            if self._config.versioned and isinstance(self._config.index, str):
+                await _look_at_memory(cluster, self._config.index)
         except RetryableError as exc:
             await cluster.close()
             raise UnavailableError(exc.code, exc.message, hint=exc.hint) from exc
@@ -56,6 +62,27 @@ class ElasticsearchSink:
             await cluster.close()
             raise
         return ElasticsearchWriter(cluster, self._config, self._context.clock, task.generation)
+
+
+class _Settings(msgspec.Struct):
+    settings: dict[str, str] = {}
+    defaults: dict[str, str] = {}
+
+
+async def _look_at_memory(cluster: ElasticsearchCluster, index: str) -> None:
+    """Tell the log where the versions of deleted documents are forgotten sooner than an old process may come back."""
+    target = f"/{quote(index, safe='')}/_settings/{_GC_DELETES}?include_defaults=true&flat_settings=true"
+    answer = await cluster.request("GET", target, doing=f"looking at the index `{index}`")
+    if not answer.ok:
+        return  # it is not there yet, or its settings are not for this user to see
+    for name, found in msgspec.json.decode(answer.body, type=dict[str, _Settings]).items():
+        kept = found.settings.get(_GC_DELETES) or found.defaults.get(_GC_DELETES, "")
+        try:
+            short = Duration.parse(kept) < _LONG_ENOUGH
+        except ValueError:
+            continue
+        if short:
+            log.info("elasticsearch_gc_deletes_short", index=name, gc_deletes=kept, advised=str(_LONG_ENOUGH))
 
 
 async def _apply(cluster: ElasticsearchCluster, template: IndexTemplate) -> None:
