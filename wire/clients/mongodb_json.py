@@ -104,8 +104,12 @@ def encoder(flavour: Flavour) -> Callable[[Any], bytes]:
 
 def _hook(special: dict[type, Callable[[Any], Any]]) -> Callable[[Any], Any]:
     def hook(value: Any) -> Any:
+        if type(value) is ObjectId:  # the most frequent by far
+            return {"$oid": value.binary.hex()}
         convert = special.get(type(value))
-        return convert(value) if convert is not None else json_util.default(value, json_util.RELAXED_JSON_OPTIONS)
+        if convert is None:
+            raise TypeError(f"BSON has no {type(value).__name__}")
+        return convert(value)
 
     return hook
 
@@ -148,7 +152,6 @@ def _regex(value: Regex[Any]) -> dict[str, Any]:
 
 
 _SPECIAL: Final[dict[type, Callable[[Any], Any]]] = {
-    ObjectId: lambda value: {"$oid": str(value)},
     DatetimeMS: _date,
     Int64: int,
     _Number: _double,
@@ -205,11 +208,13 @@ def id_of(key: bytes) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Label what the library decodes to Python's own types when it is told nothing else."""
+    """Return an id as it would be if it had been decoded for relaxed Extended JSON."""
     if type(value) is bytes:
         return Binary(value, 0)
-    if type(value) is float:
-        return value if value - value == 0.0 else _Number(value)
+    if isinstance(value, float):
+        return float(value) if value - value == 0.0 else _Number(value)
+    if isinstance(value, _Int32):
+        return int(value)
     if isinstance(value, datetime.datetime):
         return DatetimeMS(value)
     if isinstance(value, dict):

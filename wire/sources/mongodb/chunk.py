@@ -17,7 +17,7 @@ from wire.sources.mongodb.position import ChunkState
 from wire.sources.mongodb.records import Shape
 from wire.sources.mongodb.watched import Watched, timestamp
 
-_BATCH: Final = 1000
+_BATCH: Final = 500  # decoded at once: larger ones leave the cache, and take half as long again per document
 _TIMEOUT_S: Final = 60.0
 _CLOSE_TIMEOUT_S: Final = 2.0
 _TRIES: Final = 2  # a primary that steps down is away for a moment, and that is nobody's business

@@ -120,7 +120,7 @@ class MongoReader:
 
     async def _begin_snapshot(self) -> Snapshot:
         try:
-            collections = await self._watched.collections(self._client)
+            collections = self._watched.selected(await self._watched.collections(self._client))
             counts = [await self._count(name) for name in collections]
         except ERRORS as exc:
             raise explain(exc, f"listing the collections of {self._watched.id}") from exc

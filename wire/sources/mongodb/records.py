@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bson import DatetimeMS, ObjectId, decode_all
+from msgspec import Raw
 
 from wire.clients.mongodb_json import CODECS, encoder, key_of
 from wire.core.errors import FatalError
@@ -46,17 +47,16 @@ class Shape:
                 Record(encode(each), key_of(each["documentKey"]["_id"]), ts_ms, headers, offset) for each in documents
             ]
         encode = self._encode
-        return [
-            # an ObjectId's key without a call: it is what most collections have
-            Record(
-                encode(each),
-                identity.binary.hex().encode() if type(identity := each["_id"]) is ObjectId else key_of(identity),
-                ts_ms,
-                headers,
-                offset,
-            )
-            for each in documents
-        ]
+        records = []
+        for document in documents:
+            identity = document["_id"]
+            if type(identity) is ObjectId:  # what most collections have: its label is written here, without a hook
+                key = identity.binary.hex().encode()
+                document["_id"] = Raw(b'{"$oid":"%b"}' % key)
+            else:
+                key = key_of(identity)
+            records.append(Record(encode(document), key, ts_ms, headers, offset))
+        return records
 
     def _from_shaped(self, event: dict[str, Any], ts_ms: int, headers: Headers, offset: int) -> Record:
         key = key_of(_kept(event, "documentKey")["_id"])

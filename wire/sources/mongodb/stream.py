@@ -11,7 +11,7 @@ from wire.clients.mongodb_errors import ERRORS, is_passing
 from wire.sources.mongodb.errors import explain
 from wire.sources.mongodb.watched import Watched, offset_of, timestamp
 
-_BATCH: Final = 1000
+_BATCH: Final = 500
 FOLLOWING_MS: Final = 1000
 ENDING_MS: Final = 50
 """How long the server waits for changes, where there are none, before it answers that."""

@@ -47,7 +47,7 @@ class Watched:
         return self._names is not None
 
     async def collections(self, client: Client) -> list[str]:
-        """Return those there are now, as `database.collection`, sorted: neither views nor time series."""
+        """Return all in the databases that are read, as `database.collection`, sorted: no views, no time series."""
         config = self._config
         databases = [config.database] if config.database is not None else await client.list_database_names()
         found = []
@@ -56,9 +56,11 @@ class Watched:
                 continue
             cursor = await client[database].list_collections(nameOnly=True, authorizedCollections=True)
             found += [f"{database}.{entry['name']}" async for entry in cursor if _is_plain(entry)]
-        if self._names is not None:
-            found = [name for name in found if name.partition(".")[2] in self._names]
         return sorted(found)
+
+    def selected(self, found: list[str]) -> list[str]:
+        """Return those of the collections `found` that are selected."""
+        return [name for name in found if self._names is None or name.partition(".")[2] in self._names]
 
     def missing(self, found: list[str]) -> list[str]:
         """Return the collections that are named but not in `found`."""
