@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -48,9 +49,10 @@ class HangUpError(Exception):
 class WebServer:
     """Serves on a port of its own until it is closed. `asked` holds all requests, in order of arrival."""
 
-    def __init__(self, answer: Callable[[Asked], Reply]) -> None:
-        """Answer with `answer`, which is called in threads, several at a time."""
+    def __init__(self, answer: Callable[[Asked], Reply], tls: ssl.SSLContext | None = None) -> None:
+        """Answer with `answer`, which is called in threads, several at a time; encrypted with `tls`."""
         self.answer = answer
+        self._tls = tls
         self.asked: list[Asked] = []
         self.port = 0
         self.start()
@@ -58,12 +60,14 @@ class WebServer:
     @property
     def url(self) -> str:
         """Where it is, without a slash at the end."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}"
 
     def start(self) -> None:
         """Listen, on the same port as before if there was one."""
         self._server = _Server(("127.0.0.1", self.port), _handler(self))
         self.port = self._server.server_port
+        if self._tls:
+            self._server.socket = self._tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
 

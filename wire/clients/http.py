@@ -10,6 +10,7 @@ from wire.core.config import Config, MisfitError, Secret, doc
 from wire.core.units import Duration
 
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token, RFC 9110 5.6.2
+_SPACE: Final = re.compile(r"[\x00-\x20\x7f]")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -70,18 +71,22 @@ class HttpConnection(Config, frozen=True, kw_only=True):
             raise MisfitError("`timeout` must be longer than 0", "as in 30s")
 
 
-def check_url(url: str, field: str) -> None:
-    """Check a URL of the configuration. Raises MisfitError that names `field`."""
+def is_url(url: str) -> bool:
+    """Say whether this can be asked: an absolute http or https URL whose special characters are escaped."""
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        named = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
-        usable = False
-    else:
-        if usable and "@" in parts.netloc:
-            raise MisfitError(f"`{field}` holds a user name", "give it as auth: {username: …, password: …}")
-    if not usable or re.search(r"[\x00-\x20\x7f]", url):
+        return False
+    return named and not _SPACE.search(url)
+
+
+def check_url(url: str, field: str) -> None:
+    """Check a URL of the configuration. Raises MisfitError that names `field`."""
+    if not is_url(url):
         raise MisfitError(f"`{field}` is no URL", "it begins with http:// or https://, as in https://example.com/hook")
+    if "@" in urlsplit(url).netloc:
+        raise MisfitError(f"`{field}` holds a user name", "give it as auth: {username: …, password: …}")
 
 
 def place_of(url: str) -> str:

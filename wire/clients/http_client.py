@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from wire.clients.http import HttpAuth, HttpConnection, place_of
+from wire.clients.http import HttpAuth, HttpConnection, is_url, place_of
 from wire.core.errors import RecordError, RetryableError, UnavailableError, WireError
 
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -83,6 +83,8 @@ class HttpClient:
         Raises RetryableError when none comes in time, UnavailableError when the server can't be trusted, RecordError
         for a URL that can't be asked.
         """
+        if not is_url(url):
+            raise RecordError(self._codes.invalid_request, "what is to be asked is no http or https URL")
         client = self._client or await self._open()
         try:
             async with (

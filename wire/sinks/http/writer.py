@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from wire.clients.http import place_of
+from wire.clients.http import is_url, place_of
 from wire.clients.http_client import Answer, HttpClient
 from wire.core.clock import Clock
 from wire.core.errors import FatalError, RecordError, RetryableError, WireError, root_cause
@@ -155,7 +155,7 @@ def _unfit(place: Place, url: object) -> RecordError | None:
     if place.record.value is None:
         hint = "filter them out (`meta_…`), or send them elsewhere with `when`"
         return RecordError("sink.http.tombstone", hint=hint)
-    if not isinstance(url, str) or not url.startswith(("http://", "https://")):
-        shown = "NULL" if url is None else "no URL"
-        return RecordError("sink.http.invalid_request", f"the URL computed for a record is {shown}", path="url")
+    if not isinstance(url, str) or not is_url(url):
+        shown = "NULL" if url is None else "no http or https URL"
+        return RecordError("sink.http.invalid_request", f"the URL computed for a record is {shown}")
     return None
