@@ -109,6 +109,8 @@ def kind(value: bytes) -> str:
 class SimStage:
     """Routes a record to the sinks that want it; filters those that say so; fails on bad ones."""
 
+    max_records: int | None = None
+
     def __init__(self, world: World) -> None:
         self._world = world
         self.waits = world.stages_wait

@@ -28,6 +28,9 @@ class StageResult(Struct):
 class Stage(Protocol):
     """All of a pipeline's transforms as one function over a batch."""
 
+    max_records: int | None
+    """How many records a batch should have at most, where a transform asks for small ones."""
+
     waits: bool
     """Whether a transform has to ask someone outside this process: then `run_waiting` is to be used, else `run`."""
 

@@ -225,7 +225,7 @@ class Runner:
     async def _pump(self, entry: Input, key: PartitionKey, reader: Reader) -> None:
         async def attempt() -> Batch | None:
             with located(entry.path):
-                return await reader.read(self._limit())
+                return await reader.read(self._limit(entry.stage))
 
         turn = 0
         while (batch := await self._patiently(key, attempt)) is not None:
@@ -261,10 +261,11 @@ class Runner:
             wait_s=round(wait_s, 3),
         )
 
-    def _limit(self) -> ReadLimit:
+    def _limit(self, stage: Stage) -> ReadLimit:
         """Limit what the readers hold together: each may have one batch in hand when too much is pending (I8)."""
         batch, readers = self._spec.batch, sum(entry.readers for entry in self._inputs)
-        records = min([batch.max_records, *(branch.target for branch in self._branches)])
+        most = batch.max_records if stage.max_records is None else min(stage.max_records, batch.max_records)
+        records = min([most, *(branch.target for branch in self._branches)])
         return ReadLimit(
             min(records, max(_FEWEST_RECORDS, batch.max_records * _HELD_BATCHES // readers)),
             max(_FEWEST_BYTES, min(batch.max_bytes.bytes, self._max_bytes // readers)),

@@ -44,6 +44,7 @@ class Builder(FunctionScope):
         self.timestamp_set = False
         self.exploded = False
         self.waits = False
+        self.max_records: int | None = None
         self.closes: list[Callable[[], Awaitable[None]]] = []
         self._done: list[str] = []
         self._path = ""
@@ -165,12 +166,14 @@ class Builder(FunctionScope):
         typed: frozenset[str] | None = frozenset() if self.holds_json() else None
         self._hand_over(functools.partial(_apply, function, self._path), typed=typed)
 
-    def hold_up(self, function: Callable[[int], Awaitable[None]]) -> None:
+    def hold_up(self, function: Callable[[int], Awaitable[None]], max_records: int) -> None:
         """Await a function, given how many records came this far, before any of them is seen outside.
 
         That is before they reach a sink, and before what a later `wait_for` asks outside. They stay as they are.
+        Batches of more than `max_records` are not asked for, but may come.
         """
         self.waits = True
+        self.max_records = min(max_records, self.max_records or max_records)
         count = self.local()
         self.before.append(f"{count} = 0")
         self.statement(f"{count} += 1")

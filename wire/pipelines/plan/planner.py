@@ -94,7 +94,7 @@ def build(
     text = "\n".join([define, *indent(body, 1), ""])
     given = {"failure": failing_where(text, source_path), "now_ms": clock.now_ms}
     function = _compiled(text, source_name, {**given, **builder.constants})
-    return CompiledStage(text, function, builder.waits, builder.closes)
+    return CompiledStage(text, function, builder.waits, builder.closes, builder.max_records)
 
 
 class _Encoders:

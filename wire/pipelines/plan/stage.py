@@ -19,9 +19,11 @@ class CompiledStage:
         function: Callable[[Batch], Any],
         waits: bool,
         closes: Sequence[Callable[[], Awaitable[None]]],
+        max_records: int | None,
     ) -> None:
         """`function` is what `source` defines: a coroutine function if it `waits`. `closes` are called by `close`."""
         self.source = source
+        self.max_records = max_records
         self.waits = waits
         self.run: Callable[[Batch], StageResult] = function
         """As `Stage.run`."""

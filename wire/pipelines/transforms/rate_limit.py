@@ -1,8 +1,8 @@
 """`rate_limit: 500`, or `{rate: 500, burst: 1000}`: let no more than so many records a second pass.
 
 Records wait; none is dropped or changed. All partitions of a source share the rate, and tombstones count too. What was
-not used is saved up, to `burst` records at most. The records of a batch go on together, to the sinks or to a transform
-that asks a service, once there is room for all of them: a smaller `batch.max_records` makes a slow pipeline smoother.
+not used is saved up, to `burst` records at most; larger batches than that are not read from the source. The records of
+a batch go on together, to the sinks or to a transform that asks a service, once there is room for all of them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class RateLimit:
     clock: Clock
 
     def emit(self, builder: Builder) -> None:  # noqa: D102 (contract in PlanNode)
-        builder.hold_up(Turnstile(self.rate, self.burst, self.clock).wait)
+        turnstile = Turnstile(self.rate, self.burst, self.clock)
+        builder.hold_up(turnstile.wait, max_records=max(1, int(self.burst)))
 
 
 class Turnstile:

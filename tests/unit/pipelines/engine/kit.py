@@ -25,6 +25,7 @@ FAST = Duration(2)
 class PassStage:
     """Passes everything to every sink; a value that starts with `bad` fails, one with `skip` is filtered."""
 
+    max_records: int | None = None
     waits = False
 
     def __init__(self, sinks: int) -> None:

@@ -63,6 +63,26 @@ async def test_other_partitions_go_on_and_are_committed_while_one_waits(tmp_path
     assert sorted(sink.values()) == sorted([*values(4), *values(4, "s")])
 
 
+class Small(PassStage):
+    """Asks for small batches, and notes how large they are."""
+
+    max_records = 3
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.sizes: list[int] = []
+
+    def run(self, batch: Batch) -> StageResult:
+        self.sizes.append(len(batch.records))
+        return super().run(batch)
+
+
+async def test_a_stage_gets_batches_as_small_as_it_asks_for(tmp_path: Path) -> None:
+    source, sink, stage = MemorySource({"p": values(10)}), MemorySink(), Small()
+    await Engine(tmp_path, source, sink, stage=stage).run()
+    assert (sink.values(), stage.sizes) == (values(10), [3, 3, 3, 1])
+
+
 async def test_a_stage_is_closed_once_when_the_run_is_over(tmp_path: Path) -> None:
     source, sink, stage = MemorySource({"p": values(10)}), MemorySink(), PassStage(1)
     await Engine(tmp_path, source, sink, stage=stage).run()

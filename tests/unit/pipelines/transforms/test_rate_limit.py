@@ -114,6 +114,15 @@ async def test_what_waited_is_passed_on_as_the_bytes_it_came_in() -> None:
     assert [record.value for record in result.outputs[0].records] == [b'{"a":  1}', None, b"not even JSON"]
 
 
+@pytest.mark.parametrize(
+    ("configs", "most"),
+    [([500], 500), ([0.1], 1), ([{"rate": 10, "burst": 0}], 1), ([7, {"rate": 1, "burst": 3.9}], 3)],
+)
+def test_batches_larger_than_a_burst_are_not_asked_for(configs: list[Any], most: int) -> None:
+    assert stage(*({"rate_limit": config} for config in configs)).max_records == most
+    assert stage({"filter": "n > 0"}).max_records is None
+
+
 async def test_it_waits_before_a_later_transform_asks_a_service() -> None:
     clock, asked = VirtualClock(autojump=True), []
 
