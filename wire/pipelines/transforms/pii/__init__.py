@@ -9,7 +9,8 @@ not decide alone: `email_sent: true` is nothing personal. Numbers in columns who
 With `mask`, what is found becomes `***`; under a `key`, card numbers and mail addresses become others of the same form,
 as the transform `mask` makes them. With `tag`, a record in which something is found gets a list of
 `{column, kind}`; with `fail`, it fails. Each of them, and `report` alone, counts by column and kind: the counts are
-logged every minute while there is something new and at the end (`pii_report`), and written to the `report` file.
+logged every minute while there is something new and at the end (`pii_report`, a warning where what was found is passed
+on), and written to the `report` file.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ class Pii:
     context: TransformContext
 
     def emit(self, builder: Builder) -> None:  # noqa: D102 (contract in PlanNode)
-        report = Report.at(self.config.report, self.context.clock)
+        passes_on = self.config.action in ("report", "tag")
+        report = Report.at(self.config.report, self.context.clock, passes_on=passes_on)
         builder.apply(functools.partial(_apply, report, self._treatment()))
         builder.on_close(report.close)
 

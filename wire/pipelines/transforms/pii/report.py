@@ -20,6 +20,7 @@ log = structlog.get_logger()
 
 EVERY_S: Final = 60.0
 _MOST_COLUMNS: Final = 1000
+_MOST_TOLD: Final = 20
 _REST: Final = "(others)"
 
 
@@ -36,9 +37,10 @@ class Report:
 
     _by_path: ClassVar[dict[str, Report]] = {}
 
-    def __init__(self, path: str | None, clock: Clock) -> None:
-        """Count for the file at `path`, if any."""
+    def __init__(self, path: str | None, clock: Clock, *, passes_on: bool) -> None:
+        """Count for the file at `path`, if any. That personal values are found is a warning where they pass on."""
         self._path = path
+        self._passes_on = passes_on
         self._clock = clock
         self._counts: Counter[Found] = Counter()
         self._columns: set[str] = set()
@@ -49,11 +51,11 @@ class Report:
         self._writing: threading.Thread | None = None
 
     @classmethod
-    def at(cls, path: str | None, clock: Clock) -> Report:
+    def at(cls, path: str | None, clock: Clock, *, passes_on: bool) -> Report:
         """Return a new report, or the one that another stage of the pipeline keeps for the same file."""
         if path is None:
-            return cls(None, clock)
-        return cls._by_path.setdefault(path, cls(path, clock))
+            return cls(None, clock, passes_on=passes_on)
+        return cls._by_path.setdefault(path, cls(path, clock, passes_on=passes_on))
 
     def add(self, records: int, found: Sequence[Sequence[Found]]) -> None:
         """Count a batch: how many records it had, and what each of those with something in it held."""
@@ -94,7 +96,11 @@ class Report:
             return None
         self._written = self._records
         summary = self.summary()
-        log.info("pii_report", **summary)
+        tell = log.warning if self._passes_on and self._concerned else log.info
+        found = Counter[str]()
+        for one in summary["columns"][:_MOST_TOLD]:
+            found[f"{one['kind']} in {one['column']}"] += one["values"]
+        tell("pii_report", records=self._records, records_with_pii=self._concerned, found=dict(found))
         return msgspec.json.format(msgspec.json.encode(summary), indent=2)
 
     def _write(self, text: bytes) -> None:

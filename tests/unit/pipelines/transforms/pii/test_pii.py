@@ -112,7 +112,8 @@ async def test_the_report_counts_by_column_and_kind_at_the_end(tmp_path: Path) -
             {"column": "phones[]", "kind": "phone", "by": "name", "values": 1},
         ],
     }
-    assert [(log["event"], log["records"]) for log in logs] == [("pii_report", 4)]
+    assert [(log["event"], log["log_level"], log["records"]) for log in logs] == [("pii_report", "info", 4)]
+    assert logs[0]["found"] == {"mail in m": 2, "ip in m": 1, "phone in phones[]": 1}
     assert "bob" not in str(logs) + path.read_text()
 
 
@@ -155,9 +156,8 @@ async def test_columns_are_bounded_however_many_names_the_data_has() -> None:
     run(compiled, *({f"m{i}": "bob@example.com"} for i in range(1500)))
     with capture_logs() as logs:
         await compiled.close()
-    columns = logs[0]["columns"]
-    assert len(columns) == 1001
-    assert columns[0] == {"column": "(others)", "kind": "mail", "by": "value", "values": 500}
+    assert logs[0]["found"]["mail in (others)"] == 500
+    assert len(logs[0]["found"]) == 20
 
 
 @pytest.mark.parametrize(
@@ -175,3 +175,21 @@ def test_mistakes_are_found_when_it_is_built(config: dict[str, Any], path: str) 
     with pytest.raises(ConfigError) as caught:
         node({"pii": config})
     assert finding(caught.value)[1] == f"$.transforms[0].pii{path}"
+
+
+@pytest.mark.parametrize(
+    ("action", "row", "level"),
+    [
+        ("report", {"m": "bob@example.com"}, "warning"),
+        ("tag", {"m": "bob@example.com"}, "warning"),
+        ("report", {"m": "nothing"}, "info"),
+        ("mask", {"m": "bob@example.com"}, "info"),
+        ("fail", {"m": "bob@example.com"}, "info"),
+    ],
+)
+async def test_personal_values_that_are_passed_on_are_a_warning(action: str, row: Any, level: str) -> None:
+    compiled = stage({"pii": {"action": action}})
+    run(compiled, row)
+    with capture_logs() as logs:
+        await compiled.close()
+    assert [log["log_level"] for log in logs] == [level]
