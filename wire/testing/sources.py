@@ -35,6 +35,8 @@ from wire.testing.reading import (
 SourceCheck = Callable[[Any], Awaitable[None]]
 """A check, to be called with a harness of the class that `source_checks` gave it for."""
 
+_PAUSE_S: Final = 0.02
+
 
 @contextlib.asynccontextmanager
 async def _opened(
@@ -175,6 +177,18 @@ async def a_cancelled_read_loses_nothing(harness: FixedSourceHarness) -> None:
                 rest = await read_rest(reader, limits)
             batches = [batch for read in reads if not read.cancelled() and (batch := read.result())]
             expect_values(values_of(batches + rest), values, f"seed {seed}, {partition}")
+
+
+@within_deadline
+async def a_slow_consumer_reads_everything(harness: FixedSourceHarness) -> None:
+    """With pauses between the reads, in which a reader may fetch ahead up to its end, everything is still read."""
+    for partition, values in (await _fill(harness, 13, 4)).items():
+        async with _opened(harness, partition) as reader:
+            batches: list[Batch] = []
+            while (batch := await reader.read(ReadLimit(2, 1 << 20))) is not None:
+                batches.append(batch)
+                await asyncio.sleep(_PAUSE_S)
+        expect_values(values_of(batches), values, f"{partition}, read slowly")
 
 
 @within_deadline
@@ -332,6 +346,7 @@ _ALWAYS: Final[Sequence[SourceCheck]] = (
     limits_are_respected,
     a_bounded_source_ends_for_good,
     a_cancelled_read_loses_nothing,
+    a_slow_consumer_reads_everything,
     the_fingerprint_names_what_is_read,
     release_may_come_twice_and_late,
     close_may_come_twice,

@@ -63,6 +63,22 @@ class Stuffed(MemoryReader):
         return await super().read(msgspec.structs.replace(limit, max_bytes=limit.max_bytes + 500))
 
 
+class EndingWhenItHasFetched(MemoryReader):
+    """Fetches the next batch in the background, and ends when that was the last, given or not."""
+
+    _ahead: asyncio.Task[Batch | None] | None = None
+
+    async def read(self, limit: ReadLimit) -> Batch | None:
+        if self._ahead is not None and self._ahead.done() and not self._left():
+            return None
+        batch = await (self._ahead or super().read(limit))
+        self._ahead = asyncio.get_running_loop().create_task(super().read(limit))
+        return batch
+
+    def _left(self) -> int:
+        return self.lag().records or 0
+
+
 class EndingByError(MemoryReader):
     async def read(self, limit: ReadLimit) -> Batch | None:
         if self._ended:
@@ -189,6 +205,7 @@ MUTANTS: list[tuple[type[MemorySource] | type[MemoryReader], SourceCheck]] = [
     (Greedy, sources.limits_are_respected),
     (Stuffed, sources.limits_are_respected),
     (EndingByError, sources.a_bounded_source_ends_for_good),
+    (EndingWhenItHasFetched, sources.a_slow_consumer_reads_everything),
     (MovingBeforeItGives, sources.a_cancelled_read_loses_nothing),
     (NewFingerprints, sources.the_fingerprint_names_what_is_read),
     (OneFingerprint, sources.the_fingerprint_names_what_is_read),
