@@ -83,7 +83,7 @@ def root(
         bool, typer.Option("--debug", help="Show the traceback of an unexpected error (or set WIRE_DEBUG=1).")
     ] = False,
 ) -> None:
-    """Move and transform records continuously: from Kafka and files into Kafka and files."""
+    """Move and transform records continuously: from Kafka, MongoDB and files into Kafka, Elasticsearch and more."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
