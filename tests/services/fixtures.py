@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -36,6 +37,30 @@ class _Startable(Protocol):
 
 
 ServerT = TypeVar("ServerT", bound=_Startable)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Iterator[None]:
+    """What a fixture can't start is skipped, or fails."""
+    with _skipped_if_missing():
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[None]:
+    """What a test starts itself and can't is skipped, or fails."""
+    with _skipped_if_missing():
+        yield
+
+
+@contextmanager
+def _skipped_if_missing() -> Iterator[None]:
+    try:
+        yield
+    except ServiceMissing as missing:
+        if must_have_services():
+            pytest.fail(str(missing), pytrace=False)
+        pytest.skip(str(missing))
 
 
 @pytest.fixture(scope="session")
@@ -144,10 +169,7 @@ def elasticsearch_secure() -> Iterator[SecureElasticsearch]:
 
 async def _own(server: ServerT) -> AsyncIterator[ServerT]:
     try:
-        try:
-            await server.start()
-        except ServiceMissing as missing:
-            _give_up(missing)
+        await server.start()
         yield server
     finally:
         server.close()
@@ -155,16 +177,7 @@ async def _own(server: ServerT) -> AsyncIterator[ServerT]:
 
 def _running(server: ServerT) -> Iterator[ServerT]:
     try:
-        try:
-            asyncio.run(server.start())
-        except ServiceMissing as missing:
-            _give_up(missing)
+        asyncio.run(server.start())
         yield server
     finally:
         server.close()
-
-
-def _give_up(missing: ServiceMissing) -> None:
-    if must_have_services():
-        pytest.fail(str(missing), pytrace=False)
-    pytest.skip(str(missing))

@@ -67,10 +67,9 @@ class MongoReplicaSet(MongoDB):
 
     async def start(self) -> None:
         """Start the members that don't run and return once there is a primary. Raises ServiceMissing."""
-        async with asyncio.TaskGroup() as group:
-            for member in self.members:
-                if not member.running:
-                    group.create_task(member.start())
+        for member in self.members:
+            if not member.running:
+                await member.start()
         if not self._initiated:
             await self._initiate()
         await self.primary()

