@@ -18,6 +18,7 @@ Outcome = Literal["written", "replayed", "superseded"] | WireError
 
 _VERSIONS: Final = re.compile(r"current version \[(\d+)\].*provided \[(\d+)\]")
 _MISSING: Final = ("index_not_found_exception", "index_closed_exception")
+_METADATA: Final = re.compile(r"Field \[(\w+)\] is a metadata field")
 _SHARD_LIMIT: Final = "maximum normal shards open"
 
 
@@ -97,4 +98,6 @@ def _error(action: Action, status: int, problem: Problem) -> WireError:
 def _hint(text: str) -> str | None:
     if "total fields" in text:
         return "the index has as many fields as it may: map what varies as `flattened`, or raise the limit"
+    if found := _METADATA.search(text):
+        return f"add `- drop: [{found[1]}]` to the transforms; the document's id comes from `id`"
     return None

@@ -99,3 +99,10 @@ def test_reasons_behind_reasons_are_told_once() -> None:
 
 def test_items_are_not_looked_at_where_all_went_well() -> None:
     assert read(b'{"took":1,"errors":false,"items":[{"nonsense":1}]}') is None
+
+
+def test_a_document_with_a_field_that_elasticsearch_keeps_for_itself_is_told_to_drop_it() -> None:
+    reason = "[1:8] Field [_id] is a metadata field and cannot be added inside a document."
+    error = outcome(action(), item(400, "document_parsing_exception", reason))
+    assert isinstance(error, RecordError)
+    assert error.hint == "add `- drop: [_id]` to the transforms; the document's id comes from `id`"
