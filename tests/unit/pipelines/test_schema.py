@@ -17,6 +17,10 @@ from wire.pipelines.schema import pipeline_schema
 
 ROOT = Path(__file__).parents[3]
 SOURCE = {"type": "kafka", "config": {"bootstrap_servers": ["x:1"], "topic": "t"}}
+SECRETS = ("API_TOKEN", "CRM_TOKEN", "HOOK_SECRET", "HOOK_TOKEN", "MASK_KEY")
+ENVIRON = {"MONGODB_URI": "mongodb://localhost:27017", **dict.fromkeys(SECRETS, "0123456789abcdef")}
+"""What the examples refer to."""
+
 GOOD: dict[str, Any] = {"name": "p", "source": SOURCE, "sink": {"type": "drop"}}
 
 
@@ -39,7 +43,7 @@ def test_every_component_s_example_passes_lint_and_schema(
     given = yaml.safe_load(example(name, plugins.load(kind, name)))
     spec = {**GOOD, **given}
     validator.validate(spec)
-    assert lint(yaml.safe_dump(spec), environ={}).errors == ()
+    assert lint(yaml.safe_dump(spec), environ=ENVIRON).errors == ()
 
 
 @pytest.mark.parametrize(
