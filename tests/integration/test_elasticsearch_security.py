@@ -13,7 +13,11 @@ import pytest
 from tests.integration.elasticsearch_kit import doc, elasticsearch_writer, plain
 from tests.services.elasticsearch_client import Elasticsearch
 from tests.services.elasticsearch_secure import SecureElasticsearch
-from wire.core.errors import UnavailableError, WireError
+from wire.core.config import parse
+from wire.core.errors import Finding, UnavailableError, WireError
+from wire.core.plugins import ComponentContext
+from wire.core.ports import TaskId
+from wire.sinks.elasticsearch import PLUGIN as SINK
 
 pytestmark = pytest.mark.elasticsearch
 
@@ -152,3 +156,12 @@ async def test_nobody_there() -> None:
         error = await opening(f"http://127.0.0.1:{unused.getsockname()[1]}")
     assert (type(error), error.code) == (UnavailableError, "sink.elasticsearch.unreachable")
     assert "connection refused" in error.message
+
+
+async def test_a_cloud_id_that_is_none() -> None:
+    findings: list[Finding] = []
+    config = parse(SINK.config, {"cloud_id": "no-secret", "index": "x"}, "$", findings)
+    sink = SINK.build(config, ComponentContext("test", "elasticsearch"))
+    with pytest.raises(UnavailableError) as caught:
+        await sink.open(TaskId("default/test"), 1, {})
+    assert "`cloud_id`" in (caught.value.hint or "")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 
 import pytest
 
+from tests.e2e.command import run
 from tests.integration.elasticsearch_kit import doc, elasticsearch_writer, keyed, plain, verdicts
 from tests.services.elasticsearch_client import Elasticsearch
+from tests.services.kafka_client import KafkaCluster
 from wire.core.errors import FatalError, RecordError, RetryableError
 from wire.core.records import PartitionId
 
@@ -371,3 +374,37 @@ async def test_a_change_that_is_repeated_late_does_not_undo_a_deletion(elasticse
         assert not await writer.write([first])
         assert writer.counts["superseded"] == 1
     assert (await elasticsearch.documents(index)).keys() == {"other"}
+
+
+# in a pipeline
+
+
+@pytest.mark.kafka
+async def test_key_version_and_counts_as_a_pipeline_makes_them(
+    elasticsearch: Elasticsearch, kafka: KafkaCluster, tmp_path: Path
+) -> None:
+    index, topic = elasticsearch.new_name(), await kafka.create_topic()
+    values = [b'{"n":1}', b'{"n":2}', None, b'{"n":3}', b'{"n":"4"}', b"no JSON"]
+    await kafka.produce(topic, values, keys=[b"a", b"b", b"a", b"b", b"c", b"d"])
+    config = {"url": elasticsearch.url, "index": {"expr": f"'{index}-' || meta_partition()[-1:]"}, "id": "meta_key()"}
+    template = {"mappings": {"properties": {"n": {"type": "long", "coerce": False}}}}
+    config["template"] = {"name": index, "body": {"index_patterns": [f"{index}-0"], "template": template}}
+    spec = {
+        "source": {"type": "kafka", "config": {"bootstrap_servers": [kafka.bootstrap], "topic": topic}},
+        "transforms": [{"select": "*, n * 2 AS twice"}],
+        "sink": {"type": "elasticsearch", "config": config},
+        "delivery": "exactly_once",
+        "on_error": {
+            "policy": "dead_letter",
+            "sink": {"type": "elasticsearch", "config": {"url": elasticsearch.url, "index": f"{index}-dead"}},
+        },
+    }
+    for _ in range(2):
+        outcome = await run(tmp_path, spec, "--reset")
+        assert outcome.code == 0, outcome.err
+    await elasticsearch.request("DELETE", f"/_index_template/{index}")
+    assert await elasticsearch.documents(f"{index}-0") == {"b": {"n": 3, "twice": 6}}
+    dead = await elasticsearch.documents(f"{index}-dead")
+    assert dead.keys() == {f"kafka/{topic}/0/4", f"kafka/{topic}/0/5"}
+    assert [letter["value"] for _, letter in sorted(dead.items())] == ['{"n":"4"}', "no JSON"]
+    assert await versions(elasticsearch, f"{index}-0") == {"b": 2 << 48 | 3}

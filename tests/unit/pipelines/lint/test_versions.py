@@ -61,3 +61,16 @@ def test_records_of_several_sources_have_no_common_order() -> None:
     text = sink(", id: meta_key()").replace(f"source: {{type: kafka, config: {KAFKA}}}\n", f"sources:\n{sources}")
     finding = only(check(text))
     assert (finding.code, finding.path) == ("config.missing", "$.sink.config.version")
+
+
+MONGODB = "{uri: '${env:MONGODB}', database: d, collection: c}"
+
+
+@pytest.mark.parametrize(("version_type", "codes"), [("external_gte", []), ("external", ["config.conflict"])])
+def test_changes_of_one_transaction_share_a_version(version_type: str, codes: list[str]) -> None:
+    source = f"source: {{type: mongodb, config: {MONGODB}}}\n"
+    text = sink(f", id: meta_key(), version_type: {version_type}")
+    findings = check(
+        text.replace(f"source: {{type: kafka, config: {KAFKA}}}\n", source), MONGODB="mongodb://localhost"
+    ).findings
+    assert [finding.code for finding in findings] == codes
