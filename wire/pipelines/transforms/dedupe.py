@@ -4,7 +4,7 @@ Two records are duplicates if their keys are equal and their event times not mor
 passes, and what is compared with is always one that passed. A record without a key (NULL) is no duplicate of anything.
 Tombstones pass. A record that is read again, at the same coordinates, is not a duplicate of itself.
 
-What was seen is kept in memory, for the newest `max_keys` keys of each source of the pipeline, about 300 bytes a key.
+What was seen is kept in memory, for the newest `max_keys` keys of each source of the pipeline, about 400 bytes a key.
 It is gone when the pipeline stops: a duplicate of a record from before the last start passes. So dedupe spares work and
 clutter, but promises nothing, and does not go with `delivery: exactly_once`. A record that a later transform or the
 sink refuses counts as seen.
