@@ -207,7 +207,15 @@ async def test_a_replay_of_inserts_leaves_what_is_there_and_fails_nothing(mongod
     async with writer_to(mongodb.uri, database.name, op="insert") as writer:
         for value in (1, 2):
             assert not await writer.write([batch(*(record({"n": value}, b"k%d" % i) for i in range(300)))])
+        assert writer.counts == {"replayed": 300, "superseded": 0}
     assert set(map(str, (await documents(database)).values())) == {"{'n': 1}"}
+
+
+async def test_what_a_later_record_of_a_write_makes_void_is_counted(mongodb: MongoDB, database: Database) -> None:
+    async with writer_to(mongodb.uri, database.name) as writer:
+        assert not await writer.write([batch(*(record({"n": i}, b"k%d" % (i % 3)) for i in range(300)))])
+        assert writer.counts == {"replayed": 0, "superseded": 297}
+    assert await documents(database) == {f"k{i}": {"n": 297 + i} for i in range(3)}
 
 
 async def test_records_without_key_and_id_are_written_once_however_often_they_come(

@@ -25,7 +25,7 @@ class MongoSinkConfig(MongoConnection, frozen=True, kw_only=True):
 
     Values are JSON objects; Extended JSON in them (`{"$oid": …}`, `{"$date": …}`, …) becomes the BSON type it stands
     for, so that what the `mongodb` source reads arrives as it was. A record without a value deletes. Of several records
-    with one id in a batch, those that a later one makes void are left out.
+    with one id in a batch, those that a later one makes void are left out and counted as `superseded`.
     """
 
     database: Annotated[str, Meta(min_length=1, description="The database to write to.")]
@@ -45,7 +45,7 @@ class MongoSinkConfig(MongoConnection, frozen=True, kw_only=True):
         doc(
             "What a record does. `replace`: its document takes the place of the one with its id. `merge`: its fields "
             "are set, others stay. Both add the document if there is none. `insert`: adds it, unless there is one "
-            "with its id. `delete`: removes the one with its id; so does every record without a value."
+            "with its id: that counts as `replayed`. `delete`: removes the one with its id; so does every record without a value."
         ),
     ] = "replace"
     max_collections: Annotated[

@@ -45,12 +45,16 @@ Write = DeleteOne | InsertOne[Any] | ReplaceOne[Any] | UpdateOne
 
 
 class Bulks:
-    """Carries out operations on the collections of one database."""
+    """Carries out operations on the collections of one database.
+
+    `replayed` counts the documents that were not added because their ids were there.
+    """
 
     def __init__(self, client: Client, database: str) -> None:
         """Use `client`, which is connected."""
         self._database = client.get_database(database, write_concern=DURABLE)
         self._room = asyncio.Semaphore(_AT_ONCE)
+        self.replayed = 0
 
     async def carry_out(self, operations: Iterable[Operation]) -> Refusals:
         """Return once every operation is durable or refused. No two may be on one document.
@@ -65,9 +69,13 @@ class Bulks:
             return await self._bulk(*parts[0])
         return await self._together(parts)
 
+    async def _in_turn(self, name: str, operations: Sequence[Operation]) -> Refusals:
+        async with self._room:
+            return await self._bulk(name, operations)
+
     async def _together(self, parts: Sequence[tuple[str, Sequence[Operation]]]) -> Refusals:
         # all are waited for, whatever becomes of one: what is still on its way could land behind the next attempt
-        results = await asyncio.gather(*(self._bulk(*part) for part in parts), return_exceptions=True)
+        results = await asyncio.gather(*(self._in_turn(*part) for part in parts), return_exceptions=True)
         problems = [result for result in results if isinstance(result, BaseException)]
         if problems:
             raise next((problem for problem in problems if isinstance(problem, FatalError)), problems[0])
@@ -75,10 +83,10 @@ class Bulks:
 
     async def _bulk(self, name: str, operations: Sequence[Operation]) -> Refusals:
         try:
-            async with self._room, asyncio.timeout(_TIMEOUT_S):
+            async with asyncio.timeout(_TIMEOUT_S):
                 await self._database[name].bulk_write([_write(operation) for operation in operations], ordered=False)
         except BulkWriteError as exc:
-            return _refusals(exc.details or {}, operations, name)
+            return self._judge(exc.details or {}, operations, name)
         except DocumentTooLarge:
             return await self._isolate(name, operations, _too_large(name, "it does not fit into a message with its id"))
         except OperationFailure as exc:
@@ -95,6 +103,23 @@ class Bulks:
             return {operations[0].place: error}
         middle = len(operations) // 2
         return await self._bulk(name, operations[:middle]) | await self._bulk(name, operations[middle:])
+
+    def _judge(self, details: Mapping[str, Any], operations: Sequence[Operation], name: str) -> Refusals:
+        refusals: Refusals = {}
+        for found in details.get("writeErrors", ()):
+            operation = operations[found["index"]]
+            error = _verdict(found, operation, name)
+            if isinstance(error, RecordError):
+                refusals[operation.place] = error
+            elif error is not None:
+                raise error
+            else:
+                self.replayed += 1
+        for concern in details.get("writeConcernErrors", ()):
+            message = f"writing to `{name}`: not known to be on a majority of the servers ({concern.get('errmsg')})"
+            hint = "check that a majority of the replica set is up"
+            raise RetryableError("sink.mongodb.unreachable", message, hint=hint)
+        return refusals
 
 
 class _Encoded(RawBSONDocument):
@@ -129,22 +154,6 @@ def _write(operation: Operation) -> Write:
 def _filter(key: Any) -> dict[str, Any]:
     """Find by id; what a document or pattern as an id says is never taken for a condition (I10)."""
     return {"_id": key if isinstance(key, _PLAIN) else {"$eq": key}}
-
-
-def _refusals(details: Mapping[str, Any], operations: Sequence[Operation], name: str) -> Refusals:
-    refusals: Refusals = {}
-    for found in details.get("writeErrors", ()):
-        operation = operations[found["index"]]
-        error = _verdict(found, operation, name)
-        if isinstance(error, RecordError):
-            refusals[operation.place] = error
-        elif error is not None:
-            raise error
-    for concern in details.get("writeConcernErrors", ()):
-        message = f"writing to `{name}`: it is not known to be on a majority of the servers ({concern.get('errmsg')})"
-        hint = "check that a majority of the replica set is up"
-        raise RetryableError("sink.mongodb.unreachable", message, hint=hint)
-    return refusals
 
 
 def _verdict(found: dict[str, Any], operation: Operation, name: str) -> WireError | None:

@@ -56,9 +56,10 @@ class Chain:
         self._at = next((i for i in range(len(self._left) - 1, 0, -1) if self._left[i].op in _FINAL), 0)
         return self._left[self._at]
 
-    def done(self) -> None:
-        """Learn that what `next` returned was carried out."""
+    def done(self) -> int:
+        """Learn that what `next` returned was carried out; return how many operations it made void."""
         del self._left[: self._at + 1]
+        return self._at
 
     def refused(self) -> None:
         """Learn that what `next` returned will never be carried out: what it made void counts again."""

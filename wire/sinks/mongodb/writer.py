@@ -19,7 +19,11 @@ from wire.sinks.mongodb.operations import Planner
 
 
 class MongoWriter:
-    """Writes to collections, one write at a time: so no two that are under way can be about one document."""
+    """Writes to collections, one write at a time: so no two that are under way can be about one document.
+
+    `counts` says how many records were `replayed` (inserted before) and how many `superseded` (made void by a later one
+    of the same write); both count as written.
+    """
 
     max_in_flight = 1
 
@@ -28,6 +32,7 @@ class MongoWriter:
         self._client = client
         self._planner = Planner(config, MAX_BSON_SIZE)
         self._bulks = Bulks(client, config.database)
+        self.counts = {"replayed": 0, "superseded": 0}
 
     async def write(self, batches: Sequence[Batch]) -> Sequence[Failure]:
         """Return once a majority of the replica set has every record in its journal, or it has a failure.
@@ -49,7 +54,8 @@ class MongoWriter:
             if operation.place in refusals:
                 chain.refused()
             else:
-                chain.done()
+                self.counts["superseded"] += chain.done()
+        self.counts["replayed"] = self._bulks.replayed
         return [chain for chain in chains if chain]
 
     async def close(self) -> None:
