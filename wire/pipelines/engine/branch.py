@@ -289,9 +289,11 @@ class Branch:
             failure.error.path = failure.error.path or self._path
         if fatal := next((f.error for f in failures if isinstance(f.error, FatalError)), None):
             raise fatal
-        originals = {record.offset: record for record in item.origin.records}
+        originals = {_identity(record): record for record in item.origin.records}
         rejected = [
-            Rejected(_original(originals, item.batch.records[f.record]), f.error, item.attempts) for f in failures
+            Rejected(originals.get(_identity(record), record), f.error, item.attempts)
+            for f in failures
+            for record in (item.batch.records[f.record],)
         ]
         self._rejects.reject(item.ticket, item.source, item.origin, rejected)
 
@@ -317,8 +319,12 @@ def _cut(records: Sequence[Record], most: int, max_bytes: int) -> list[range]:
     return [*parts, range(start, len(records))]
 
 
-def _original(originals: dict[int, Record], record: Record) -> Record:
-    return originals.get(record.offset, record)
+def _identity(record: Record) -> tuple[int, int]:
+    """Return what a record shares with the one it was made of, and with no other.
+
+    Records may share an offset, even with an equal key; but a stage hands on the very key that the source made.
+    """
+    return record.offset, id(record.key)
 
 
 def size_of(records: Sequence[Record]) -> int:

@@ -138,6 +138,42 @@ async def test_a_partial_retry_waits_as_long_as_any_record_asks_for(tmp_path: Pa
     assert (progress.written, progress.skipped, progress.sinks[0].retried) == (3, 1, 2)
 
 
+class Shouting(PassStage):
+    """Changes every value."""
+
+    def run(self, batch: Batch) -> StageResult:
+        records = [Record((r.value or b"").upper(), r.key, r.ts_ms, r.headers, r.offset) for r in batch.records]
+        return StageResult([Batch(batch.partition, batch.position, records)], 0, [])
+
+
+class TransactionReader(MemoryReader):
+    """Gives all records one offset, and every other one the key of the one before it."""
+
+    async def read(self, limit: ReadLimit) -> Batch | None:
+        batch = await super().read(limit)
+        for record in batch.records if batch else ():
+            record.key, record.offset = b"key %d" % (record.offset // 2), 7
+        return batch
+
+
+class TransactionSource(MemorySource):
+    async def open(self, partition: PartitionId, resume: Position | None) -> MemoryReader:
+        return TransactionReader(self, partition, 0)
+
+
+async def test_a_refused_record_is_told_from_others_of_its_offset_and_key(tmp_path: Path) -> None:
+    refused = RecordError("sink.poison")
+    sink, dead = MemorySink(script=[Reject({b"R1": refused, b"R2": refused})]), MemorySink()
+    source = TransactionSource({"p": values(6)})
+    engine = Engine(tmp_path, source, sink, pipeline=spec("dead_letter", records=6), dead_letter=dead)
+    part = engine.parts.sources[0]
+    engine.parts.sources[0] = SourcePart(  # type: ignore[index]
+        part.name, part.type, part.path, part.source, lambda: Shouting(1), bounded=True
+    )
+    await engine.run()
+    assert [record.value for record in dead.records()] == [b"r1", b"r2"]
+
+
 async def test_many_partitions_share_what_may_be_held_in_hand(tmp_path: Path) -> None:
     limits: list[ReadLimit] = []
 
