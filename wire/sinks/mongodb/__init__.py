@@ -45,7 +45,8 @@ class MongoSinkConfig(MongoConnection, frozen=True, kw_only=True):
         doc(
             "What a record does. `replace`: its document takes the place of the one with its id. `merge`: its fields "
             "are set, others stay. Both add the document if there is none. `insert`: adds it, unless there is one "
-            "with its id: that counts as `replayed`. `delete`: removes the one with its id; so does every record without a value."
+            "with its id: that counts as `replayed`. `delete`: removes the one with its id; so does every record "
+            "without a value."
         ),
     ] = "replace"
     max_collections: Annotated[
