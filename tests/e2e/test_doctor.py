@@ -13,6 +13,7 @@ from tests.e2e.command import BAD, wire
 from tests.services.elasticsearch_client import Elasticsearch
 from tests.services.kafka_secure import SecureKafka
 from tests.services.mongodb_client import MongoDB
+from tests.services.web import Reply, WebServer
 
 
 async def test_what_this_machine_has(tmp_path: Path, write: Callable[[str], Path]) -> None:
@@ -92,6 +93,20 @@ async def test_a_kafka_sink_is_asked_as_a_run_would_ask(tmp_path: Path, kafka_se
     assert checks["sink no entry"][0] == "missing"
     assert "the log-in was refused" in checks["sink no entry"][1]
     assert "hunter2" not in str(checks)
+
+
+async def test_an_http_sink_is_looked_for_and_sent_nothing(tmp_path: Path) -> None:
+    with WebServer(lambda _: Reply()) as there:
+        sinks = [
+            {"type": "http", "name": name, "config": {"url": url}}
+            for name, url in (("there", f"{there.url}/hook"), ("away", "http://127.0.0.1:1/hook"))
+        ]
+        code, checks = await looked_at(tmp_path, {"source": {"type": "generate"}, "sinks": sinks})
+        assert there.asked == []
+    assert (code, checks["sink there"]) == (3, ("ok", "reachable"))
+    status, detail = checks["sink away"]
+    assert status == "missing"
+    assert "does not answer" in detail
 
 
 @pytest.mark.mongodb

@@ -18,6 +18,7 @@ from wire.pipelines.building import build_sink, build_source
 from wire.pipelines.loaded import Component, LoadedPipeline
 from wire.sinks.elasticsearch import ElasticsearchSinkConfig
 from wire.sinks.file.config import FileSinkConfig
+from wire.sinks.http import HttpSinkConfig
 from wire.sinks.kafka import KafkaSinkConfig
 from wire.sinks.mongodb import MongoSinkConfig
 
@@ -34,8 +35,8 @@ async def ends(pipeline: LoadedPipeline) -> list[Check]:
         match sink.config:
             case KafkaSinkConfig():
                 checks.append(await _answered(name, _kafka(sink, sink.config, pipeline)))
-            case MongoSinkConfig():
-                checks.append(await _answered(name, _mongodb(sink, pipeline)))
+            case MongoSinkConfig() | HttpSinkConfig():
+                checks.append(await _answered(name, _opened(sink, pipeline)))
             case ElasticsearchSinkConfig():
                 checks.append(await _answered(name, _elasticsearch(sink, sink.config, pipeline)))
             case FileSinkConfig():
@@ -71,8 +72,8 @@ async def _kafka(component: Component, config: KafkaSinkConfig, pipeline: Loaded
     return f"reachable, {'its topics are known by record' if by_record else f'topic {config.topic} is there'}"
 
 
-async def _mongodb(component: Component, pipeline: LoadedPipeline) -> str:
-    """Open the sink: it connects and logs in. Collections are made by the first record."""
+async def _opened(component: Component, pipeline: LoadedPipeline) -> str:
+    """Open the sink: MongoDB's connects and logs in, HTTP's sees that somebody listens. Only records leave a trace."""
     writer = await build_sink(component, pipeline).open(TaskId(pipeline.spec.name), 0, {})
     await writer.close()
     return "reachable"

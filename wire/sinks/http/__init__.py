@@ -39,7 +39,7 @@ class Signing(Config, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if len(self.key.reveal()) < _SHORTEST_KEY:
-            message = f"`key` is shorter than {_SHORTEST_KEY} characters: it could be guessed"
+            message = f"`key` has fewer than {_SHORTEST_KEY} characters: it could be guessed"
             raise MisfitError(message, "make one with: openssl rand -hex 32")
 
 

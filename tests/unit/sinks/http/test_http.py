@@ -250,4 +250,4 @@ def test_mistakes_are_found_before_anything_is_sent(config: dict[str, Any], path
     found: list[Finding] = []
     parse(HttpSinkConfig, {"url": "https://example.com/hook", **config}, "$", found)
     assert [finding.path for finding in found] == [path]
-    assert "short" not in found[0].message.replace("shorter", "")
+    assert "short" not in found[0].message

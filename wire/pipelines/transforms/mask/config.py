@@ -64,5 +64,5 @@ class MaskConfig(Config, frozen=True, kw_only=True):
 def check_key(key: Secret | None) -> None:
     """Refuse a key that could be guessed."""
     if key is not None and len(key.reveal()) < SHORTEST_KEY:
-        message = f"`key` is shorter than {SHORTEST_KEY} characters: it could be guessed"
+        message = f"`key` has fewer than {SHORTEST_KEY} characters: it could be guessed"
         raise MisfitError(message, "make one with: openssl rand -hex 32")

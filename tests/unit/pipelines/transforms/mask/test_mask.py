@@ -126,4 +126,4 @@ def test_mistakes_are_found_when_it_is_built(config: dict[str, Any], path: str) 
     with pytest.raises(ConfigError) as caught:
         node({"mask": config})
     assert finding(caught.value)[1] == f"$.transforms[0].mask{path}"
-    assert "short" not in caught.value.message.replace("shorter", "")
+    assert "short" not in caught.value.message
