@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
+
+_PATIENCE_S: Final = 2.0
 
 
 class Ahead(Generic[T]):
@@ -48,14 +50,14 @@ class Ahead(Generic[T]):
         failed = task is None or not task.done() or task.cancelled() or task.exception() is not None
         return None if task is None or failed else task.result()
 
-    async def close(self, patience_s: float = 2.0) -> None:
+    async def close(self) -> None:
         """End the call that is under way. Idempotent.
 
-        It may finish within `patience_s`: the library loses a connection whose making is cancelled.
+        It may finish within seconds: the library loses a connection whose making is cancelled.
         """
         task, self._task = self._task, None
         if task is not None:
-            await asyncio.wait([task], timeout=patience_s)
+            await asyncio.wait([task], timeout=_PATIENCE_S)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 

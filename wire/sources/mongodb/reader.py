@@ -28,7 +28,6 @@ log = structlog.get_logger(__name__)
 _CHANGES: Final = frozenset({"insert", "update", "replace", "delete"})
 _MOVE_S: Final = 1.0  # how often the position moves where there is nothing to hand out
 _LOSSES: Final = 3
-_PATIENCE_S: Final = 2.0
 
 
 class MongoReader:
@@ -98,7 +97,7 @@ class MongoReader:
     async def close(self) -> None:
         """Let go of the cursors. Idempotent."""
         await self._beginning.close()
-        await self._ahead.close(0 if self._stream.connected else _PATIENCE_S)
+        await self._ahead.close()
         await self._stream.close()
         if self._snapshot is not None:
             await self._snapshot.close()

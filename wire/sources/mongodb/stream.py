@@ -96,11 +96,6 @@ class ChangeStream:
         del whole["splitEvent"]
         return whole
 
-    @property
-    def connected(self) -> bool:
-        """Whether the cursor is open, so that a fetch may be cancelled without losing a connection."""
-        return self._cursor is not None
-
     async def close(self) -> None:
         """Let go of the cursor. Idempotent."""
         cursor, self._cursor = self._cursor, None
