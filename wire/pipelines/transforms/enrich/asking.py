@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 from wire.core.clock import Clock
-from wire.core.errors import RecordError, RetryableError
+from wire.core.errors import RecordError, RetryableError, root_cause
 from wire.pipelines.transforms.enrich.cache import UNKNOWN, Cache
 from wire.pipelines.transforms.enrich.service import Request, Row, Service
 
@@ -58,7 +58,7 @@ class Asker:
             async with asyncio.TaskGroup() as tasks:
                 asking = [tasks.create_task(self._ask(unknown[at : at + most])) for at in range(0, len(unknown), most)]
         except BaseExceptionGroup as group:
-            raise _first(group) from group
+            raise root_cause(group) from group
         for task in asking:
             known.update(task.result())
         return known
@@ -91,8 +91,3 @@ class Asker:
                 await self._clock.sleep(max(exc.after_s, self._rng.uniform(0, wait_s)))
                 wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
         return await self._service.ask(requests)
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    first = group.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -74,7 +74,7 @@ class Pseudonyms:
         other = self._permuted(free, tweak)
         while (other[0] == "0") != (free[0] == "0"):  # walk on along the permutation's cycle: it stays one
             other = self._permuted(other, tweak)
-        return next(card for last in "0123456789" if luhn(card := other + last + kept) == remainder)
+        return f"{other}{(remainder - luhn(f'{other}0{kept}')) % 10}{kept}"  # that digit counts once
 
     def _permuted(self, digits: str, tweak: bytes) -> str:
         size = len(digits)
