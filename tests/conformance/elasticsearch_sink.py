@@ -83,6 +83,17 @@ class Created(OneIndex):
         return self.sink_with(index=self.indices[0], op="create")
 
 
+class Updated(OneIndex):
+    """Documents merged into those that are there."""
+
+    def sink(self) -> Sink:
+        return self.sink_with(index=self.indices[0], op="update", id=Expression("id"))
+
+    def prepare(self, batch: Batch) -> Batch:
+        batch.columns = {"id": [f"{batch.partition}/{record.offset}" for record in batch.records]}
+        return batch
+
+
 MAPPINGS = {"dynamic": False, "properties": {"partition": {"type": "keyword"}}}
 
 
@@ -91,4 +102,4 @@ def _place(hit: dict[str, str]) -> tuple[str, int]:
     return partition, int(offset)
 
 
-ELASTICSEARCH_SINKS = (OneIndex, ByTheRecord, Created)
+ELASTICSEARCH_SINKS = (OneIndex, ByTheRecord, Created, Updated)
