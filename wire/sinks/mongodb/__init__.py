@@ -37,7 +37,8 @@ class MongoSinkConfig(MongoConnection, frozen=True, kw_only=True):
         doc(
             "The document's `_id`. Without it: the record's key (as the `mongodb` source writes it, else as text); for "
             "a record without key the `_id` in its value; without that, what names the record in its source, so that "
-            "a repeated write changes nothing."
+            "a repeated write changes nothing. A record without value has no fields to compute an id from, only a "
+            "key: `meta_key()`."
         ),
     ] = None
     op: Annotated[
@@ -73,6 +74,5 @@ config:
   uri: ${env:MONGODB_URI}
   database: travel
   collection: flights
-  id: "carrier || flight || '/' || time_hour"
 """,
 )

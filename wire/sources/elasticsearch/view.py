@@ -106,11 +106,11 @@ class View:
         if self._id is None:
             shard = self._shard
             target = f"/{quote(shard.index)}/_pit?keep_alive={self._keep_alive}&preference=_shards:{shard.number}"
-            opened = msgspec.json.decode(await self._cluster.ask("POST", target, doing=self._doing), type=_Opened).id
-            self._id = opened
-            found = (await uuids(self._cluster, shard.index)).get(shard.index)
-            if found != shard.uuid:
+            opened = msgspec.json.decode(await self._cluster.ask("POST", target, doing=self._doing), type=_Opened)
+            found = await uuids(self._cluster, quote(shard.index))
+            if found.get(shard.index) != shard.uuid:
                 raise position_lost(shard.name)
+            self._id = opened.id  # not before it is known to be of the right index
         return self._id
 
     def _decoded(self, body: bytes) -> _Found:
