@@ -13,7 +13,9 @@ from tests.e2e.command import wire
 from wire.core import plugins
 
 ROOT = Path(__file__).parents[2]
-ENVIRON = {"MONGODB_URI": "mongodb://localhost:27017/?replicaSet=rs0", "HOOK_SECRET": "a-key-for-tests-only"}
+ENVIRON = {"MONGODB_URI": "mongodb://localhost:27017/?replicaSet=rs0"} | dict.fromkeys(
+    ("API_TOKEN", "HOOK_SECRET", "HOOK_TOKEN"), "a-key-for-tests-only"
+)
 PIPELINES = sorted([*ROOT.glob("configs/*.yaml"), *ROOT.glob("configs/*/*.yaml")])
 
 
@@ -42,6 +44,13 @@ async def test_the_quickstart_runs(tmp_path: Path) -> None:
     assert "nothing new since the last run; --reset starts anew" in again.err
 
 
+ENVIRON = {
+    "MONGODB_URI": "mongodb://localhost:27017",
+    **dict.fromkeys(("API_TOKEN", "HOOK_SECRET", "HOOK_TOKEN"), "0123456789abcdef"),
+}
+"""What the examples of connectors refer to."""
+
+
 @pytest.mark.parametrize("source", plugins.names("source"))
 async def test_what_new_writes_passes_lint(tmp_path: Path, source: str) -> None:
     paths = []
@@ -53,7 +62,7 @@ async def test_what_new_writes_passes_lint(tmp_path: Path, source: str) -> None:
     named = await wire("new", source, "drop", "--name", "true", cwd=tmp_path)
     paths.append(tmp_path / "named.yaml")
     paths[-1].write_text(named.out)
-    linted = await wire("lint", *paths, cwd=tmp_path)
+    linted = await wire("lint", *paths, cwd=tmp_path, environ=ENVIRON)
     assert linted.code == 0, linted.out
 
 
