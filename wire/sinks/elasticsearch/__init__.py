@@ -2,7 +2,7 @@
 
 - `sink`: connects and checks. - `writer`: sends bulk requests and learns what became of each document. - `actions`:
 makes the lines of a bulk request. - `verdicts`: reads the answers. - `overtaken`: keeps a late repeat from undoing a
-deletion.
+deletion. - `ties`: keeps changes in order that share a version.
 
 Invariants: a write returns only when every document is durable or has a verdict (I2). Where documents carry a version,
 Elasticsearch keeps the newest whatever order writes arrive in, so that repeats, and writers of older epochs, change

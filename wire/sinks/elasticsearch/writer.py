@@ -23,6 +23,7 @@ from wire.core.records import Batch
 from wire.sinks.elasticsearch import ElasticsearchSinkConfig
 from wire.sinks.elasticsearch.actions import Action, Actions, Misfit
 from wire.sinks.elasticsearch.overtaken import Overtaken
+from wire.sinks.elasticsearch.ties import Ties
 from wire.sinks.elasticsearch.verdicts import FILTER, Item, outcome, read
 
 log = structlog.get_logger()
@@ -48,7 +49,9 @@ class ElasticsearchWriter:
         self._cluster = cluster
         self._actions = Actions(config, clock, generation)
         self._overtaken = Overtaken()
+        self._ties = Ties()
         self._ordered = config.ordered
+        self._repeating = config.versioned and not config.ordered and config.version_type == "external_gte"
         self._max_bytes = config.max_request_size.bytes
         self._compressed = config.compression == "gzip"
         self._target = _target(config, cluster.version)
@@ -63,7 +66,7 @@ class ElasticsearchWriter:
         timely = self._overtaken.begin(actions)
         self.counts["superseded"] += len(actions) - len(timely)
         try:
-            verdicts += await self._send_all(timely)
+            verdicts += await (self._send_in_turn(timely) if self._repeating else self._send_all(timely))
         except BaseException:
             self._overtaken.failed(timely)
             raise
@@ -77,6 +80,14 @@ class ElasticsearchWriter:
             log.info("elasticsearch_conflicts", **self.counts)
         self._closed = True
         await self._cluster.close()
+
+    async def _send_in_turn(self, actions: Sequence[Action]) -> list[Misfit]:
+        """Send what has no change of its own version before it, in an earlier write that is under way or has failed."""
+        async with self._ties.turn(actions) as turn:
+            free, behind = turn.divide(actions)
+            self._overtaken.failed(behind)
+            verdicts = await self._send_all(free)
+            return [*verdicts, *turn.judge(actions, verdicts)]
 
     async def _send_all(self, actions: Sequence[Action]) -> list[Misfit]:
         """Send as many requests as it takes; once the cluster is in trouble the rest is left for later."""
