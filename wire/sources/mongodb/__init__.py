@@ -29,7 +29,17 @@ _DATABASE = re.compile(r"[^/\\. \"$*<>:|?\0]{1,63}")
 
 
 class MongoSourceConfig(MongoConnection, frozen=True, kw_only=True):
-    """What to read and how. Without `collection` and `collections` it is all of a database, without `database` all."""
+    """What to read and how. Without `collection` and `collections` it is all of a database, without `database` all.
+
+    A record's key is the document's `_id`: an ObjectId as its 24 hexadecimal digits, a text as itself, anything else as
+    Extended JSON. Its headers are `mongodb.op` (`snapshot`, `insert`, `update`, `replace` or `delete`) and `mongodb.ns`
+    (`database.collection`). Its offset is the cluster time of the change, in the snapshot the one at its beginning: it
+    never falls, and the changes of a transaction share it. A change made during the snapshot may come twice, once in
+    the document and once as itself, in order: a sink that writes by key ends up right.
+
+    The user needs the role `read` on the database, or `readAnyDatabase` to read all. The server must be part of a
+    replica set or a sharded cluster.
+    """
 
     database: Annotated[
         str | None, doc("The database to read; all of them (but `admin`, `config`, `local`) without.")
