@@ -385,3 +385,22 @@ async def insisted(writer: Writer, batches: Sequence[Batch]) -> None:
                 return
             except RetryableError:
                 await asyncio.sleep(0.05)
+
+
+async def test_what_is_not_on_a_majority_is_not_written(mongodb_cluster: MongoReplicaSet) -> None:
+    async with mongodb_cluster.database() as database, writer_to(mongodb_cluster.uri, database.name) as writer:
+        await insisted(writer, [batch(record({"n": 1}, b"k"))])
+        primary = await mongodb_cluster.primary()
+        others = [member for member in mongodb_cluster.members if member is not primary]
+        for member in others:
+            member.pause()
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                with pytest.raises(RetryableError) as caught:
+                    await writer.write([batch(record({"n": 2}, b"k"))])
+        finally:
+            for member in others:
+                member.resume()
+        assert caught.value.code == "sink.mongodb.unreachable"
+        await insisted(writer, [batch(record({"n": 2}, b"k"))])
+        assert await documents(database) == {"k": {"n": 2}}
