@@ -15,7 +15,7 @@ from wire.core.errors import RetryableError, UnavailableError
 
 SELECT_TIMEOUT_S: Final = 5.0
 CONNECT_TIMEOUT_S: Final = 5.0
-SOCKET_TIMEOUT_S: Final = 30.0
+SOCKET_TIMEOUT_S: Final = 300.0  # the library notices a server that is gone by its heartbeats, within 20 s
 _CHECK_TIMEOUT_S: Final = 15.0
 _CLOSE_TIMEOUT_S: Final = 3.0
 

@@ -18,7 +18,7 @@ from wire.sources.mongodb.records import Shape
 from wire.sources.mongodb.watched import Watched, timestamp
 
 _BATCH: Final = 500  # decoded at once: larger ones leave the cache, and take half as long again per document
-_TIMEOUT_S: Final = 60.0
+_TIMEOUT_S: Final = 300.0
 _CLOSE_TIMEOUT_S: Final = 2.0
 _TRIES: Final = 2  # a primary that steps down is away for a moment, and that is nobody's business
 
@@ -85,8 +85,9 @@ class Chunk:
     async def _next_batch(self) -> list[Record]:
         if self._cursor is None:
             self._cursor, self._session = await self._open()
-        raw = await anext(self._cursor, b"")
-        records = self._shape.snapshot(raw, self.state.namespace, self._offset) if raw else []
+        documents: list[dict[str, Any]] = []
+        await self._cursor._next_batch(documents)  # at most one request, and the whole of its answer
+        records = self._shape.snapshot(documents, self.state.namespace, self._offset)
         if records and records[0].key == self._reached.last:  # a range begins with its lower bound
             del records[0]
         if records:

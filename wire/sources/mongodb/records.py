@@ -6,10 +6,10 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from bson import DatetimeMS, ObjectId, decode_all
+from bson import DatetimeMS, ObjectId
 from msgspec import Raw
 
-from wire.clients.mongodb_json import CODECS, encoder, key_of
+from wire.clients.mongodb_json import encoder, key_of
 from wire.core.errors import FatalError
 from wire.core.records import Headers, Record
 from wire.sources.mongodb import MongoSourceConfig
@@ -23,14 +23,12 @@ class Shape:
 
     def __init__(self, config: MongoSourceConfig) -> None:
         """Make records as `config` says."""
-        self._codec = CODECS[config.json]
         self._encode: Callable[[Any], bytes] = encoder(config.json)
         self._events = config.value == "event"
         self._shaped = bool(config.pipeline)
 
-    def snapshot(self, raw: bytes, namespace: str, offset: int) -> list[Record]:
-        """Return the records of a raw batch of documents, or of insert events where there is a pipeline."""
-        documents: list[Any] = decode_all(raw, self._codec)
+    def snapshot(self, documents: list[dict[str, Any]], namespace: str, offset: int) -> list[Record]:
+        """Return the records of documents, or of insert events where there is a pipeline. The documents are used up."""
         headers = _headers(SNAPSHOT, namespace)
         ts_ms = (offset >> 32) * 1000
         if self._shaped:

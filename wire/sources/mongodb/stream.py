@@ -16,7 +16,7 @@ FOLLOWING_MS: Final = 1000
 ENDING_MS: Final = 50
 """How long the server waits for changes, where there are none, before it answers that."""
 
-_TIMEOUT_S: Final = 30.0
+_TIMEOUT_S: Final = 300.0  # a server may have a long history to go through before it finds anything
 _CLOSE_TIMEOUT_S: Final = 2.0
 _TRIES: Final = 2
 _SPLITS_SINCE: Final = (6, 0, 9)

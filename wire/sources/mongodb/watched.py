@@ -10,6 +10,7 @@ from pymongo.read_concern import ReadConcern
 from wire.clients.mongodb_client import Client
 from wire.clients.mongodb_json import CODECS, id_of
 from wire.sources.mongodb import MongoSourceConfig
+from wire.sources.mongodb.cursor import OnePassCursor
 from wire.sources.mongodb.position import ChunkState
 
 GONE: Final = frozenset({"drop", "rename", "dropDatabase"})
@@ -107,18 +108,19 @@ class Watched:
         return {"$or": [changes, gone]}
 
     def read_chunk(self, client: Client, chunk: ChunkState, offset: int, batch: int, session: Any) -> Any:
-        """Return a cursor of raw batches over what is left of a chunk, in order of `_id`.
+        """Return a cursor over what is left of a chunk, in order of `_id`; that of a pipeline must be awaited.
 
         With a pipeline each is shaped as the insert event of the document, and those that it leaves out are missing.
         Ranges span types: a comparison by `find` would leave out the ids of all other types.
         """
         database, _, name = chunk.namespace.partition(".")
-        collection = client[database].get_collection(name, read_concern=_MAJORITY)
+        codec = CODECS[self._config.json]
+        collection = client[database].get_collection(name, codec_options=codec, read_concern=_MAJORITY)
         lower = chunk.lower if chunk.last is None else chunk.last
         if self._config.pipeline:
             stages = _insert_events(database, name, lower, chunk, offset) + self._config.pipeline
-            return collection.aggregate_raw_batches(stages, batchSize=batch, session=session)
-        cursor = collection.find_raw_batches({}, batch_size=batch, session=session).sort("_id", 1).hint([("_id", 1)])
+            return collection.aggregate(stages, batchSize=batch, session=session)
+        cursor = OnePassCursor(collection, {}, batch_size=batch, session=session).sort("_id", 1).hint([("_id", 1)])
         if lower is not None:
             cursor = cursor.min([("_id", id_of(lower))])
         return cursor if chunk.upper is None else cursor.max([("_id", id_of(chunk.upper))])
