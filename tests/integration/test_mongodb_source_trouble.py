@@ -283,6 +283,28 @@ async def test_reading_goes_on_with_what_comes_under_the_name(mongodb: MongoDB, 
         assert {header(r, "mongodb.op") for r in found} == {b"insert"}
 
 
+@pytest.mark.parametrize("how", ["drop", "rename", "drop_database"])
+@pytest.mark.parametrize("named", [True, False])
+async def test_a_collection_that_goes_during_its_snapshot_is_told_by_the_stream(
+    mongodb: MongoDB, how: str, named: bool
+) -> None:
+    async with mongodb.database() as db:
+        await db.orders.insert_many([{"_id": n} for n in range(5000)])
+        fields: dict[str, Any] = {"database": db.name, "snapshot_chunk": 2000} | (
+            {"collection": "orders"} if named else {}
+        )
+        async with opened(mongodb.uri, **fields) as reader:
+            assert await reader.read(ReadLimit(10, 1 << 20)) is not None
+            await _let_go(db, how)
+            await db.orders.insert_one({"_id": "new"})
+            if named:
+                with pytest.raises(FatalError) as caught:
+                    await read_until(reader, lambda _: False)
+                assert caught.value.code == "source.mongodb.collection_gone"
+            else:
+                await read_until(reader, _has_op(b"insert", b"new"))
+
+
 async def _let_go(db: Database, how: str) -> None:
     if how == "drop":
         await db.orders.drop()

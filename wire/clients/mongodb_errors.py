@@ -45,7 +45,7 @@ _UNAUTHORIZED: Final = frozenset({13})
 # The deployment is about to have another primary, is shutting down, or has lost a cursor: it passes.
 # https://github.com/mongodb/specifications/blob/master/source/change-streams/change-streams.md#resumable-error
 _PASSING: Final = frozenset(
-    {6, 7, 43, 50, 63, 64, 89, 91, 112, 133, 134, 150, 189, 234, 237, 262}
+    {6, 7, 43, 50, 63, 64, 89, 91, 112, 133, 134, 150, 175, 189, 234, 237, 262}
     | {9001, 10107, 11600, 11602, 13388, 13435, 13436}
 )
 _TLS: Final = re.compile(r"SSL handshake failed|certificate verify failed|CERTIFICATE_VERIFY_FAILED|\[SSL", re.I)
