@@ -24,23 +24,27 @@ class Overtaken:
     def __init__(self) -> None:
         """Start with nothing under way."""
         self._deleted: dict[_Key, int] = {}
+        self._deleted_before: dict[_Key, int] = {}  # until all writes are over that were under way at the turn
+        self._turned_at = 0
         self._failed: set[tuple[_Key, int]] = set()
-        self._under_way = 0
+        self._begun = 0
+        self._under_way: set[int] = set()
 
-    def begin(self, actions: Sequence[Action]) -> list[Action]:
-        """Learn that a write begins; return its actions without those that came too late. `end` must follow."""
-        self._under_way += 1
-        if not self._deleted:
-            return list(actions)
-        return [action for action in actions if not self.is_late(action)]
+    def begin(self, actions: Sequence[Action]) -> tuple[int, list[Action]]:
+        """Learn that a write begins; return its number, which `end` must get, and those actions not too late."""
+        self._begun += 1
+        self._under_way.add(self._begun)
+        if not self._deleted and not self._deleted_before:
+            return self._begun, list(actions)
+        return self._begun, [action for action in actions if not self.is_late(action)]
 
     def is_late(self, action: Action) -> bool:
         """Say whether the action's document has since been deleted."""
-        version = action.version
-        late = version is not None and self._deleted.get(_key(action), -1) > version
-        if late and version is not None:
-            self._failed.discard((_key(action), version))
-        return late
+        key, version = _key(action), action.version
+        if version is None or max(self._deleted.get(key, -1), self._deleted_before.get(key, -1)) <= version:
+            return False
+        self._failed.discard((key, version))
+        return True
 
     def refused(self, action: Action) -> None:
         """Learn that this one will never be written."""
@@ -60,11 +64,16 @@ class Overtaken:
         """Learn that these are to be repeated."""
         self._failed.update((_key(action), action.version) for action in actions if action.version is not None)
 
-    def end(self) -> None:
+    def end(self, number: int) -> None:
         """Learn that a write is over."""
-        self._under_way -= 1
-        if not self._under_way and not self._failed:
+        self._under_way.discard(number)
+        if self._failed:
+            return
+        if not self._under_way:
             self._deleted.clear()
+            self._deleted_before.clear()
+        elif min(self._under_way) > self._turned_at:
+            self._deleted_before, self._deleted, self._turned_at = self._deleted, {}, self._begun
 
 
 def _key(action: Action) -> _Key:

@@ -63,7 +63,7 @@ class ElasticsearchWriter:
         Raises RetryableError when the cluster does not answer; what was already sent may then be there.
         """
         actions, verdicts = self._actions.of(batches)
-        timely = self._overtaken.begin(actions)
+        number, timely = self._overtaken.begin(actions)
         self.counts["superseded"] += len(actions) - len(timely)
         try:
             verdicts += await (self._send_in_turn(timely) if self._repeating else self._send_all(timely))
@@ -71,7 +71,7 @@ class ElasticsearchWriter:
             self._overtaken.failed(timely)
             raise
         finally:
-            self._overtaken.end()
+            self._overtaken.end(number)
         return _failures(verdicts, batches) if verdicts else ()
 
     async def close(self) -> None:
