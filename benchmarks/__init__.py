@@ -4,6 +4,6 @@ One run measures Wire beside a bare loop over the same client library doing the 
 same machine, alternating. Generator and counter are processes of their own, and everything is counted where it
 arrives. Cost is the CPU time of the measured process tree, from /proc, so a busy machine moves it less than the clock.
 
-`jobs` holds the work every contender does, `generator`, `counter` and `bare_*` are the processes, `throughput`,
-`latency`, `files`, `startup` and `soak` the runs, `report` what is made of the results.
+`jobs` and `orders` hold the work every contender does, `generator`, `counter` and `bare_*` are the processes,
+`throughput`, `latency`, `files`, `startup`, `soak` and `documents` the runs, `report` what is made of the results.
 """

@@ -1,8 +1,8 @@
 """`python -m benchmarks`: run the benchmarks, keep the results, write the report.
 
 Everything runs beside its rival in the same session, several times in turn, and every run's destination is checked
-record by record. A full run takes about 25 minutes, ten of them at a steady rate to watch memory; `--quick` takes
-under three.
+record by record. A full run takes about 40 minutes, ten of them at a steady rate to watch memory; `--quick` takes
+about six.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import files, latency, report, results, soak, startup, throughput
+from benchmarks import documents, files, latency, report, results, soak, startup, throughput
 from benchmarks.broker import broker
 from benchmarks.processes import RunError
 from benchmarks.progress import say
 from tests.services.missing import ServiceMissing
 
-PARTS = ("throughput", "files", "startup", "latency", "soak")
+PARTS = ("throughput", "files", "startup", "latency", "soak", "documents")
 _RATE = 10_000.0
 
 
@@ -34,10 +34,12 @@ class Size(msgspec.Struct, frozen=True):
     latency_s: int
     latency_rounds: int
     soak_s: int
+    documents: int
+    document_rounds: int
 
 
-FULL = Size(2_000_000, 5, 30, 3, 600)
-QUICK = Size(500_000, 2, 8, 1, 20)
+FULL = Size(2_000_000, 5, 30, 3, 600, 1_000_000, 3)
+QUICK = Size(500_000, 2, 8, 1, 20, 200_000, 2)
 
 
 async def measure(parts: Sequence[str], size: Size, out: Path) -> None:
@@ -59,6 +61,9 @@ async def measure(parts: Sequence[str], size: Size, out: Path) -> None:
                 results.write(out, "latency", slow)
             if "soak" in parts:
                 results.write(out, "soak", await soak.measure(cluster, folder, _RATE, size.soak_s))
+            if "documents" in parts:
+                shop = await documents.measure(cluster, folder, size.documents, size.document_rounds)
+                results.write(out, "documents", shop)
 
 
 def main() -> int:

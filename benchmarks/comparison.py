@@ -32,6 +32,11 @@ class Comparison(msgspec.Struct):
     wire_to_bare_per_cpu_s: Spread
     control: Spread
 
+    def wire_to_bare_per_s(self) -> Spread:
+        """Return the ratio of the clock: each run of Wire's over the bare loop's beside it."""
+        rates = {name: [run.records_per_s for run in self.runs if run.contender == name] for name in (BARE, WIRE)}
+        return spread(ratios(rates[WIRE], rates[BARE]))
+
 
 async def take_turns(name: str, records: int, rounds: int, run: Callable[[str, int], Awaitable[Run]]) -> Comparison:
     """Let the contenders run `rounds` times each, one after the other; `run` is told who and in which round, from 0."""

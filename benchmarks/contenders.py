@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -53,8 +54,13 @@ def _wire(source: dict[str, object], sink: dict[str, object], name: str, folder:
         "transforms": [{"filter": jobs.FILTER}, {"select": jobs.SELECT}],
         "sink": sink,
     }
+    return wire_command(pipeline, name, folder)
+
+
+def wire_command(pipeline: Mapping[str, object], name: str, folder: Path) -> list[str]:
+    """Return the command that runs a pipeline; its file and its progress are called `name` in the folder."""
     path = folder / f"{name}.yaml"
-    path.write_text(yaml.safe_dump(pipeline, sort_keys=False))
+    path.write_text(yaml.safe_dump(dict(pipeline), sort_keys=False))
     wire = Path(sys.executable).with_name("wire")
     return [str(wire), "run", str(path), "--state-dir", str(folder / f"{name}.state")]
 

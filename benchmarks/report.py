@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import latency, picture, results, soak, startup
+from benchmarks import documents, latency, orders, picture, results, soak, startup
 from benchmarks.arithmetic import Spread
 from benchmarks.comparison import Comparison
 from benchmarks.contenders import BARE, NOTHING, WIRE
@@ -20,10 +20,19 @@ from benchmarks.results import ROOT, Machine, Result
 PAGE = ROOT / "docs" / "performance.md"
 PICTURE = ROOT / "docs" / "images" / "performance.svg"
 _TEMPLATE = Path(__file__).parent / "page.md"
+_DOCUMENTS = Path(__file__).parent / "documents.md"
 
 RSS_LIMIT_MIB = 150
+DOCUMENTS_RSS_LIMIT_MIB = 200
+DOCUMENTS_RATIO = 0.85
 _COPY = "Kafka → Kafka"
 _FILES = "file → file"
+_JOBS = {
+    "snapshot_drop": "MongoDB snapshot → drop",
+    "snapshot_kafka": "MongoDB snapshot → Kafka",
+    "changes_kafka": "MongoDB changes → Kafka",
+    "kafka_elasticsearch": "Kafka → Elasticsearch",
+}
 
 
 class Results(msgspec.Struct):
@@ -34,6 +43,7 @@ class Results(msgspec.Struct):
     startup: Result[startup.Startup] | None
     latency: Result[latency.Latency] | None
     soak: Result[soak.Soak] | None
+    documents: Result[documents.Documents] | None = None
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -60,6 +70,7 @@ def load(folder: Path) -> Results:
         results.read(folder, "startup", startup.Startup),
         results.read(folder, "latency", latency.Latency),
         results.read(folder, "soak", soak.Soak),
+        results.read(folder, "documents", documents.Documents),
     )
 
 
@@ -83,6 +94,7 @@ def publish(folder: Path) -> None:
     PICTURE.write_text(picture.draw(_bars(found), _percentiles(found), _memory(found)))
     PAGE.write_text(
         string.Template(_TEMPLATE.read_text()).substitute(
+            documents=_documents(found),
             table=_markdown(list(_rows(found))),
             runs=_runs(found),
             machine=_machine(measured[0].machine),
@@ -115,6 +127,8 @@ def _rows(found: Results) -> Iterator[Row]:
         yield Row("start to first record", f"{_decimals(seconds, 2)} s", aim=aim, met=seconds.median < 1)
     if found.soak:
         yield from _soak_rows(found.soak.measured)
+    if found.documents:
+        yield from _document_rows(found.documents.measured)
 
 
 def _throughput_rows(measured: Comparison) -> Iterator[Row]:
@@ -149,9 +163,27 @@ def _file_rows(measured: Comparison) -> Iterator[Row]:
     yield _peak_row(_FILES, max(run.peak_rss_mib for run in measured.runs if run.contender == WIRE))
 
 
-def _peak_row(what: str, mib: float) -> Row:
-    aim = f"under {RSS_LIMIT_MIB} MiB"
-    return Row(f"{what}, peak resident memory", f"{mib:.0f} MiB", aim=aim, met=mib < RSS_LIMIT_MIB)
+def _document_rows(measured: documents.Documents) -> Iterator[Row]:
+    aim = f"{DOCUMENTS_RATIO} of the bare loop"
+    for field, job in _JOBS.items():
+        found: Comparison = getattr(measured, field)
+        for unit, rates, ratio in (
+            ("CPU-second", found.per_cpu_s, found.wire_to_bare_per_cpu_s),
+            ("second", found.per_s, found.wire_to_bare_per_s()),
+        ):
+            wire, bare = _thousands(rates[WIRE]), f"bare loop {_thousands(rates[BARE])}"
+            met = ratio.median >= DOCUMENTS_RATIO
+            yield Row(f"{job}, records per {unit}", wire, bare, _decimals(ratio, 2), aim, met)
+    for field in ("snapshot_drop", "snapshot_kafka"):
+        found = getattr(measured, field)
+        what = f"{_JOBS[field]} of {found.records:,} documents"
+        peak = max(run.peak_rss_mib for run in found.runs if run.contender == WIRE)
+        yield _peak_row(what, peak, DOCUMENTS_RSS_LIMIT_MIB)
+
+
+def _peak_row(what: str, mib: float, limit_mib: int = RSS_LIMIT_MIB) -> Row:
+    aim = f"under {limit_mib} MiB"
+    return Row(f"{what}, peak resident memory", f"{mib:.0f} MiB", aim=aim, met=mib < limit_mib)
 
 
 def _latency_rows(measured: latency.Latency) -> Iterator[Row]:
@@ -203,6 +235,13 @@ def _decimals(found: Spread, places: int) -> str:
 # how it was measured
 
 
+def _documents(found: Results) -> str:
+    """Return what there is to know about the jobs with documents, if they were measured."""
+    if found.documents is None:
+        return ""
+    return string.Template(_DOCUMENTS.read_text()).substitute(document_bytes=orders.DOCUMENT_BYTES) + "\n"
+
+
 def _machine(machine: Machine) -> str:
     libraries = ", ".join(f"{name} {version}" for name, version in machine.libraries.items())
     return (
@@ -238,6 +277,13 @@ def _runs(found: Results) -> str:
             f"The steady rate ran for {paced.seconds} s {len(paced.runs) // 3} times per contender, in turn; "
             f"the p99 of one run with nothing in between was {_decimals(paced.control_p99, 2)} of the one before it."
         )
+    if found.documents:
+        for field, job in _JOBS.items():
+            run: Comparison = getattr(found.documents.measured, field)
+            said.append(
+                f"{job} moved {run.records:,} records {len(run.runs) // 2} times per contender, in turn; "
+                f"one run of the bare loop was {_decimals(run.control, 2)} of the one before it."
+            )
     return " ".join(said)
 
 

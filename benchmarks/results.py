@@ -17,7 +17,7 @@ from benchmarks.contenders import describe
 ROOT = Path(__file__).parent.parent
 PUBLISHED = Path(__file__).parent / "results"
 QUICK = PUBLISHED / "quick"
-_LIBRARIES = ("aiokafka", "msgspec", "uvloop", "sqlglot")
+_LIBRARIES = ("aiokafka", "msgspec", "uvloop", "sqlglot", "pymongo", "elasticsearch")
 
 T = TypeVar("T")
 

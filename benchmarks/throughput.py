@@ -25,7 +25,7 @@ async def measure(cluster: KafkaCluster, folder: Path, records: int, rounds: int
     """
     source = await cluster.create_topic()
     say(f"throughput: filling a topic with {records:,} records")
-    await _fill(cluster, source, records, folder)
+    await fill(cluster, source, records, folder)
     measured = await take_turns(
         "throughput", records, rounds, lambda contender, _: _run(contender, cluster, source, records, folder)
     )
@@ -33,7 +33,8 @@ async def measure(cluster: KafkaCluster, folder: Path, records: int, rounds: int
     return measured
 
 
-async def _fill(cluster: KafkaCluster, topic: str, records: int, folder: Path) -> None:
+async def fill(cluster: KafkaCluster, topic: str, records: int, folder: Path) -> None:
+    """Write so many records to the topic."""
     task = Fill(cluster.bootstrap, topic, records)
     async with running("generator", module("generator", task), folder) as generator:
         written = await generator.report(Written, _DEADLINE_S)
@@ -57,9 +58,9 @@ async def _run(contender: str, cluster: KafkaCluster, source: str, records: int,
     return Run(contender, read / wall_s, read / (last.cpu_s - first.cpu_s), seen.peak_rss / 2**20)
 
 
-async def verify(cluster: KafkaCluster, topic: str, records: int, folder: Path) -> None:
-    """Read the copy and raise RunError unless it has every record the filter keeps, once."""
-    task = Count(cluster.bootstrap, topic, records)
+async def verify(cluster: KafkaCluster, topic: str, records: int, folder: Path, *, filtered: bool = True) -> None:
+    """Read the copy and raise RunError unless it has every record the filter keeps (or all of them), once."""
+    task = Count(cluster.bootstrap, topic, records, filtered)
     async with running("counter", module("counter", task), folder) as counter:
         await counter.line(_DEADLINE_S)
         counted = await counter.report(Counted, _DEADLINE_S)

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from benchmarks import comparison, latency, report, results, soak, startup
+from benchmarks import comparison, documents, latency, report, results, soak, startup
 from benchmarks.arithmetic import Latency, spread
 from benchmarks.contenders import BARE, NOTHING, WIRE
 from benchmarks.counter import Counted
@@ -27,6 +27,12 @@ def paced(p99: float) -> latency.Latency:
 def memory(late_mib: float) -> soak.Soak:
     counted = Counted(1, 0, 0, 0, latency=Latency(1000, 1.0, 5.0, 20.0, 30.0))
     return soak.summarize(10_000, 40, [70.0] * 36 + [late_mib] * 4, counted)
+
+
+def shop(wire: float, bare: float, rss_mib: float) -> documents.Documents:
+    runs = [comparison.Run(who, rate, rate, rss_mib) for who, rate in ((BARE, bare), (WIRE, wire)) * 2]
+    job = comparison.summarize(1000, runs)
+    return documents.Documents(job, job, job, job)
 
 
 @pytest.fixture
@@ -60,11 +66,30 @@ def test_the_page_has_every_part_and_a_picture_that_is_well_formed(tmp_path: Pat
         ("latency", paced(11.0)),
         ("startup", startup.Startup([1.5], spread([1.5]))),
         ("soak", memory(80.0)),
+        ("documents", shop(84_000, 100_000, 150.0)),
+        ("documents", shop(90_000, 100_000, 201.0)),
     ],
 )
 def test_a_missed_aim_is_said_to_be_missed(tmp_path: Path, name: str, measured: object) -> None:
     results.write(tmp_path, name, measured)
     assert "missed" in report.table(tmp_path)
+
+
+def test_documents_have_rows_for_every_job_and_a_section_of_the_page(tmp_path: Path, page: Path) -> None:
+    results.write(tmp_path, "documents", shop(88_000, 100_000, 150.0))
+    report.publish(tmp_path)
+    text = page.read_text()
+    for figure in ("snapshot → drop", "snapshot → Kafka", "changes → Kafka", "→ Elasticsearch", "0.88", "150 MiB"):
+        assert figure in text
+    assert "## Documents" in text
+    assert "missed" not in text
+
+
+def test_without_documents_the_page_says_nothing_of_them(tmp_path: Path, page: Path) -> None:
+    results.write(tmp_path, "throughput", copies(450_000, 400_000))
+    report.publish(tmp_path)
+    assert "Documents" not in page.read_text()
+    assert "Elasticsearch" not in page.read_text()
 
 
 def test_a_page_about_nothing_is_refused(tmp_path: Path, page: Path) -> None:
