@@ -1,17 +1,13 @@
-"""The MongoDB sink against a real server: types, order per id, verdicts, outages."""
+"""The MongoDB sink against a real server: types, order per id, verdicts."""
 
 from __future__ import annotations
 
-import asyncio
 import gc
-import itertools
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import bson
-import msgspec
 import pytest
 from bson import (
     Binary,
@@ -25,18 +21,11 @@ from bson import (
     Regex,
     Timestamp,
 )
-from pymongo import WriteConcern
 
-from tests.services.mongodb import MongoReplicaSet
+from tests.integration.mongodb_sink_kit import batch, codes, documents, record, writer_to
 from tests.services.mongodb_client import Database, MongoDB
-from tests.services.mongodb_secure import SecureMongoDB
 from wire.clients.mongodb_json import CODECS, encoder, key_of
-from wire.core.config import parse
-from wire.core.errors import Finding, RecordError, RetryableError, UnavailableError
-from wire.core.plugins import ComponentContext
-from wire.core.ports import Failure, TaskId, Writer
-from wire.core.records import Batch, PartitionId, Position, Record
-from wire.sinks.mongodb import PLUGIN
+from wire.core.records import Batch
 
 # pymongo leaves a socket open, for the collector to close, when a client is closed while one of its monitors connects
 pytestmark = [pytest.mark.mongodb, pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]
@@ -50,43 +39,10 @@ def _collected() -> Iterator[None]:
     gc.collect()
 
 
-@asynccontextmanager
-async def writer_to(uri: str, database: str, **config: Any) -> AsyncIterator[Writer]:
-    """An open writer with this configuration, given as YAML gives it."""
-    findings: list[Finding] = []
-    given = {"uri": uri, "database": database, "collection": "docs", **config}
-    parsed = parse(PLUGIN.config, given, "$", findings)
-    assert not findings, findings
-    sink = PLUGIN.build(parsed, ComponentContext("test", "mongodb"))
-    writer: Writer = await sink.open(TaskId("default/test"), 1, {})
-    try:
-        yield writer
-    finally:
-        await writer.close()
-
-
 @pytest.fixture
 async def database(mongodb: MongoDB) -> AsyncIterator[Database]:
     async with mongodb.database() as database:
         yield database
-
-
-def record(value: Any, key: bytes | None = None, offset: int = 0) -> Record:
-    encoded = value if value is None or isinstance(value, bytes) else msgspec.json.encode(value)
-    return Record(encoded, key, 0, (), offset)
-
-
-def batch(*records: Record, **columns: list[Any]) -> Batch:
-    return Batch(PartitionId("t/0"), Position(b""), list(records), columns=columns or None, source="kafka")
-
-
-async def documents(database: Database, collection: str = "docs") -> dict[Any, dict[str, Any]]:
-    return {document.pop("_id"): document for document in await database[collection].find().to_list()}
-
-
-def codes(failures: Sequence[Failure]) -> list[tuple[int, str]]:
-    assert all(isinstance(failure.error, RecordError) for failure in failures)
-    return [(failure.record, failure.error.code) for failure in failures]
 
 
 EVERYTHING = {
@@ -299,108 +255,3 @@ async def test_collections_by_record(mongodb: MongoDB, database: Database) -> No
     assert codes(failures) == [(3, "sink.mongodb.collection_refused"), (5, "sink.mongodb.too_many_collections")]
     assert sorted(await database.list_collection_names()) == ["a", "b", "c"]
     assert await documents(database, "a") == {"k0": {"n": 0}, "k2": {"n": 2}}
-
-
-async def test_a_view_stops_the_pipeline_with_a_clear_error(mongodb: MongoDB, database: Database) -> None:
-    await database.command("create", "docs", viewOn="others", pipeline=[])
-    async with writer_to(mongodb.uri, database.name) as writer:
-        with pytest.raises(UnavailableError, match="is a view") as caught:
-            await writer.write([batch(record({}, b"k"))])
-    assert caught.value.code == "sink.mongodb.rejected"
-
-
-async def test_without_the_right_to_write_the_pipeline_stops(mongodb_secure: SecureMongoDB) -> None:
-    tls = {"ca": str(mongodb_secure.ca_file), "verify": "chain"}
-    auth = {"username": mongodb_secure.guest, "password": mongodb_secure.guest_password}
-    async with writer_to(mongodb_secure.uri, "t_guests", tls=tls, auth=auth) as writer:
-        with pytest.raises(UnavailableError) as caught:
-            await writer.write([batch(record({}, b"k"))])
-    assert caught.value.code == "sink.mongodb.authorization"
-    with pytest.raises(UnavailableError) as caught:
-        async with writer_to(mongodb_secure.uri, "t", tls=tls, auth=auth | {"password": "wrong-secret"}):
-            pass
-    assert caught.value.code == "sink.mongodb.authentication"
-    assert "secret" not in str(caught.value)
-
-
-async def test_a_server_that_is_not_there_is_told_within_seconds() -> None:
-    async with asyncio.timeout(15):
-        with pytest.raises(UnavailableError) as caught:
-            async with writer_to("mongodb://127.0.0.1:9/", "t"):
-                pass
-    assert caught.value.code == "sink.mongodb.unreachable"
-    assert caught.value.hint
-
-
-async def test_an_outage_is_survived(own_mongodb: MongoReplicaSet) -> None:
-    async with own_mongodb.database() as database, writer_to(own_mongodb.uri, database.name) as writer:
-        assert not await writer.write([batch(record({"n": 1}, b"a"))])
-        own_mongodb.members[0].kill()
-        with pytest.raises(RetryableError) as caught:
-            await writer.write([batch(record({"n": 2}, b"b"))])
-        assert caught.value.code == "sink.mongodb.unreachable"
-        await own_mongodb.start()
-        await insisted(writer, [batch(record({"n": 2}, b"b"))])
-        assert await documents(database) == {"a": {"n": 1}, "b": {"n": 2}}
-
-
-async def test_nothing_that_was_acknowledged_is_lost_when_primaries_step_down_and_die(
-    mongodb_cluster: MongoReplicaSet,
-) -> None:
-    expected: dict[Any, dict[str, Any]] = {}
-    numbers = itertools.count()
-    async with mongodb_cluster.database() as database, writer_to(mongodb_cluster.uri, database.name) as writer:
-
-        async def write(times: int) -> None:
-            for _ in range(times):
-                n = next(numbers)
-                await insisted(writer, [batch(*(record({"n": n}, b"k%d" % i) for i in range(n % 5, 200, 5)))])
-                expected.update({f"k{i}": {"n": n} for i in range(n % 5, 200, 5)})
-
-        async def write_during(trouble: Callable[[], Awaitable[None]]) -> None:
-            """Write all the time, before, during and after some trouble."""
-            async with asyncio.TaskGroup() as group:
-                await write(20)
-                task = group.create_task(trouble())
-                while not task.done():
-                    await write(1)
-            await write(20)
-
-        async def kill() -> None:
-            (await mongodb_cluster.primary()).kill()
-            await mongodb_cluster.primary()
-
-        await write_during(mongodb_cluster.step_down)
-        await write_during(kill)
-        majority = database.with_options(write_concern=WriteConcern("majority"))
-        assert await documents(majority) == expected
-
-
-async def insisted(writer: Writer, batches: Sequence[Batch]) -> None:
-    """Write until it is written, as the engine does."""
-    async with asyncio.timeout(DEADLINE_S):
-        while True:
-            try:
-                assert not await writer.write(batches)
-                return
-            except RetryableError:
-                await asyncio.sleep(0.05)
-
-
-async def test_what_is_not_on_a_majority_is_not_written(mongodb_cluster: MongoReplicaSet) -> None:
-    async with mongodb_cluster.database() as database, writer_to(mongodb_cluster.uri, database.name) as writer:
-        await insisted(writer, [batch(record({"n": 1}, b"k"))])
-        primary = await mongodb_cluster.primary()
-        others = [member for member in mongodb_cluster.members if member is not primary]
-        for member in others:
-            member.pause()
-        try:
-            async with asyncio.timeout(DEADLINE_S):
-                with pytest.raises(RetryableError) as caught:
-                    await writer.write([batch(record({"n": 2}, b"k"))])
-        finally:
-            for member in others:
-                member.resume()
-        assert caught.value.code == "sink.mongodb.unreachable"
-        await insisted(writer, [batch(record({"n": 2}, b"k"))])
-        assert await documents(database) == {"k": {"n": 2}}
