@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -22,9 +22,16 @@ from wire.core.ports import ReadLimit
 from wire.core.records import Record
 from wire.sources.mongodb.position import MongoPosition
 
-pytestmark = pytest.mark.mongodb
+pytestmark = [pytest.mark.mongodb, pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]
 
 LIMIT = ReadLimit(1000, 1 << 25)
+
+
+@pytest.fixture(autouse=True)
+def _lost_sockets() -> Iterator[None]:
+    """Collect, while they are forgiven, the sockets pymongo loses when it is closed as it tries a server again."""
+    yield
+    gc.collect()
 
 
 async def refusal(uri: str, **fields: Any) -> WireError:
@@ -51,12 +58,10 @@ async def test_a_collection_that_is_not_there_is_named_with_what_was_meant(mongo
     assert error.hint == "did you mean `orders`?"
 
 
-@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 async def test_nobody_there_is_told_within_seconds() -> None:
     uri = f"mongodb://127.0.0.1:{free_ports(1)[0]}/"
     code = (await refusal(uri, database="shop", collection="orders")).code
     assert code == "source.mongodb.unreachable"
-    gc.collect()  # pymongo loses the socket with which it was trying again as it was closed
 
 
 async def test_a_user_may_log_in_by_password_or_certificate(mongodb_secure: SecureMongoDB) -> None:
