@@ -35,10 +35,9 @@ class Record(Struct, gc=False):
     """One record. `value` None is a tombstone.
 
     `ts_ms` is the event time in UTC milliseconds since 1970. `offset` is the record's coordinate within its partition
-    (a Kafka offset, a byte offset in a file) and rises with every record; with the partition it is the record's id.
-    Where a source says so it only never falls: changes of one MongoDB transaction share a cluster time, and there the
-    key is the record's id.
-    Where a transform makes several records of one, `ordinal` counts them from 0 and is part of the id.
+    (a Kafka offset, a byte offset in a file) and rises with every record, or at least never falls. `ordinal` tells
+    those with one offset apart (the changes of a MongoDB transaction, the records that `explode` makes of one), in no
+    order. Partition, offset and ordinal are the record's id: the same whenever it is read again.
     """
 
     value: bytes | None

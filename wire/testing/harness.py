@@ -19,7 +19,7 @@ class FixedSourceHarness(abc.ABC):
     """Whether a position can be used on another instance. False only where input can't be read twice, as in a pipe."""
 
     offsets_repeat: ClassVar[bool] = False
-    """Whether several records may have one offset, as changes of one transaction may. It never falls all the same."""
+    """Whether several records may have one offset, told apart by their `ordinal`. It never falls all the same."""
 
     deadline_s: ClassVar[float] = 60
     """How long one check may take before it counts as hanging."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
@@ -74,13 +75,16 @@ async def everything_is_read_in_order(harness: FixedSourceHarness) -> None:
 
 @within_deadline
 async def offsets_rise_and_watermarks_hold(harness: FixedSourceHarness) -> None:
-    """Offsets rise, strictly unless they may repeat, and no record is earlier than a watermark that came before it."""
+    """Offsets rise, strictly unless they may repeat, and then ordinals differ; watermarks hold."""
     for partition in await _fill(harness, 30, 7):
         async with _opened(harness, partition) as reader:
             batches = await read_rest(reader, random_limits(seeded(0)))
         offsets = [record.offset for batch in batches for record in batch.records]
         rising = sorted(offsets) if harness.offsets_repeat else sorted(set(offsets))
         expect(offsets == rising, f"{partition}: offsets rise with every record, found {offsets}")
+        ids = Counter((record.offset, record.ordinal) for batch in batches for record in batch.records)
+        shared = [identity for identity, count in ids.items() if count > 1]
+        expect(not shared, f"{partition}: no two records share offset and ordinal, found {shared}")
         watermark_ms = 0
         for batch in batches:
             late = [record.ts_ms for record in batch.records if record.ts_ms < watermark_ms]

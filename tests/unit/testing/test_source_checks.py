@@ -43,6 +43,14 @@ class Renumbering(MemoryReader):
         return batch
 
 
+class NamingTwoAlike(MemoryReader):
+    async def read(self, limit: ReadLimit) -> Batch | None:
+        batch = await super().read(limit)
+        if batch is not None:
+            batch.records = [msgspec.structs.replace(r, offset=1) for r in batch.records]
+        return batch
+
+
 class Hasty(MemoryReader):
     """Promises a watermark that later records don't keep."""
 
@@ -226,6 +234,15 @@ MUTANTS: list[tuple[type[MemorySource] | type[MemoryReader], SourceCheck]] = [
 async def test_a_faulty_source_fails(mutant: type[MemorySource] | type[MemoryReader], check: SourceCheck) -> None:
     with pytest.raises((AssertionError, WireError, ExceptionGroup)):
         await check(MutantHarness(mutant))
+
+
+class RepeatingHarness(MutantHarness):
+    offsets_repeat = True
+
+
+async def test_a_source_whose_offsets_repeat_without_an_ordinal_fails() -> None:
+    with pytest.raises(AssertionError, match="share offset and ordinal"):
+        await sources.offsets_rise_and_watermarks_hold(RepeatingHarness(NamingTwoAlike))
 
 
 def test_every_check_is_known_to_find_something() -> None:

@@ -118,8 +118,7 @@ def _write_records(builder: Builder, exits: Sequence[_Exit]) -> None:
 def _write_record(builder: Builder, group: Sequence[_Exit], encode: Statements, value: str) -> None:
     """Make the record that these sinks share, if any of them gets it."""
     record = builder.local()
-    ordinal = ", r.ordinal" if builder.exploded else ""
-    make = f"{record} = Record({value}, r.key, {builder.loop.timestamp_ms}, r.headers, r.offset{ordinal})"
+    make = f"{record} = Record({value}, r.key, {builder.loop.timestamp_ms}, r.headers, r.offset, r.ordinal)"
     chosen = [exit_.chosen for exit_ in group if exit_.chosen]
     builder.at(group[0].route.path)
     builder.statement(*block(" or ".join(chosen) if len(chosen) == len(group) else None, [*encode, make]))

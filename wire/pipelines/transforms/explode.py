@@ -61,7 +61,9 @@ class Explode:
                 failures.append((index, exc))
                 continue
             for part in parts:
-                entries.append((index, msgspec.structs.replace(record, ordinal=made) if made else record, ts_ms))
+                entries.append(
+                    (index, msgspec.structs.replace(record, ordinal=record.ordinal + made) if made else record, ts_ms)
+                )
                 rows.append(part)
                 made += 1
         return entries, rows

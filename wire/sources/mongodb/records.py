@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,9 @@ from wire.sources.mongodb.watched import offset_of
 
 SNAPSHOT = "snapshot"
 
+_PARTS = 1 << 20
+"""Between two ordinals there is room for what a transform makes of one record."""
+
 
 class Shape:
     """What records are made of: the document or the whole event, in one flavour of Extended JSON."""
@@ -30,9 +34,10 @@ class Shape:
     def snapshot(self, documents: list[dict[str, Any]], namespace: str, offset: int) -> list[Record]:
         """Return the records of documents, or of insert events where there is a pipeline. The documents are used up."""
         headers = _headers(SNAPSHOT, namespace)
+        named = _number(namespace.encode())
         ts_ms = (offset >> 32) * 1000
         if self._shaped:
-            return [self._from_shaped(event, ts_ms, headers, offset) for event in documents]
+            return [self._from_shaped(event, ts_ms, headers, offset, named) for event in documents]
         if self._events:
             database, _, name = namespace.partition(".")
             ns = {"db": database, "coll": name}
@@ -41,8 +46,10 @@ class Shape:
                 for each in documents
             ]
             encode = self._encode
+            keys = [key_of(each["documentKey"]["_id"]) for each in documents]
             return [
-                Record(encode(each), key_of(each["documentKey"]["_id"]), ts_ms, headers, offset) for each in documents
+                Record(encode(each), key, ts_ms, headers, offset, (named ^ _number(key)) * _PARTS)
+                for each, key in zip(documents, keys, strict=True)
             ]
         encode = self._encode
         records = []
@@ -50,18 +57,21 @@ class Shape:
             identity = document["_id"]
             if type(identity) is ObjectId:  # what most collections have: its label is written here, without a hook
                 key = identity.binary.hex().encode()
+                number = int.from_bytes(identity.binary, "big")
                 document["_id"] = Raw(b'{"$oid":"%b"}' % key)
             else:
                 key = key_of(identity)
-            records.append(Record(encode(document), key, ts_ms, headers, offset))
+                number = _number(key)
+            records.append(Record(encode(document), key, ts_ms, headers, offset, (named ^ number) * _PARTS))
         return records
 
-    def _from_shaped(self, event: dict[str, Any], ts_ms: int, headers: Headers, offset: int) -> Record:
+    def _from_shaped(self, event: dict[str, Any], ts_ms: int, headers: Headers, offset: int, named: int) -> Record:
         key = key_of(_kept(event, "documentKey")["_id"])
+        ordinal = (named ^ _number(key)) * _PARTS
         if not self._events:
-            return Record(self._encode(_kept(event, "fullDocument")), key, ts_ms, headers, offset)
+            return Record(self._encode(_kept(event, "fullDocument")), key, ts_ms, headers, offset, ordinal)
         event.pop("_id", None)
-        return Record(self._encode(event | {"operationType": SNAPSHOT}), key, ts_ms, headers, offset)
+        return Record(self._encode(event | {"operationType": SNAPSHOT}), key, ts_ms, headers, offset, ordinal)
 
     def change(self, event: dict[str, Any]) -> Record | None:
         """Return the record of an insert, update, replace or delete.
@@ -74,6 +84,7 @@ class Shape:
         wall: DatetimeMS | None = event.get("wallTime")
         headers = _headers(operation, f"{ns['db']}.{ns['coll']}")
         key = key_of(_kept(event, "documentKey")["_id"])
+        ordinal = _number(str(_kept(event, "_id")["_data"]).encode()) * _PARTS  # a resume token is one event's alone
         value: bytes | None = None
         if self._events:
             del event["_id"]
@@ -87,7 +98,13 @@ class Shape:
                 if document is None:
                     return None
                 value = self._encode(document)
-        return Record(value, key, int(wall) if wall is not None else time.time * 1000, headers, offset_of(time))
+        ts_ms = int(wall) if wall is not None else time.time * 1000
+        return Record(value, key, ts_ms, headers, offset_of(time), ordinal)
+
+
+def _number(name: bytes) -> int:
+    """Return 96 bits that stand for a name: as many as an ObjectId has, too many for two to be the same."""
+    return int.from_bytes(hashlib.blake2b(name, digest_size=12).digest(), "big")
 
 
 @functools.lru_cache(maxsize=4096)

@@ -133,3 +133,11 @@ async def test_what_transforms_hold_is_let_go_of_once_the_last_transform_first()
     await compiled.close()
     await compiled.close()
     assert closed == ["last", "first"]
+
+
+def test_a_record_keeps_the_ordinal_its_source_gave_it() -> None:
+    given = batch(b'{"n": 1}', b'{"n": 2}')
+    given.records = [msgspec.structs.replace(record, ordinal=5 + i) for i, record in enumerate(given.records)]
+    for nodes in ([], [node({"select": "n + 1 AS n"})]):
+        (out,) = stage(*nodes).run(given).outputs
+        assert [record.ordinal for record in out.records] == [5, 6]

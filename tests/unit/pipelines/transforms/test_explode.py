@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from tests.unit.pipelines.transforms.kit import codes, finding, node, run, stage, transformed, written
+from tests.unit.pipelines.transforms.kit import batch, codes, finding, node, run, stage, transformed, written
 from wire.core.errors import ConfigError
 from wire.core.formats import CsvFormat
 
@@ -109,3 +110,15 @@ def test_mistakes_are_found_when_it_is_built(config: Any, path: str) -> None:
     with pytest.raises(ConfigError) as caught:
         node({"explode": config})
     assert finding(caught.value)[1] == f"$.transforms[0].explode{path}"
+
+
+def test_parts_of_records_that_share_an_offset_differ_by_the_ordinals_their_source_gave() -> None:
+    given = batch(b'{"items": [1, 2]}', b'{"items": [3, 4]}')
+    given.records = [replace(record, offset=9, ordinal=i << 20) for i, record in enumerate(given.records)]
+    (out,) = stage({"explode": "items"}).run(given).outputs
+    assert [(record.offset, record.ordinal) for record in out.records] == [
+        (9, 0),
+        (9, 1),
+        (9, 1 << 20),
+        (9, (1 << 20) + 1),
+    ]
