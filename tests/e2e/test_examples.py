@@ -64,6 +64,7 @@ async def test_what_new_writes_passes_lint(tmp_path: Path, source: str) -> None:
     paths[-1].write_text(named.out)
     linted = await wire("lint", *paths, cwd=tmp_path, environ=ENVIRON)
     assert linted.code == 0, linted.out
+    assert "config.conflict" not in linted.out
 
 
 async def test_new_from_a_sample_runs_and_its_test_passes(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ async def connect(connection: MongoConnection, codes: Codes) -> tuple[Client, De
         await close(client)
         problem = translate(exc, codes, "connecting to MongoDB")
         if isinstance(problem, RetryableError):
-            hint = "check the addresses in `uri`, that the servers are up, and whether they expect TLS"
+            hint = "check addresses and `replicaSet` in `uri`, that the servers are up, and whether they expect TLS"
             problem = UnavailableError(problem.code, problem.message, hint=hint)
         raise problem from exc
     except BaseException:

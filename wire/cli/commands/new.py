@@ -36,6 +36,13 @@ _TRANSFORMS: Final = """\
 #   - select: "*, upper(country) AS country"
 """
 
+_TRANSFORMS_OF: Final = {
+    ("mongodb", "elasticsearch"): _TRANSFORMS.replace(
+        "# transforms:\n", "transforms:\n  - drop: [_id] # Elasticsearch keeps the id beside the document, not in it\n"
+    )
+}
+"""By source and sink: the transforms without which no record would get through."""
+
 _TESTS: Final = """
 # tests:
 #   - input: [{amount: 120, country: de}]
@@ -65,7 +72,11 @@ def new(
     """Print a pipeline to start from. As in `wire new kafka file > pipeline.yaml`."""
     source, sink = _pair(source, sink)
     called = f"{source}-to-{sink}" if name is None else _name(name)
-    texts = {"transforms": _TRANSFORMS, "tests": _TESTS, "source_text": _example("source", source)}
+    texts = {
+        "transforms": _TRANSFORMS_OF.get((source, sink), _TRANSFORMS),
+        "tests": _TESTS,
+        "source_text": _example("source", source),
+    }
     texts |= {"name": called, "name_text": _text(called), "sink_text": _example("sink", sink)}
     if sample is not None:
         texts.update(_from_sample(source, sample))

@@ -8,7 +8,7 @@ from typing import Any
 from wire.core.config import fields_of, parse
 from wire.core.errors import Finding, WireError
 from wire.core.paths import child
-from wire.core.plugins import Kind, Plugin, load
+from wire.core.plugins import Kind, Plugin, load, names
 from wire.core.references import Resolved, has_reference, resolve
 from wire.pipelines.lint.findings import Findings
 from wire.pipelines.lint.secrets import secret_paths, telling_paths
@@ -50,9 +50,10 @@ class Components:
     def transform(self, raw: Any, path: str) -> Component | None:
         """Read one item of `transforms`; None if anything about it is wrong."""
         if not isinstance(raw, dict) or not raw:
-            self._findings.add(
-                "config.invalid", path, "expected one `name: configuration`", 'as in `- filter: "a > 1"`'
-            )
+            hint = 'as in `- filter: "a > 1"`'
+            if isinstance(raw, str) and raw in names("transform"):
+                hint = f"as in `- {raw}: …`, or `- {raw}: {{}}` if it needs none; `wire describe {raw}` tells"
+            self._findings.add("config.invalid", path, "expected one `name: configuration`", hint)
             return None
         name, *more = raw
         if more:

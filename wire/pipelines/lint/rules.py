@@ -17,6 +17,7 @@ from wire.core.ports import Guarantee, Sink
 from wire.core.references import has_reference
 from wire.pipelines.codecs import encoder
 from wire.pipelines.lint.cases import check_case
+from wire.pipelines.lint.documents import check_documents
 from wire.pipelines.lint.findings import Findings
 from wire.pipelines.lint.secrets import scalars
 from wire.pipelines.lint.versions import check_versions
@@ -123,6 +124,7 @@ def check_pipeline(pipeline: LoadedPipeline, findings: Findings) -> None:
     _check_loops(pipeline, findings)
     _check_shared_files(pipeline, findings)
     check_versions(pipeline, findings)
+    check_documents(pipeline, findings)
 
 
 def _check_expressions(sink: SinkComponent, findings: Findings) -> None:

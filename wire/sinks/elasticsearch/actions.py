@@ -146,13 +146,15 @@ class Actions:
         if op not in _OPERATIONS:
             raise _misfit("sink.elasticsearch.invalid_operation", f"the operation is {_shown(op)}", _OP_HINT)
         if id_ is None or not id_:
-            raise _misfit("sink.elasticsearch.no_id", "the record has no id: the expression `id` gives NULL or nothing")
+            message = "the record has no id: the expression `id` gives NULL or nothing"
+            raise _misfit("sink.elasticsearch.no_id", message, _NO_ID_HINT)
         if len(id_) * 3 > _MAX_ID and len(id_.encode(errors="replace")) > _MAX_ID:
             raise _misfit("sink.elasticsearch.no_id", f"the id is longer than {_MAX_ID} bytes: {id_[:60]}…")
         if op in ("create", "update"):
             version = None
         elif self._config.versioned and (version is None or not 0 <= version <= _MAX_VERSION):
-            message = f"the version is {_shown(version)}"
+            said = "NULL, or neither a number nor a time" if version is None else _shown(version)
+            message = f"the version is {said}"
             raise _misfit("sink.elasticsearch.invalid_version", message, "a whole number of 0 or more, or a time")
         index = None if self._indices is None else self._admitted(name)
         head = self._head(op, id_, index, version)
@@ -247,4 +249,5 @@ def _shown(value: object) -> str:
     return f"`{str(value)[:100]}`" if value is not None else "NULL"
 
 
+_NO_ID_HINT: Final = "leave `id` out if the source gives no keys, or compute it from fields that are never NULL"
 _OP_HINT: Final = f"expected one of {', '.join(_OPERATIONS)}"

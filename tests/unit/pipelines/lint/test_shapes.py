@@ -47,6 +47,10 @@ def test_sources_written_wrong(source: str, path: str, message: str | None) -> N
     assert message is None or finding.message == message
 
 
+def test_a_transform_without_its_colon_is_shown_with_it_and_where_to_look() -> None:
+    assert "`- flatten: {}`" in only(with_transforms("flatten")).hint
+
+
 @pytest.mark.parametrize(
     ("item", "path", "message"),
     [

@@ -84,6 +84,11 @@ def test_versions_of_every_kind() -> None:
     assert {error.code for _, error in misfits} == {"sink.elasticsearch.invalid_version"}
 
 
+def test_a_record_without_the_key_that_is_its_id_is_told_what_to_do() -> None:
+    _, ((_, error),) = actions([b"{}"], id=KEY, ids=[None])
+    assert (error.code, "leave `id` out" in (error.hint or "")) == ("sink.elasticsearch.no_id", True)
+
+
 def test_a_tombstone_deletes_whatever_the_operation() -> None:
     for op in ("index", "update", "delete"):
         ((made,), misfits) = actions([None], id=KEY, ids=["x"], op=op)
