@@ -157,3 +157,9 @@ async def test_a_command_imports_only_what_it_needs(
     _, err = await process.communicate()
     assert process.returncode == 0, err
     assert not unwanted & set(err.decode().splitlines()[-1].split())
+
+
+async def test_a_template_takes_no_key_from_a_source_that_gives_none() -> None:
+    keyed, keyless = await wire("new", "kafka", "elasticsearch"), await wire("new", "file", "elasticsearch")
+    assert "id: meta_key()" in keyed.out
+    assert "meta_key()" not in keyless.out

@@ -43,6 +43,10 @@ _TRANSFORMS_OF: Final = {
 }
 """By source and sink: the transforms without which no record would get through."""
 
+_WITHOUT_KEYS: Final = ("file", "generate", "http", "stdin")
+_KEY_AS_ID: Final = "    id: meta_key()\n"
+_ID: Final = "    # id: \"country || '/' || number\" # without one, every record is a document of its own\n"
+
 _TESTS: Final = """
 # tests:
 #   - input: [{amount: 120, country: de}]
@@ -78,6 +82,8 @@ def new(
         "source_text": _example("source", source),
     }
     texts |= {"name": called, "name_text": _text(called), "sink_text": _example("sink", sink)}
+    if source in _WITHOUT_KEYS:
+        texts["sink_text"] = texts["sink_text"].replace(_KEY_AS_ID, _ID)
     if sample is not None:
         texts.update(_from_sample(source, sample))
     print(_TEMPLATE.format(source=source, sink=sink, **texts), end="")
