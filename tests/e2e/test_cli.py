@@ -159,7 +159,8 @@ async def test_a_command_imports_only_what_it_needs(
     assert not unwanted & set(err.decode().splitlines()[-1].split())
 
 
-async def test_a_template_takes_no_key_from_a_source_that_gives_none() -> None:
-    keyed, keyless = await wire("new", "kafka", "elasticsearch"), await wire("new", "file", "elasticsearch")
+async def test_a_template_takes_no_key_from_a_source_that_gives_none(tmp_path: Path) -> None:
+    keyed = await wire("new", "kafka", "elasticsearch", cwd=tmp_path)
+    keyless = await wire("new", "file", "elasticsearch", cwd=tmp_path)
     assert "id: meta_key()" in keyed.out
     assert "meta_key()" not in keyless.out
