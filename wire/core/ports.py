@@ -45,6 +45,9 @@ class Reader(Protocol):
     async def read(self, limit: ReadLimit) -> Batch | None:
         """Return the next batch, waiting until there is one; None when the partition has ended for good.
 
+        Where the start of a partition that was opened without `resume` can't be found again later (the newest record,
+        the present moment), the first batch has no records and tells that start: it is committed before more is read.
+
         A cancelled read loses nothing: the next read returns what it would have returned. Raises RetryableError when
         the other side is away (reading again continues from the same place), FatalError when reading again can't
         help (the position no longer exists, access was refused).

@@ -100,6 +100,8 @@ class Runner:
         self._held = False  # a checkpoint waits for everything pending
         self._idle = asyncio.Event()
         self._idle.set()
+        self._commit_now = asyncio.Event()
+        self._committed = asyncio.Event()  # set, and replaced, by each round of the checkpoint loop
         self._committing = asyncio.Lock()
         self._max_records = run.spec.batch.max_records * _PENDING_BATCHES
         self._max_bytes = run.spec.batch.max_bytes.bytes * _PENDING_BATCHES
@@ -208,7 +210,7 @@ class Runner:
             try:
                 if resume is not None:
                     await reader.release(resume)  # a crash may have come between the checkpoint and its release
-                await self._pump(entry, key, reader)
+                await self._pump(entry, key, reader, begun=resume is not None)
                 entry.progress.ended += 1
             finally:
                 del self._reading[key]  # it stays in _readers until what it gave is released
@@ -222,7 +224,7 @@ class Runner:
 
         return await self._patiently(key, attempt)
 
-    async def _pump(self, entry: Input, key: PartitionKey, reader: Reader) -> None:
+    async def _pump(self, entry: Input, key: PartitionKey, reader: Reader, *, begun: bool) -> None:
         async def attempt() -> Batch | None:
             with located(entry.path):
                 return await reader.read(self._limit(entry.stage))
@@ -233,6 +235,10 @@ class Runner:
             while not self._open.is_set():
                 await self._open.wait()
             self._dispatch(entry, key, batch, waited or entry.stage.run(batch))
+            if not begun:
+                begun = True
+                if not batch.records:  # it only tells where the partition begins: a restart must begin there, too (I2)
+                    await self._next_commit()
             turn += _BATCH_COST + len(batch.records)
             if turn >= _TURN:  # a source that never has to wait must not keep everybody else from running
                 await asyncio.sleep(0)
@@ -303,11 +309,19 @@ class Runner:
 
     async def _checkpoint_loop(self) -> None:
         while True:
-            await self._clock.sleep(self._spec.checkpoint.interval.s)
+            await within(self._commit_now, 0, self._clock.sleep(self._spec.checkpoint.interval.s))
+            self._commit_now.clear()
+            committed, self._committed = self._committed, asyncio.Event()
             if self._committer.transactional:
                 await self._commit_at_rest()
             else:
                 await self._commit()
+            committed.set()
+
+    async def _next_commit(self) -> None:
+        """Return when everything that is settled now is committed; it does not wait for the interval to pass."""
+        self._commit_now.set()
+        await self._committed.wait()
 
     async def _commit_at_rest(self) -> None:
         """Let everything pending settle, then commit: what a transaction covers must be exactly the checkpoint."""

@@ -115,6 +115,9 @@ class Partition:
 
         Raises RetryableError if what was fetched is damaged; it is fetched again. FatalError if it was written so.
         """
+        if self._announce:
+            self._announce = False
+            return Batch(self.id, encode_position(self.position, self.topic_id), [])
         if len(self._decoded) - self._at < limit.max_records and not self.ended:
             self._gather(limit.max_records)
         records = self._next_records(limit)
@@ -124,9 +127,8 @@ class Partition:
             self._decoded, self._at, self._weight = [], 0, 0
         else:
             after = records[-1].offset + 1
-        if after == self.position and not self._announce:
+        if after == self.position:
             return None
-        self._announce = False
         self.position = after
         return Batch(self.id, encode_position(after, self.topic_id), records)
 

@@ -42,8 +42,14 @@ class MongoReader:
         *,
         place: MongoPosition,
         end: int | None,
+        told: bool,
     ) -> None:
-        """Go on at `place`; with an `end`, changes after that cluster time are left out."""
+        """Go on at `place`; with an `end`, changes after that cluster time are left out.
+
+        Unless the engine was `told` of the place, the first batch does nothing else: what was deleted before a later
+        beginning would never be known.
+        """
+        self._told = told
         self._client = client
         self._deployment = deployment
         self._config = config
@@ -77,6 +83,9 @@ class MongoReader:
         A batch without records moves the position over changes that are not selected, so that a quiet collection
         doesn't fall out of the history.
         """
+        if not self._told:
+            self._told = True
+            return self._batch([])
         while True:
             try:
                 if self._place.snapshot is not None:

@@ -48,7 +48,8 @@ class MongoSource:
         end = None
         if self._context.bounded:
             end = place.offset if resume is None else await self._end(client)
-        return MongoReader(client, deployment, self._config, self._context, place=place, end=end)
+        told = resume is not None
+        return MongoReader(client, deployment, self._config, self._context, place=place, end=end, told=told)
 
     async def close(self) -> None:
         """Disconnect. Idempotent."""

@@ -6,15 +6,18 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from tests.unit.pipelines.engine.kit import Engine, values
+from tests.unit.pipelines.engine.kit import Engine, spec, values
 from tests.waiting import until
 from wire.core.errors import ConfigError, FatalError, FencedError, RetryableError
 from wire.core.records import Checkpoint, Fingerprint, PartitionId, PartitionKey
+from wire.core.units import Duration
 from wire.pipelines.engine.checkpoints import CheckpointStore
+from wire.pipelines.spec import CheckpointSpec
 from wire.testing.faults import Crash, Raise
-from wire.testing.memory import EOF, MemorySink, MemorySource, MemoryTransactionalSink
+from wire.testing.memory import EOF, GAP, MemorySink, MemorySource, MemoryTransactionalSink
 
 
 class CrashingStore:
@@ -142,3 +145,34 @@ async def test_what_a_failing_open_leaves_behind_is_closed(tmp_path: Path) -> No
     with pytest.raises(FatalError):
         await Engine(tmp_path, MemorySource({"p": values(1)}), first, second).run()
     assert first.closed == 1
+
+
+class WatchingStore:
+    """Notes what the sink held at each commit."""
+
+    def __init__(self, store: CheckpointStore, sink: MemorySink) -> None:
+        self._store = store
+        self._sink = sink
+        self.held: list[int] = []
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
+
+    async def commit(self, epoch: int, checkpoints: Mapping[PartitionKey, Checkpoint]) -> None:
+        self.held.append(len(self._sink.values()))
+        await self._store.commit(epoch, checkpoints)
+
+
+async def test_a_beginning_that_could_not_be_found_again_is_committed_before_anything_is_written(
+    tmp_path: Path,
+) -> None:
+    source, sink = MemorySource({"p": [GAP, *values(5)]}), MemorySink()
+    seldom = msgspec.structs.replace(spec(), checkpoint=CheckpointSpec(interval=Duration(3_600_000)))
+    stores: list[WatchingStore] = []
+
+    def watched(store: CheckpointStore) -> CheckpointStore:
+        stores.append(WatchingStore(store, sink))
+        return stores[-1]  # type: ignore[return-value]
+
+    await Engine(tmp_path, source, sink, pipeline=seldom, wrap_store=watched).run()
+    assert stores[0].held == [0, 5]
