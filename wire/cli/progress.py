@@ -15,10 +15,12 @@ from typing import Final, NamedTuple, Protocol
 from wire.cli.numbers import count, duration, rate, size
 from wire.cli.terminal import Style
 from wire.core.config import ByRecord
-from wire.pipelines.engine.progress import Progress, SinkProgress
+from wire.pipelines.engine.progress import Progress, Reason, SinkProgress
 from wire.pipelines.loaded import Component, LoadedPipeline
 
 _WINDOW: Final = 21
+_REASONS: Final = 3
+_LONGEST: Final = 200
 """Samples a rate is taken over; there are four a second."""
 _LINE_EVERY_S: Final = 5.0
 
@@ -185,7 +187,21 @@ def summary(pipeline: LoadedPipeline, progress: Progress) -> str:
     for label, number, amount, where in rows:
         text = f"  {label:<13}  {count(number):>{numbers}}  {amount:>10}  {where}".rstrip()
         lines.append(style.yellow(text) if number and label in ("dead-lettered", "skipped") else text)
+    lines += [line for code, reason in _commonest(progress) for line in _told(code, reason)]
     return "\n".join(lines)
+
+
+def _commonest(progress: Progress) -> list[tuple[str, Reason]]:
+    return sorted(progress.reasons.items(), key=lambda item: -item[1].records)[:_REASONS]
+
+
+def _told(code: str, reason: Reason) -> Iterator[str]:
+    """Say why records were put aside: how many for this code, the first error of them, and what to do."""
+    where = f" at {reason.path}" if reason.path else ""
+    message = reason.message if len(reason.message) <= _LONGEST else f"{reason.message[: _LONGEST - 1]}…"
+    yield f"    {count(reason.records)} by {code}{where}: {message}"
+    if reason.hint:
+        yield f"      = hint: {reason.hint}"
 
 
 def _counts(sink: SinkProgress) -> str:

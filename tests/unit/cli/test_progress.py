@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.cli.moments import progress
 from wire.cli.progress import LineView, Speedometer, fraction_done, lag, line, summary
-from wire.pipelines.engine.progress import Progress, SourceProgress
+from wire.pipelines.engine.progress import Progress, Reason, SourceProgress
 from wire.pipelines.lint import lint
 from wire.pipelines.loaded import LoadedPipeline
 
@@ -82,6 +82,22 @@ def test_the_summary_says_what_was_done_where_and_how_fast(pipeline: LoadedPipel
         "  written        10,000   976.6 KiB  to file out.jsonl",
         "  written         5,000   488.3 KiB  to daily (path by record)",
         "  dead-lettered      12              to file dead.jsonl",
+    ]
+
+
+def test_the_summary_says_why_records_were_put_aside_the_commonest_reasons_first(pipeline: LoadedPipeline) -> None:
+    made = progress(2.0, 20_000, state="done", dead_lettered=12)
+    made.reasons = {
+        "record.encode": Reason(1, "x" * 300),
+        "record.decode": Reason(9, "not JSON", "$.source", "mend it"),
+        "expression.domain": Reason(2, "log of 0"),
+        "expression.overflow": Reason(1, "never shown"),
+    }
+    assert summary(pipeline, made).splitlines()[6:] == [
+        "    9 by record.decode at $.source: not JSON",
+        "      = hint: mend it",
+        "    2 by expression.domain: log of 0",
+        f"    1 by record.encode: {'x' * 199}…",
     ]
 
 

@@ -12,7 +12,7 @@ from msgspec import Struct
 from wire.core.errors import FatalError, WireError
 from wire.core.records import Batch, Record
 from wire.pipelines.engine.ledger import Ticket
-from wire.pipelines.engine.progress import Progress
+from wire.pipelines.engine.progress import Progress, Reason
 
 
 class Rejected(Struct, frozen=True):
@@ -53,7 +53,7 @@ class Skip:
 
     def reject(self, ticket: Ticket, source: str, origin: Batch, rejected: Sequence[Rejected]) -> None:  # noqa: D102 (contract in RejectPolicy)
         self._progress.skipped += len(rejected)
-        self._progress.last_error = str(rejected[-1].error)
+        _count(self._progress, rejected)
 
 
 class DeadLetter:
@@ -69,7 +69,7 @@ class DeadLetter:
     def reject(self, ticket: Ticket, source: str, origin: Batch, rejected: Sequence[Rejected]) -> None:  # noqa: D102 (contract in RejectPolicy)
         letters = [self._wrap(self._letter(source, origin, one)) for one in rejected]
         self._put(ticket, source, Batch(origin.partition, origin.position, letters, source=source), origin)
-        self._progress.last_error = str(rejected[-1].error)
+        _count(self._progress, rejected)
 
     def _letter(self, source: str, origin: Batch, rejected: Rejected) -> Record:
         record, error = rejected.record, rejected.error
@@ -83,6 +83,17 @@ class DeadLetter:
             ("wire-error-pipeline", self._pipeline),
         )
         return Record(record.value, record.key, record.ts_ms, headers, record.offset)
+
+
+def _count(progress: Progress, rejected: Sequence[Rejected]) -> None:
+    """Tell why. Codes are a closed list, so there are never many reasons (I8)."""
+    for one in rejected:
+        reason = progress.reasons.get(one.error.code)
+        if reason is None:
+            error = one.error
+            reason = progress.reasons[error.code] = Reason(0, error.message, error.path, error.hint)
+        reason.records += 1
+    progress.last_error = str(rejected[-1].error)
 
 
 def _encoded(text: str) -> bytes:

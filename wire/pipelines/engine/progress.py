@@ -41,6 +41,15 @@ class SinkProgress(Struct):
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
+class Reason(Struct):
+    """Why records did not go where they should: how many for one error code, and the first such error."""
+
+    records: int
+    message: str
+    path: str | None = None
+    hint: str | None = None
+
+
 class Progress(Struct):
     """A pipeline at one moment.
 
@@ -60,6 +69,7 @@ class Progress(Struct):
     sources: list[SourceProgress] = field(default_factory=list)
     sinks: list[SinkProgress] = field(default_factory=list)
     dead_letter: SinkProgress | None = None
+    reasons: dict[str, Reason] = field(default_factory=dict)
 
     @property
     def read(self) -> int:
