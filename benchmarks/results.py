@@ -17,6 +17,7 @@ from benchmarks.contenders import describe
 ROOT = Path(__file__).parent.parent
 PUBLISHED = Path(__file__).parent / "results"
 QUICK = PUBLISHED / "quick"
+_WRITTEN = (":!benchmarks/results", ":!docs/performance.md", ":!docs/images")  # by the benchmarks themselves
 _LIBRARIES = ("aiokafka", "msgspec", "uvloop", "sqlglot", "pymongo", "elasticsearch")
 
 T = TypeVar("T")
@@ -80,6 +81,14 @@ def _cpu(cpuinfo: str) -> str:
 
 
 def _commit() -> str:
-    command = ("git", "-C", str(ROOT), "describe", "--always", "--dirty")
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
+    commit, changes = _git("rev-parse", "--short", "HEAD"), _git("status", "--porcelain", "--", ".", *_WRITTEN)
+    return f"{commit or 'unknown'}{'-dirty' if changes else ''}"
+
+
+def _git(*arguments: str) -> str:
+    """Return what git says, nothing where there is no git or no repository."""
+    command = ("git", "-C", str(ROOT), *arguments)
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    except FileNotFoundError:
+        return ""

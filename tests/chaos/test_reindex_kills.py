@@ -18,7 +18,7 @@ from tests.services.mongodb_client import MongoDB
 
 KILLS = int(os.environ.get("WIRE_CHAOS_KILLS", "10"))
 SEED = int(os.environ.get("WIRE_CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
-DOCUMENTS = 4_000 * KILLS
+DOCUMENTS = 16_000 * KILLS
 
 pytestmark = [
     pytest.mark.chaos,

@@ -13,6 +13,8 @@ from pathlib import Path
 PR_SET_PDEATHSIG = 1
 CLONE_NEWUSER = 0x10000000
 NOBODY, SOMEBODY = 65534, 1000
+PR_SET_KEEPCAPS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 8, 47, 2
+CAPABILITY_VERSION_3, CAP_DAC_OVERRIDE = 0x20080522, 1
 
 
 def main() -> None:
@@ -29,16 +31,25 @@ def main() -> None:
 
 
 def give_up_root(folder: str) -> None:
-    """Be somebody in a user namespace, who may read what only root may; where there are no namespaces, be nobody."""
+    """Be somebody in a user namespace; where there are none, as in many containers, be nobody.
+
+    Either way the program may still read what only root may: the project may be in root's own folder.
+    """
     if sys.platform == "linux" and ctypes.CDLL(None).unshare(CLONE_NEWUSER) == 0:
         for name, text in (("setgroups", "deny"), ("uid_map", f"{SOMEBODY} 0 1"), ("gid_map", f"{SOMEBODY} 0 1")):
             Path("/proc/self", name).write_text(text)
         return
     for path in (Path(folder), *Path(folder).rglob("*")):
         os.chown(path, NOBODY, NOBODY)
+    libc = ctypes.CDLL(None)
+    libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
     os.setgroups([])
     os.setgid(NOBODY)
     os.setuid(NOBODY)
+    mask = 1 << CAP_DAC_OVERRIDE
+    header, effective = (ctypes.c_uint32 * 2)(CAPABILITY_VERSION_3, 0), (ctypes.c_uint32 * 6)(mask, mask, mask, 0, 0, 0)
+    libc.capset(header, effective)
+    libc.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_DAC_OVERRIDE, 0, 0)  # it outlives exec
 
 
 if __name__ == "__main__":
