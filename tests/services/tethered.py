@@ -13,7 +13,8 @@ from pathlib import Path
 PR_SET_PDEATHSIG = 1
 CLONE_NEWUSER = 0x10000000
 NOBODY, SOMEBODY = 65534, 1000
-PR_SET_KEEPCAPS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 8, 47, 2
+PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP = 28, 4
+PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 47, 2
 CAPABILITY_VERSION_3, CAP_DAC_OVERRIDE = 0x20080522, 1
 
 
@@ -42,7 +43,7 @@ def give_up_root(folder: str) -> None:
     for path in (Path(folder), *Path(folder).rglob("*")):
         os.chown(path, NOBODY, NOBODY)
     libc = ctypes.CDLL(None)
-    libc.prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0)
+    libc.prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0)  # keeps them for `access`, which Java asks, too
     os.setgroups([])
     os.setgid(NOBODY)
     os.setuid(NOBODY)
