@@ -210,9 +210,11 @@ async def test_the_position_moves_while_the_collection_is_quiet(mongodb: MongoDB
     async with mongodb.database() as db:
         await db.create_collection("quiet")
         async with opened(mongodb.uri, database=db.name, collection="quiet") as reader:
+            beginning = await reader.read(ReadLimit(10, 1 << 25))
             first = await reader.read(ReadLimit(10, 1 << 25))
+            assert beginning is not None
             assert first is not None
-            assert first.records == []
+            assert beginning.records == first.records == []
             await db.loud.insert_one({"_id": 1})
             second = await reader.read(ReadLimit(10, 1 << 25))
             assert second is not None
