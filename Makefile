@@ -8,7 +8,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet install
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-header --no-annotate --group build pyproject.toml
+	--no-strip-extras --no-header --no-annotate --group build pyproject.toml
 
 .PHONY: help run test check bench chaos sim kafka mongodb elasticsearch docs format lock clean
 
