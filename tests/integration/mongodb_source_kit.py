@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
+from tests.waiting import insist
 from wire.core.config import Secret
 from wire.core.errors import RetryableError
 from wire.core.plugins import ComponentContext
@@ -62,11 +63,7 @@ async def read_until(
     position = Position(b"")
     async with asyncio.timeout(deadline_s):
         while not done(records):
-            try:
-                batch = await reader.read(GENEROUS)
-            except RetryableError:
-                await asyncio.sleep(0.1)
-                continue
+            batch = await insist(lambda: reader.read(GENEROUS), RetryableError, deadline_s)
             assert batch is not None, "a source that follows has no end"
             records += batch.records
             position = batch.position

@@ -15,6 +15,7 @@ from tests.conformance.elasticsearch_source import bulk
 from tests.services.elasticsearch import ElasticsearchServer
 from tests.services.elasticsearch_client import Elasticsearch
 from tests.services.elasticsearch_secure import SecureElasticsearch
+from tests.waiting import insist
 from wire.core.config import parse
 from wire.core.errors import FatalError, Finding, RetryableError, UnavailableError
 from wire.core.plugins import ComponentContext
@@ -66,11 +67,7 @@ async def rest(reader: Reader, limit: ReadLimit = LIMIT) -> list[Record]:
     records: list[Record] = []
     async with asyncio.timeout(DEADLINE_S):
         while True:
-            try:
-                batch = await reader.read(limit)
-            except RetryableError:
-                await asyncio.sleep(0.05)
-                continue
+            batch = await insist(lambda: reader.read(limit), RetryableError, DEADLINE_S)
             if batch is None:
                 return records
             records += batch.records

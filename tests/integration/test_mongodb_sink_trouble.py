@@ -15,6 +15,7 @@ from tests.integration.mongodb_sink_kit import batch, documents, record, writer_
 from tests.services.mongodb import MongoReplicaSet
 from tests.services.mongodb_client import Database, MongoDB
 from tests.services.mongodb_secure import SecureMongoDB
+from tests.waiting import insist
 from wire.core.errors import RetryableError, UnavailableError
 from wire.core.ports import Writer
 from wire.core.records import Batch
@@ -114,13 +115,7 @@ async def test_nothing_that_was_acknowledged_is_lost_when_primaries_step_down_an
 
 async def insisted(writer: Writer, batches: Sequence[Batch]) -> None:
     """Write until it is written, as the engine does."""
-    async with asyncio.timeout(DEADLINE_S):
-        while True:
-            try:
-                assert not await writer.write(batches)
-                return
-            except RetryableError:
-                await asyncio.sleep(0.05)
+    assert not await insist(lambda: writer.write(batches), RetryableError, DEADLINE_S)
 
 
 async def test_what_is_not_on_a_majority_is_not_written(mongodb_cluster: MongoReplicaSet) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.services.mongodb import MongoReplicaSet, MongoServer
 from tests.services.mongodb_client import Database, MongoDB
 from tests.services.mongodb_secure import SecureMongoDB
 from tests.services.ports import free_ports
+from tests.waiting import insist
 from wire.clients.mongodb import MongoAuth, MongoTls
 from wire.core.config import Secret
 from wire.core.errors import FatalError, UnavailableError, WireError
@@ -137,12 +139,7 @@ def _has_op(operation: bytes, key: bytes) -> Callable[[list[Record]], bool]:
 async def _write(cluster: MongoReplicaSet, first: int, count: int) -> int:
     async with asyncio.timeout(60), cluster.client(socketTimeoutMS=3000) as client:
         for n in range(first, first + count):
-            while True:
-                try:
-                    await client["shop"]["orders"].replace_one({"_id": n}, {}, upsert=True)
-                    break
-                except PyMongoError:
-                    await asyncio.sleep(0.2)
+            await insist(partial(client["shop"]["orders"].replace_one, {"_id": n}, {}, upsert=True), PyMongoError)
     return count
 
 

@@ -3,28 +3,12 @@
 from __future__ import annotations
 
 import base64
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import urlsplit
 
+from wire.clients.tls import Tls
 from wire.core.config import Config, MisfitError, Secret, doc
 from wire.core.units import Duration
-
-
-class ElasticsearchTls(Config, frozen=True, kw_only=True):
-    """How `https` addresses are checked. All files are PEM."""
-
-    ca: Annotated[str | None, doc("File of the authorities to trust; the system's own unless given.")] = None
-    cert: Annotated[str | None, doc("File of the client's certificate, where the cluster asks for one.")] = None
-    key: Annotated[str | None, doc("File of the client's private key, if it is not in `cert`.")] = None
-    key_password: Annotated[Secret | None, doc("Opens an encrypted `key`.")] = None
-    verify: Annotated[
-        Literal["full", "chain", "none"],
-        doc("`full` checks the server's certificate and its name, `chain` the certificate only, `none` nothing."),
-    ] = "full"
-
-    def __post_init__(self) -> None:
-        if self.key is not None and self.cert is None:
-            raise MisfitError("`key` needs the certificate it belongs to", "set `cert` too")
 
 
 class ElasticsearchConnection(Config, frozen=True, kw_only=True):
@@ -42,7 +26,7 @@ class ElasticsearchConnection(Config, frozen=True, kw_only=True):
     password: Annotated[Secret | None, doc("The user's password; best given as `${env:NAME}` or `${file:PATH}`.")] = (
         None
     )
-    tls: Annotated[ElasticsearchTls, doc("How the server's certificate is checked.")] = ElasticsearchTls()
+    tls: Annotated[Tls, doc("How the server's certificate is checked.")] = Tls()
     timeout: Annotated[Duration, doc("How long one request may take before it counts as failed.")] = Duration.parse(
         "60s"
     )

@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
-import ssl
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
 from elasticsearch import AsyncElasticsearch, TransportError
 from elasticsearch.serializer import Serializer
 
-from wire.clients.elasticsearch import ElasticsearchConnection, ElasticsearchTls
+from wire.clients.elasticsearch import ElasticsearchConnection
 from wire.clients.elasticsearch_errors import Codes, problem_of, translate_status, translate_transport
+from wire.clients.tls import tls_context
 from wire.core.errors import FatalError, UnavailableError, WireError
 
 CONNECT_TIMEOUT_S: Final = 8.0
@@ -216,10 +215,10 @@ def _client(connection: ElasticsearchConnection, codes: Codes, connections: int)
     }
     try:
         if connection.cloud_id is not None:
-            context = _ssl_context(connection.tls, codes)
+            context = tls_context(connection.tls, codes.tls)
             return AsyncElasticsearch(cloud_id=connection.cloud_id, ssl_context=context, **options)
         if any(url.startswith("https:") for url in connection.urls):
-            options |= {"ssl_context": _ssl_context(connection.tls, codes)}
+            options |= {"ssl_context": tls_context(connection.tls, codes.tls)}
         return AsyncElasticsearch(connection.urls, **options)
     except ValueError as exc:
         hint = "check `cloud_id`, or `url`: the addresses are all http, or all https"
@@ -231,21 +230,3 @@ def _decoded(body: bytes, kind: type[Any]) -> Any:
         return msgspec.json.decode(body, type=kind)
     except msgspec.MsgspecError:
         return kind()
-
-
-def _ssl_context(tls: ElasticsearchTls, codes: Codes) -> ssl.SSLContext:
-    for field, name in (("ca", tls.ca), ("cert", tls.cert), ("key", tls.key)):
-        if name is not None and not Path(name).is_file():
-            raise UnavailableError(codes.tls, f"`tls.{field}`: there is no file {name}", hint="check the path")
-    try:
-        context = ssl.create_default_context(cafile=tls.ca)
-        if tls.cert is not None:
-            # an encrypted key without a password must fail here, not prompt on the terminal
-            context.load_cert_chain(tls.cert, tls.key, tls.key_password.reveal() if tls.key_password else "")
-    except (ssl.SSLError, OSError) as exc:
-        hint = "the files must be PEM, and an encrypted key needs `key_password`"
-        raise UnavailableError(codes.tls, f"the TLS files can't be used: {exc.strerror or exc}", hint=hint) from None
-    context.check_hostname = tls.verify == "full"
-    if tls.verify == "none":
-        context.verify_mode = ssl.CERT_NONE
-    return context

@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
+from wire.clients.tls import Tls
 from wire.core.config import Config, MisfitError, Secret, doc
 from wire.core.units import Duration
 
 _HEADER: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # a token, RFC 9110 5.6.2
 _SPACE: Final = re.compile(r"[\x00-\x20\x7f]")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-
-
-class HttpTls(Config, frozen=True, kw_only=True):
-    """Encryption, for URLs that begin with https. All files are PEM."""
-
-    ca: Annotated[str | None, doc("File of the authorities to trust; the system's own unless given.")] = None
-    cert: Annotated[str | None, doc("File of the client's certificate, where the server asks for one.")] = None
-    key: Annotated[str | None, doc("File of the client's private key, if it is not in `cert`.")] = None
-    verify: Annotated[
-        Literal["full", "chain", "none"],
-        doc("`full` checks the server's certificate and its name, `chain` the certificate only, `none` nothing."),
-    ] = "full"
-
-    def __post_init__(self) -> None:
-        if self.key is not None and self.cert is None:
-            raise MisfitError("`key` needs the certificate it belongs to", "set `cert` too")
 
 
 class HttpAuth(Config, frozen=True, kw_only=True):
@@ -60,7 +45,7 @@ class HttpConnection(Config, frozen=True, kw_only=True):
 
     headers: Annotated[dict[str, str], doc("Sent with every request. What is secret belongs into `auth`.")] = {}  # noqa: RUF012 (msgspec copies it)
     auth: Annotated[HttpAuth | None, doc("Who asks, where the service wants to know.")] = None
-    tls: Annotated[HttpTls, doc("Encryption, for URLs that begin with https.")] = HttpTls()
+    tls: Annotated[Tls, doc("Encryption, for URLs that begin with https.")] = Tls()
     timeout: Annotated[Duration, doc("The longest a request may take, its answer included.")] = Duration(30_000)
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from wire.clients.http import HttpAuth, HttpConnection, is_url, place_of
+from wire.clients.tls import tls_context
 from wire.core.errors import RecordError, RetryableError, UnavailableError, WireError
 
 CONNECT_TIMEOUT_S: Final = 10.0
@@ -111,7 +112,7 @@ class HttpClient:
     async def _open(self) -> httpx.AsyncClient:
         async with self._opening:
             if self._client is None:
-                context = await asyncio.to_thread(tls_context, self._connection, self._codes)
+                context = await asyncio.to_thread(tls_context, self._connection.tls, self._codes.tls)
                 self._client = httpx.AsyncClient(
                     headers={"user-agent": "wire", **self._connection.headers, **_auth_headers(self._connection.auth)},
                     auth=_basic_auth(self._connection.auth),
@@ -136,7 +137,7 @@ async def reach(url: str, connection: HttpConnection, codes: Codes) -> None:
     parts = urlsplit(url)
     encrypted = parts.scheme == "https"
     try:
-        context = await asyncio.to_thread(tls_context, connection, codes) if encrypted else None
+        context = await asyncio.to_thread(tls_context, connection.tls, codes.tls) if encrypted else None
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             _, writer = await asyncio.open_connection(
                 parts.hostname, parts.port or (443 if encrypted else 80), ssl=context
@@ -147,23 +148,6 @@ async def reach(url: str, connection: HttpConnection, codes: Codes) -> None:
     except (OSError, TimeoutError) as exc:
         found = problem(exc, url, codes)
         raise UnavailableError(found.code, found.message, hint=found.hint) from exc
-
-
-def tls_context(connection: HttpConnection, codes: Codes) -> ssl.SSLContext:
-    """Return the TLS settings of a connection. Blocking: reads files. Raises UnavailableError for one it can't use."""
-    tls = connection.tls
-    try:
-        context = ssl.create_default_context(cafile=tls.ca)
-        if tls.cert is not None:
-            context.load_cert_chain(tls.cert, tls.key, password=lambda: "")
-    except (OSError, ssl.SSLError) as exc:
-        message = f"a file of `tls` can't be used: {_short(exc)}"
-        raise UnavailableError(codes.tls, message, hint="they must be PEM files") from exc
-    if tls.verify != "full":
-        context.check_hostname = False
-    if tls.verify == "none":
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def problem(exc: BaseException, url: str, codes: Codes) -> WireError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+from wire.clients.tls import Tls
 from wire.core.config import Config, MisfitError, Secret, doc
 
 Protocol = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
@@ -21,30 +22,13 @@ class KafkaSasl(Config, frozen=True, kw_only=True):
     password: Annotated[Secret, doc("The user's password; best given as `${env:NAME}` or `${file:PATH}`.")]
 
 
-class KafkaTls(Config, frozen=True, kw_only=True):
-    """Encryption. All files are PEM."""
-
-    ca: Annotated[str | None, doc("File of the authorities to trust; the system's own unless given.")] = None
-    cert: Annotated[str | None, doc("File of the client's certificate, where the brokers ask for one.")] = None
-    key: Annotated[str | None, doc("File of the client's private key, if it is not in `cert`.")] = None
-    key_password: Annotated[Secret | None, doc("Opens an encrypted `key`.")] = None
-    verify: Annotated[
-        Literal["full", "chain", "none"],
-        doc("`full` checks the broker's certificate and its name, `chain` the certificate only, `none` nothing."),
-    ] = "full"
-
-    def __post_init__(self) -> None:
-        if self.key is not None and self.cert is None:
-            raise MisfitError("`key` needs the certificate it belongs to", "set `cert` too")
-
-
 class KafkaSecurity(Config, frozen=True, kw_only=True):
     """Encryption and log-in. Without either, the connection is plain and anonymous."""
 
     protocol: Annotated[
         Protocol | None, doc("Kafka's name for the combination; follows from `tls` and `sasl` unless given.")
     ] = None
-    tls: Annotated[KafkaTls | None, doc("Encrypts the connection; `{}` for TLS with the system's authorities.")] = None
+    tls: Annotated[Tls | None, doc("Encrypts the connection; `{}` for TLS with the system's authorities.")] = None
     sasl: Annotated[KafkaSasl | None, doc("Logs in with a user name and a password.")] = None
 
     def __post_init__(self) -> None:

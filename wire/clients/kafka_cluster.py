@@ -6,9 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
-import ssl
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from aiokafka import errors
@@ -16,9 +14,10 @@ from aiokafka.client import AIOKafkaClient, ConnectionGroup
 from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaError
 
-from wire.clients.kafka import KafkaConnection, KafkaTls
+from wire.clients.kafka import KafkaConnection
 from wire.clients.kafka_errors import Codes, missing_topic, reason, translate, translate_refusal
 from wire.clients.kafka_metadata import MetadataRequest, Topic, brokers_of, topics_of
+from wire.clients.tls import Tls, tls_context
 from wire.core.errors import RetryableError, UnavailableError, WireError
 
 CONNECT_TIMEOUT_S: Final = 5.0
@@ -49,7 +48,7 @@ def client_options(connection: KafkaConnection, codes: Codes) -> dict[str, Any]:
         "security_protocol": security.protocol or _protocol(security.encrypted, security.sasl is not None),
     }
     if security.encrypted:
-        options["ssl_context"] = _ssl_context(security.tls or KafkaTls(), codes)
+        options["ssl_context"] = tls_context(security.tls or Tls(), codes.tls, "security.tls")
     if security.sasl is not None:
         options["sasl_mechanism"] = security.sasl.mechanism
         options["sasl_plain_username"] = security.sasl.username
@@ -237,22 +236,3 @@ async def _close(client: AIOKafkaClient) -> None:
 
 def _protocol(encrypted: bool, sasl: bool) -> str:
     return ("SASL_" if sasl else "") + ("SSL" if encrypted else "PLAINTEXT")
-
-
-def _ssl_context(tls: KafkaTls, codes: Codes) -> ssl.SSLContext:
-    for field, name in (("ca", tls.ca), ("cert", tls.cert), ("key", tls.key)):
-        if name is not None and not Path(name).is_file():
-            raise UnavailableError(codes.tls, f"`security.tls.{field}`: there is no file {name}", hint="check the path")
-    try:
-        context = ssl.create_default_context(cafile=tls.ca)
-        if tls.cert is not None:
-            # an encrypted key without a password must fail here, not prompt on the terminal
-            password = tls.key_password.reveal() if tls.key_password else ""
-            context.load_cert_chain(tls.cert, tls.key, password)
-    except (ssl.SSLError, OSError) as exc:
-        hint = "the files must be PEM, and an encrypted key needs `key_password`"
-        raise UnavailableError(codes.tls, f"the TLS files can't be used: {exc.strerror or exc}", hint=hint) from None
-    context.check_hostname = tls.verify == "full"
-    if tls.verify == "none":
-        context.verify_mode = ssl.CERT_NONE
-    return context

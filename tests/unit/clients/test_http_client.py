@@ -10,8 +10,9 @@ import pytest
 
 from tests.services.certificates import Authority
 from tests.services.web import Reply, WebServer
-from wire.clients.http import HttpConnection, HttpTls, place_of
+from wire.clients.http import HttpConnection, place_of
 from wire.clients.http_client import Answer, Codes, HttpClient, reach
+from wire.clients.tls import Tls
 from wire.core.errors import RecordError, RetryableError, UnavailableError, WireError
 
 CODES = Codes("sink.http.invalid_request", "sink.http.tls", "sink.http.unreachable")
@@ -39,9 +40,9 @@ def secure(pki: Path) -> Iterator[WebServer]:
         yield server
 
 
-async def ask(url: str, tls: HttpTls | None = None, **options: int) -> Answer:
+async def ask(url: str, tls: Tls | None = None, **options: int) -> Answer:
     client = HttpClient(
-        HttpConnection(tls=tls or HttpTls()), CODES, connections=1, max_answer=options.get("max_answer", 1 << 20)
+        HttpConnection(tls=tls or Tls()), CODES, connections=1, max_answer=options.get("max_answer", 1 << 20)
     )
     try:
         return await client.request("GET", url)
@@ -50,8 +51,8 @@ async def ask(url: str, tls: HttpTls | None = None, **options: int) -> Answer:
         await client.close()
 
 
-def files(pki: Path, ca: str = "ca.pem", cert: str | None = "client.pem") -> HttpTls:
-    return HttpTls(ca=str(pki / ca), cert=cert and str(pki / cert))
+def files(pki: Path, ca: str = "ca.pem", cert: str | None = "client.pem") -> Tls:
+    return Tls(ca=str(pki / ca), cert=cert and str(pki / cert))
 
 
 async def test_both_sides_prove_who_they_are(secure: WebServer, pki: Path) -> None:
@@ -68,7 +69,7 @@ async def test_a_certificate_of_another_authority_is_not_trusted(secure: WebServ
 
 
 async def test_trust_can_be_given_up(secure: WebServer, pki: Path) -> None:
-    tls = HttpTls(cert=str(pki / "client.pem"), verify="none")
+    tls = Tls(cert=str(pki / "client.pem"), verify="none")
     assert (await ask(secure.url, tls)).body == b"hello"
 
 
@@ -79,12 +80,16 @@ async def test_a_missing_client_certificate_is_pointed_out(secure: WebServer, pk
     assert caught.value.code in ("sink.http.tls", "sink.http.unreachable")
 
 
-@pytest.mark.parametrize("content", [None, "not a certificate"])
-async def test_a_file_that_cannot_be_used_is_named_as_the_trouble(tmp_path: Path, content: str | None) -> None:
+@pytest.mark.parametrize(
+    ("content", "message"), [(None, "`tls.ca`: there is no file"), ("not a certificate", "the files of `tls` can't be")]
+)
+async def test_a_file_that_cannot_be_used_is_named_as_the_trouble(
+    tmp_path: Path, content: str | None, message: str
+) -> None:
     if content is not None:
         (tmp_path / "ca.pem").write_text(content)
-    with pytest.raises(UnavailableError, match=r"sink\.http\.tls.*a file of `tls`"):
-        await ask("https://127.0.0.1:1/", HttpTls(ca=str(tmp_path / "ca.pem")))
+    with pytest.raises(UnavailableError, match=rf"sink\.http\.tls: {message}"):
+        await ask("https://127.0.0.1:1/", Tls(ca=str(tmp_path / "ca.pem")))
 
 
 async def test_tls_to_a_port_without_it_is_said_so() -> None:

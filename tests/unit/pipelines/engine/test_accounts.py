@@ -96,15 +96,12 @@ async def test_a_source_that_came_back_is_no_trouble_any_more(tmp_path: Path) ->
             return await super().open(partition, resume)
 
     source = Source({"p": values(3)}, bounded=False)
-    states: list[str] = []
     clock = LoopClock()
     slow = msgspec.structs.replace(spec(), checkpoint=CheckpointSpec(interval=Duration(100)))
     engine = Engine(tmp_path, source, MemorySink(), pipeline=slow, clock=clock)
     async with engine.running():
-        for _ in range(100):
-            await asyncio.sleep(0.1)
-            states.append(engine.update().state)
-    assert states[-1] == "running"
+        await until(lambda: source.tries > 1 and source.pruned("p") == 3)
+        assert engine.update().state == "running"
 
 
 async def test_readers_that_ended_are_let_go_once_all_they_gave_is_released(tmp_path: Path) -> None:
@@ -182,8 +179,8 @@ async def test_while_it_waits_for_a_sink_to_open_it_says_so(tmp_path: Path) -> N
     )
     engine = Engine(tmp_path, source, sink, pipeline=slow, clock=LoopClock())
     async with engine.running():
-        await asyncio.sleep(0.1)
-        assert (engine.progress.state, engine.progress.last_error) == ("retrying", "sink.away at $.sinks[0]: away")
-        await asyncio.sleep(600)
-        assert engine.update().state == "running"
+        await until(lambda: engine.progress.state == "retrying")
+        assert engine.progress.last_error == "sink.away at $.sinks[0]: away"
+        await until(lambda: engine.update().state == "running", deadline_s=600)
+        await until(lambda: source.pruned("p") == 3, deadline_s=600)
     assert sink.values() == values(3)

@@ -13,6 +13,14 @@ from wire.core.units import Duration
 
 Missing = Literal["keep", "drop", "fail"]
 OnFailure = Literal["fail", "keep", "dead_letter"]
+_OnFailure = Annotated[
+    OnFailure,
+    doc(
+        "When asking fails: `fail` tries again as `retry` of the pipeline says and stops where that can't help, "
+        "`keep` goes on with NULLs, `dead_letter` treats the record as one that can't be processed."
+    ),
+]
+_Retries = Annotated[int, Meta(ge=0, le=10, description="How often to ask again at once, before that.")]
 
 
 class CacheConfig(Config, frozen=True, kw_only=True):
@@ -48,15 +56,9 @@ class HttpEnrich(HttpConnection, frozen=True, kw_only=True, tag="http", tag_fiel
     missing: Annotated[
         Missing, doc("A record for which there is no answer: `keep` it, with NULLs, `drop` it, or `fail` it.")
     ] = "keep"
-    on_failure: Annotated[
-        OnFailure,
-        doc(
-            "When asking fails: `fail` tries again as `retry` of the pipeline says and stops where that can't help, "
-            "`keep` goes on with NULLs, `dead_letter` treats the record as one that can't be processed."
-        ),
-    ] = "fail"
+    on_failure: _OnFailure = "fail"
     timeout: Annotated[Duration, doc("The longest a request may take, its answer included.")] = Duration(5000)
-    retries: Annotated[int, Meta(ge=0, le=10, description="How often to ask again at once, before that.")] = 2
+    retries: _Retries = 2
     concurrency: Annotated[int, Meta(ge=1, le=1000, description="Requests under way at once.")] = 8
     cache: Annotated[CacheConfig, doc("What is remembered of answers, in memory.")] = CacheConfig()
 
@@ -87,15 +89,9 @@ class MongoEnrich(MongoConnection, frozen=True, kw_only=True, tag="mongodb", tag
     missing: Annotated[
         Missing, doc("A record for which there is no document: `keep` it, with NULLs, `drop` it, or `fail` it.")
     ] = "keep"
-    on_failure: Annotated[
-        OnFailure,
-        doc(
-            "When asking fails: `fail` tries again as `retry` of the pipeline says and stops where that can't help, "
-            "`keep` goes on with NULLs, `dead_letter` treats the record as one that can't be processed."
-        ),
-    ] = "fail"
+    on_failure: _OnFailure = "fail"
     timeout: Annotated[Duration, doc("The longest a query may take.")] = Duration(5000)
-    retries: Annotated[int, Meta(ge=0, le=10, description="How often to ask again at once, before that.")] = 2
+    retries: _Retries = 2
     concurrency: Annotated[int, Meta(ge=1, le=1000, description="Queries under way at once.")] = 8
     max_keys: Annotated[int, Meta(ge=1, description="Keys per query.")] = 500
     cache: Annotated[CacheConfig, doc("What is remembered of documents, in memory.")] = CacheConfig()
