@@ -113,29 +113,38 @@ async def test_the_operation_by_record(elasticsearch: Elasticsearch) -> None:
     assert (await elasticsearch.documents(index)).keys() == {"0", "1", "2"}
 
 
-async def test_a_data_stream_gets_creations_with_a_time(elasticsearch: Elasticsearch) -> None:
-    """The distribution for tests has no data streams: what is sent is seen in an index that is none."""
-    index = await elasticsearch.create_index({"dynamic": False})
-    values = [
-        b'{"n":1}',
-        b'{"@timestamp":5,"n":2}',
-        b'{ "sub": {"@timestamp": 6} }',
-        b"{}",
-        b'{"@timestamp":null}',
-        b"[]",
-    ]
-    config = {"index": index, "data_stream": True}
-    async with elasticsearch_writer(elasticsearch.url, **config) as writer:
-        writer._target = writer._target.replace("&require_data_stream=true", "")
-        failures = await writer.write([plain(*(doc(value, offset=n) for n, value in enumerate(values)))])
-        assert {code for _, code in verdicts(failures)} == {"sink.elasticsearch.refused"}
-    documents = await elasticsearch.documents(index)
-    assert [documents[f"s/p/0/{n}"].get("@timestamp") for n in range(4)] == [
-        1_700_000_000_000,
-        5,
-        1_700_000_000_000,
-        1_700_000_000_000,
-    ]
+async def test_a_data_stream_gets_creations_with_a_time(elasticsearch_any: Elasticsearch) -> None:
+    name = elasticsearch_any.new_name()
+    body = {"index_patterns": [name], "data_stream": {}, "template": {"mappings": {"dynamic": False}}}
+    config = {"index": name, "data_stream": True, "template": {"name": name, "body": body}}
+    values = [b'{"n":1}', b'{"@timestamp":5,"n":2}', b'{ "sub": {"@timestamp": 6} }', b"{}"]
+    bad = [b'{"@timestamp":"yesterday"}', b"[]"]
+    records = [doc(value, offset=n) for n, value in enumerate([*values, *bad])]
+    async with elasticsearch_writer(elasticsearch_any.url, **config) as writer:
+        for _ in range(2):
+            failures = await writer.write([plain(*records)])
+            assert verdicts(failures) == [(n, "sink.elasticsearch.refused") for n in (4, 5)]
+        assert writer.counts == {"replayed": 4, "superseded": 0}
+    hits = await elasticsearch_any.hits(name)
+    assert {hit["_id"]: hit["_source"].get("@timestamp") for hit in hits} == {
+        "s/p/0/0": 1_700_000_000_000,
+        "s/p/0/1": 5,
+        "s/p/0/2": 1_700_000_000_000,
+        "s/p/0/3": 1_700_000_000_000,
+    }
+    assert all(hit["_index"].startswith(f".ds-{name}-") for hit in hits)
+
+
+async def test_a_data_stream_takes_a_write_again_after_a_rollover(elasticsearch_any: Elasticsearch) -> None:
+    name = elasticsearch_any.new_name()
+    template = {"name": name, "body": {"index_patterns": [name], "data_stream": {}}}
+    async with elasticsearch_writer(elasticsearch_any.url, index=name, data_stream=True, template=template) as writer:
+        assert not await writer.write([plain(doc(b"{}", offset=0))])
+        await elasticsearch_any.request("POST", f"/{name}/_rollover")
+        assert not await writer.write([plain(doc(b"{}", offset=1))])
+    hits = await elasticsearch_any.hits(name)
+    assert len({hit["_index"] for hit in hits}) == 2
+    assert {hit["_id"] for hit in hits} == {"s/p/0/0", "s/p/0/1"}
 
 
 async def test_a_data_stream_that_is_none_is_waited_for(elasticsearch: Elasticsearch) -> None:

@@ -19,6 +19,7 @@ from tests.integration.mongodb_source_kit import (
     records_of,
 )
 from tests.services.mongodb_client import Database, MongoDB
+from tests.services.mongodb_router import router_before
 from wire.clients.mongodb_json import id_of
 from wire.core.ports import ReadLimit
 from wire.core.records import Record
@@ -256,3 +257,17 @@ def _ends_with(operation: bytes, key: bytes | None = None) -> Callable[[list[Rec
 def _collection(record: Record, db: Database) -> str | None:
     database, _, name = (header(record, "mongodb.ns") or b"").decode().partition(".")
     return name if database == db.name else None
+
+
+async def test_through_the_router_of_a_sharded_cluster(mongodb: MongoDB) -> None:
+    async with mongodb.database() as db, router_before(mongodb.uri) as uri:
+        hello = await MongoDB(uri).hello()
+        assert hello is not None
+        assert hello["msg"] == "isdbgrid"
+        await db.orders.insert_many([{"_id": n} for n in range(100)])
+        fields = {"database": db.name, "collection": "orders", "snapshot_chunk": 30}
+        batches = await read_all(uri, **fields)
+        assert sorted(int(record.key or b"") for record in records_of(batches)) == [*range(100)]
+        await db.orders.delete_one({"_id": 7})
+        (deleted,) = records_of(await read_all(uri, batches[-1].position, **fields))
+    assert (deleted.key, deleted.value) == (b"7", None)

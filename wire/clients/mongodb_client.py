@@ -27,7 +27,6 @@ class Deployment(NamedTuple):
 
     version: tuple[int, ...]
     replicated: bool
-    sharded: bool
 
 
 def new_client(connection: MongoConnection, codes: Codes) -> Client:
@@ -99,9 +98,9 @@ async def connect(connection: MongoConnection, codes: Codes) -> tuple[Client, De
     except BaseException:
         await close(client)
         raise
-    sharded = hello.get("msg") == "isdbgrid"
+    routed = hello.get("msg") == "isdbgrid"  # by the router of a sharded cluster, whose shards are replica sets
     version = tuple(int(part) for part in build["versionArray"][:3])
-    return client, Deployment(version, sharded or "setName" in hello, sharded)
+    return client, Deployment(version, routed or "setName" in hello)
 
 
 async def close(client: Client) -> None:

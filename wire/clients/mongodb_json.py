@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import datetime
+import functools
 import re
 from collections.abc import Callable
 from typing import Any, Final, Literal
@@ -34,7 +35,8 @@ from bson.json_util import JSONMode, JSONOptions
 
 Flavour = Literal["relaxed", "canonical"]
 
-_EPOCH: Final = datetime.datetime(1970, 1, 1)  # without a zone: the Z is written behind it
+_EPOCH: Final = datetime.date(1970, 1, 1)
+_MINUTES: Final = [f"T{minute // 60:02}:{minute % 60:02}:" for minute in range(1440)]
 _LAST_MS: Final = 253_402_300_799_999  # the year 9999, the last that relaxed Extended JSON writes as text
 _OBJECT_ID: Final = re.compile(rb"[0-9a-f]{24}")
 _AMBIGUOUS: Final = frozenset('{["-0123456789tfnNI \t\r\n')  # what JSON texts begin with
@@ -118,8 +120,16 @@ def _date(value: DatetimeMS) -> dict[str, Any]:
     ms = int(value)
     if not 0 <= ms <= _LAST_MS:
         return _canonical_date(value)
-    moment = _EPOCH + datetime.timedelta(milliseconds=ms)
-    return {"$date": moment.isoformat(timespec="milliseconds" if ms % 1000 else "seconds") + "Z"}
+    seconds, ms = divmod(ms, 1000)
+    minutes, second = divmod(seconds, 60)
+    days, minute = divmod(minutes, 1440)
+    fraction = f".{ms:03}Z" if ms else "Z"
+    return {"$date": f"{_day(days)}{_MINUTES[minute]}{second:02}{fraction}"}
+
+
+@functools.lru_cache(maxsize=4096)
+def _day(days: int) -> str:
+    return (_EPOCH + datetime.timedelta(days)).isoformat()
 
 
 def _canonical_date(value: DatetimeMS) -> dict[str, Any]:

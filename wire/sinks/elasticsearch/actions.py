@@ -81,27 +81,56 @@ class Actions:
         self._op = "create" if config.data_stream else config.op
         self._generation = generation
         self._version_type = f'"version_type":"{config.version_type}"'.encode()
+        by_place = config.id is None and isinstance(config.index, str) and not config.data_stream
+        self._plain_op = self._op if by_place and isinstance(self._op, str) else None
 
     def of(self, batches: Sequence[Batch]) -> tuple[list[Action], list[Misfit]]:
         """Return the actions for the records of a write, in order, and those that can't be written."""
         actions: list[Action] = []
         misfits: list[Misfit] = []
-        place = itertools.count()
+        first = 0
         for batch in batches:
-            for record, at, name, id_, op, version in zip(
-                batch.records,
-                place,
-                self._names(batch),
-                self._ids(batch),
-                self._ops(batch),
-                self._versions(batch),
-                strict=False,  # places go on for ever
-            ):
-                try:
-                    actions.append(self._action(record, at, name, id_, op, version))
-                except RecordError as exc:
-                    misfits.append((at, exc))
+            plain = self._plain(batch, first, self._plain_op) if self._plain_op is not None else None
+            if plain is not None:
+                actions += plain
+            else:
+                self._each(batch, first, actions, misfits)
+            first += len(batch.records)
         return actions, misfits
+
+    def _plain(self, batch: Batch, first: int, op: str) -> list[Action] | None:
+        """Return the actions of records that are put under the names of their places; None if one needs a closer look.
+
+        One template for all lines: that is half the price of a record that is only handed on.
+        """
+        origin = _origin(batch)
+        try:
+            start = b'{"%b":{"_id":%b' % (op.encode(), _encode(origin)[:-1])
+        except UnicodeEncodeError:  # the name of a file that is not UTF-8
+            return None
+        template = start.replace(b"%", b"%%") + b'/%d"}}\n%b\n'
+        actions = []
+        for place, record in enumerate(batch.records, first):
+            value, offset = record.value, record.offset
+            if value is None or value[:1] != b"{" or b"\n" in value or record.ordinal:
+                return None
+            actions.append(Action(place, template % (offset, value), op, f"{origin}/{offset}"))
+        return actions
+
+    def _each(self, batch: Batch, first: int, actions: list[Action], misfits: list[Misfit]) -> None:
+        for record, place, name, id_, op, version in zip(
+            batch.records,
+            itertools.count(first),
+            self._names(batch),
+            self._ids(batch),
+            self._ops(batch),
+            self._versions(batch),
+            strict=False,  # places go on for ever
+        ):
+            try:
+                actions.append(self._action(record, place, name, id_, op, version))
+            except RecordError as exc:
+                misfits.append((place, exc))
 
     # one value per record, in the order of the batch
 
@@ -111,9 +140,7 @@ class Actions:
     def _ids(self, batch: Batch) -> Iterable[Any]:
         if self._config.id is not None:
             return map(_text, _column(batch, "id"))
-        origin = f"{batch.source}/{batch.partition}"
-        if len(origin.encode(errors="surrogatepass")) > _MAX_ID - 64:  # the path of a file may be longer
-            origin = hashlib.sha256(origin.encode(errors="surrogatepass")).hexdigest()
+        origin = _origin(batch)
         return [
             f"{origin}/{record.offset}/{record.ordinal}" if record.ordinal else f"{origin}/{record.offset}"
             for record in batch.records
@@ -212,6 +239,14 @@ def _with_timestamp(value: bytes, ts_ms: int) -> bytes:
             return value  # no JSON object: Elasticsearch says what is wrong with it
     rest = value.lstrip()[1:].lstrip()
     return b'{"@timestamp":%d%b%b' % (ts_ms, b"" if rest[:1] == b"}" else b",", rest)
+
+
+def _origin(batch: Batch) -> str:
+    """Return what the names of all places in a partition begin with."""
+    origin = f"{batch.source}/{batch.partition}"
+    if len(origin.encode(errors="surrogatepass")) > _MAX_ID - 64:  # the path of a file may be longer
+        return hashlib.sha256(origin.encode(errors="surrogatepass")).hexdigest()
+    return origin
 
 
 def _column(batch: Batch, name: str) -> Sequence[Any]:

@@ -8,13 +8,12 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from msgspec import Struct
 
 from wire.core.errors import RetryableError, WireError
-from wire.core.records import Record
+from wire.core.records import Headers, Record
 
 Target = tuple[str, int]
 """Topic and partition."""
 
 _MAGIC: Final = 2
-_NO_HEADERS: Final[list[Any]] = []  # the builder only reads it
 
 
 class Encoding(Struct, frozen=True):
@@ -108,8 +107,12 @@ class Lane:
 def _fill(append: Any, records: list[Record], now_ms: int | None) -> int:
     """Append records until no more fits; return how many did. The first always does."""
     count = 0
+    shared: Headers = ()
+    headers: list[Any] = []
     for record in records:
-        headers = list(record.headers) if record.headers else _NO_HEADERS
+        if record.headers is not shared:  # one source often gives all its records the same
+            shared = record.headers
+            headers = list(shared)
         stamp = record.ts_ms if now_ms is None else now_ms
         if append(count, stamp, record.key, record.value, headers) is None:
             break

@@ -88,6 +88,11 @@ class Router:
 
     def _deal(self, lanes: dict[Target, Lane], topic: str, records: list[Record], base: int) -> None:
         count = self._counts[topic]
+        if count == 1:  # whatever the keys are
+            only = lanes.setdefault((topic, 0), Lane((topic, 0)))
+            only.records += records
+            only.places += range(base, base + len(records))
+            return
         sticky = self._turn % count
         hash_of = self._partitioner.hash_of
         by_number: dict[int, Lane] = {}
