@@ -72,10 +72,13 @@ async def running(victim: Victim) -> AsyncIterator[Running]:
         its.said += errors.decode()
         assert process.returncode == 0, its.said
         assert "Traceback" not in its.said
-    finally:
+    except BaseException as exc:
         if process.returncode is None:
             process.kill()
-            await process.wait()
+            _, errors = await process.communicate()
+            its.said += errors.decode()
+        exc.add_note(f"the pipeline said: {its.said}")
+        raise
 
 
 async def arrived(kafka: KafkaServer, topic: str, count: int) -> set[int]:

@@ -27,12 +27,17 @@ _OF_A_MEMBER: Final = ("setName", "setVersion", "hosts", "primary", "secondary",
 async def router_before(uri: str) -> AsyncIterator[str]:
     """Give the URI of a router in front of the server that `uri` names."""
     address = urlsplit(uri)
+    served: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        served.add(task)
         there, away = await asyncio.open_connection(address.hostname, address.port)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(_pass_on(reader, away, dressed=False))
-            group.create_task(_pass_on(there, writer, dressed=True))
+        with contextlib.closing(writer), contextlib.closing(away), contextlib.suppress(asyncio.CancelledError):
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_pass_on(reader, away, dressed=False))
+                group.create_task(_pass_on(there, writer, dressed=True))
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -40,6 +45,9 @@ async def router_before(uri: str) -> AsyncIterator[str]:
         yield f"mongodb://127.0.0.1:{port}/"
     finally:
         server.close()
+        for task in served:
+            task.cancel()
+        await asyncio.gather(*served, return_exceptions=True)
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, dressed: bool) -> None:

@@ -55,13 +55,8 @@ class Shape:
         records = []
         for document in documents:
             identity = document["_id"]
-            if type(identity) is ObjectId:  # what most collections have: its label is written here, without a hook
-                key = identity.binary.hex().encode()
-                number = int.from_bytes(identity.binary, "big")
-                document["_id"] = Raw(b'{"$oid":"%b"}' % key)
-            else:
-                key = key_of(identity)
-                number = _number(key)
+            key = _identified(document, identity)
+            number = int.from_bytes(identity.binary, "big") if type(identity) is ObjectId else _number(key)
             records.append(Record(encode(document), key, ts_ms, headers, offset, (named ^ number) * _PARTS))
         return records
 
@@ -78,28 +73,44 @@ class Shape:
 
         None for an update of a document that is not there any more: its delete comes in the stream.
         """
-        operation = event["operationType"]
-        ns = _kept(event, "ns")
-        time = _kept(event, "clusterTime")
+        try:
+            operation, ns, time = event["operationType"], event["ns"], event["clusterTime"]
+            identity, token = event["documentKey"]["_id"], event["_id"]["_data"]
+        except KeyError as exc:
+            raise _incomplete(exc.args[0]) from None
         wall: DatetimeMS | None = event.get("wallTime")
         headers = _headers(operation, f"{ns['db']}.{ns['coll']}")
-        key = key_of(_kept(event, "documentKey")["_id"])
-        ordinal = _number(str(_kept(event, "_id")["_data"]).encode()) * _PARTS  # a resume token is one event's alone
         value: bytes | None = None
         if self._events:
+            key = key_of(identity)
             del event["_id"]
             value = self._encode(event)
         else:
+            document = event.get("fullDocument")
+            key = _identified(document or {}, identity)
             before = event.get("fullDocumentBeforeChange")
             if before is not None:
                 headers = (*headers, ("mongodb.before", self._encode(before)))
             if operation != "delete":
-                document = event.get("fullDocument")
                 if document is None:
                     return None
                 value = self._encode(document)
         ts_ms = int(wall) if wall is not None else time.time * 1000
+        ordinal = _number(str(token).encode()) * _PARTS  # a resume token is one event's alone
         return Record(value, key, ts_ms, headers, offset_of(time), ordinal)
+
+
+def _identified(document: dict[str, Any], identity: Any) -> bytes:
+    """Return the key of a document's `_id`.
+
+    An ObjectId, which most collections have, is labelled in the document right here, without the encoder's hook.
+    """
+    if type(identity) is not ObjectId:
+        return key_of(identity)
+    key = identity.binary.hex().encode()
+    if document.get("_id") == identity:
+        document["_id"] = Raw(b'{"$oid":"%b"}' % key)
+    return key
 
 
 def _number(name: bytes) -> int:
@@ -117,7 +128,9 @@ def _kept(event: dict[str, Any], name: str) -> Any:
     try:
         return event[name]
     except KeyError:
-        hint = "let `pipeline` keep _id, operationType, ns, documentKey, clusterTime and fullDocument"
-        raise FatalError(
-            "source.mongodb.event_incomplete", f"a change event came without `{name}`", hint=hint
-        ) from None
+        raise _incomplete(name) from None
+
+
+def _incomplete(name: object) -> FatalError:
+    hint = "let `pipeline` keep _id, operationType, ns, documentKey, clusterTime and fullDocument"
+    return FatalError("source.mongodb.event_incomplete", f"a change event came without `{name}`", hint=hint)
