@@ -59,12 +59,16 @@ class Authority:
         """The authority's own certificate."""
         return self._certificate.public_bytes(Encoding.PEM)
 
-    def issue(self, name: str) -> Identity:
-        """Return a new certificate for `name`, good for a client and for a server at localhost."""
+    def issue(self, name: str, lifetime: timedelta = _LIFETIME) -> Identity:
+        """Return a new certificate for `name`, good for a client and for a server at localhost.
+
+        It has been valid for an hour; with a negative lifetime it expired that long ago.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
-        here = [x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))]
+        names = [x509.DNSName(each) for each in dict.fromkeys(("localhost", name))]
+        here = [*names, x509.IPAddress(IPv4Address("127.0.0.1"))]
         certificate = (
-            _builder(_name(name), self._name, key.public_key())
+            _builder(_name(name), self._name, key.public_key(), lifetime)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName(here), critical=False)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -79,7 +83,9 @@ def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey, lifetime: timedelta = _LIFETIME
+) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
@@ -88,5 +94,5 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicK
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + _LIFETIME)
+        .not_valid_after(now + lifetime)
     )
