@@ -1,0 +1,248 @@
+"""What happens to a simulated cluster, and to its members: seeded, then a calm in which it has to come together."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+from tests.sim.raft.checks import ViolationError
+from tests.sim.raft.world import Node, World
+from wire.raft.replica.proposals import Outcome
+from wire.raft.replica.replica import Replica
+from wire.raft.types import Configuration, Member, MemberId
+
+CALM_S = 40.0
+
+
+class Trial:
+    """One seed: clients at work under faults for a while, then the end, which is checked."""
+
+    def __init__(self, seed: int, *, membership: bool, seconds: float = 40.0, replica: type[Replica] = Replica) -> None:
+        self.world = World(seed, voters=[3, 3, 4, 5][seed % 4], replica=replica)
+        self.rng = self.world.rng
+        self._membership = membership
+        self._seconds = seconds
+        self._values = itertools.count()
+        self._incarnations = itertools.count()
+        self._calm = False
+        self.changes = 0
+
+    def run(self) -> None:
+        world = self.world
+        for node in list(world.nodes.values()):
+            world.start(node)
+        self._repeat(self._client, 4.0)
+        self._repeat(self._fault, 1.2)
+        if self._membership:
+            self._repeat(self._member, 0.6)
+        world.run(self._seconds)
+        self._come_to_rest()
+        self._check_end()
+
+    def _repeat(self, action: Callable[[], None], per_second: float) -> None:
+        def again() -> None:
+            if not self._calm:
+                action()
+                self._repeat(action, per_second)
+
+        self.world.after(self.rng.expovariate(per_second), again)
+
+    # clients
+
+    def _client(self) -> None:
+        alive = [node for node in self.world.nodes.values() if node.replica is not None]
+        if not alive:
+            return
+        leaders = self.world.leaders()
+        node = self.rng.choice(leaders if leaders and self.rng.random() < 0.6 else alive)
+        for _ in range(self.rng.choice([1, 1, 1, 8])):
+            self.world.propose(node, b"v%d" % next(self._values))
+        if self.rng.random() < 0.4:
+            self.world.read(self.rng.choice(alive))
+
+    # faults
+
+    def _fault(self) -> None:
+        faults = [
+            self._crash, self._crash, self._crash_all, self._fuse, self._fuse, self._partition, self._partition,
+            self._isolate, self._one_way, self._bridge, self._pause, self._full_disk, self._failing_disk,
+            self.world.network.heal, self.world.network.heal,
+        ]  # fmt: skip
+        self.rng.choice(faults)()
+
+    def _victim(self) -> Node:
+        leaders = self.world.leaders()
+        nodes = list(self.world.nodes.values())
+        return self.rng.choice(leaders if leaders and self.rng.random() < 0.5 else nodes)
+
+    def _crash(self) -> None:
+        self.world.crash(self._victim())
+
+    def _crash_all(self) -> None:
+        if self.rng.random() < 0.4:
+            for node in self.world.nodes.values():
+                self.world.crash(node)
+
+    def _fuse(self) -> None:
+        node = self._victim()
+        files = self.rng.choice([node.log_files, node.log_files, node.snapshot_files])
+        files.fuse = self.rng.randint(1, self.rng.choice([8, 30]))
+
+    def _full_disk(self) -> None:
+        node = self._victim()
+        node.log_files.room = self.rng.randint(0, 400)
+        self.world.after(self.rng.uniform(0.5, 4), lambda: self._give_room(node))
+
+    def _give_room(self, node: Node) -> None:
+        node.log_files.room = node.snapshot_files.room = None
+
+    def _failing_disk(self) -> None:
+        self._victim().log_files.fail_sync_in = 1
+
+    def _partition(self) -> None:
+        names = list(self.world.nodes)
+        self.rng.shuffle(names)
+        at = self.rng.randint(1, len(names) - 1)
+        self._cut(names[:at], names[at:], both_ways=True)
+
+    def _isolate(self) -> None:
+        one = self._victim().member.id
+        self._cut([one], [each for each in self.world.nodes if each != one], both_ways=True)
+
+    def _one_way(self) -> None:
+        one = self._victim().member.id
+        others = [each for each in self.world.nodes if each != one]
+        pair = ([one], others) if self.rng.random() < 0.5 else (others, [one])
+        self._cut(*pair, both_ways=False)
+
+    def _bridge(self) -> None:
+        """Two halves that only one member sees both of."""
+        names = list(self.world.nodes)
+        self.rng.shuffle(names)
+        at = len(names) // 2
+        self._cut(names[:at], names[at + 1 :], both_ways=True)
+
+    def _cut(self, some: list[MemberId], others: list[MemberId], *, both_ways: bool) -> None:
+        self.world.network.cut(some, others, both_ways=both_ways)
+        if self.rng.random() < 0.8:
+            self.world.after(self.rng.choice([1, 3, 6]) * self.rng.random(), self.world.network.heal)
+
+    def _pause(self) -> None:
+        node = self._victim()
+        node.paused = node.replica is not None
+        self.world.after(self.rng.choice([0.5, 2, 5]) * self.rng.random(), lambda: self._resume(node))
+
+    def _resume(self, node: Node) -> None:
+        if node.paused:
+            held, node.paused, node.held = node.held, False, []
+            for each in held:
+                each()
+
+    # members
+
+    def _member(self) -> None:
+        leaders = self.world.leaders()
+        if not leaders:
+            return
+        node = self.rng.choice(leaders)
+        action = self.rng.choice([self._join, self._promote, self._promote, self._remove, self._hand_over, self._wipe])
+        self.world.turn(node, action)
+
+    def _changed(self, _: Outcome) -> None:
+        if isinstance(_, bytes):
+            self.changes += 1
+
+    def _join(self, leader: Replica) -> None:
+        if len(leader.configuration.voters) + len(leader.configuration.learners) >= 6:
+            return
+        member = Member(MemberId(f"m{next(self._incarnations)}/a"), "m:1")
+        self._add(leader, member)
+
+    def _add(self, leader: Replica, member: Member) -> None:
+        wanted = Configuration(leader.configuration.voters, (*leader.configuration.learners, member))
+        node = self.world.add(member)
+
+        def done(outcome: Outcome) -> None:
+            self._changed(outcome)
+
+        leader.change(wanted, 3.0, done)
+        self.world.start(node)
+
+    def _promote(self, leader: Replica) -> None:
+        newest = leader.configuration
+        if newest.learners:
+            one = self.rng.choice(newest.learners)
+            rest = tuple(each for each in newest.learners if each != one)
+            leader.change(Configuration(tuple(sorted((*newest.voters, one))), rest), 3.0, self._changed)
+
+    def _remove(self, leader: Replica) -> None:
+        newest = leader.configuration
+        everybody = [*newest.voters, *newest.learners]
+        one = self.rng.choice(everybody)
+        if len(newest.voters) <= 2 or one.id == leader.me.id:
+            return
+        voters = tuple(each for each in newest.voters if each != one)
+        learners = tuple(each for each in newest.learners if each != one)
+        leader.change(Configuration(voters, learners), 3.0, self._changed)
+
+    def _wipe(self, leader: Replica) -> None:
+        """A voter comes back with an empty disk: it is somebody new, and whoever it was is removed for good."""
+        newest = leader.configuration
+        others = [each for each in newest.voters if each.id != leader.me.id]
+        if len(newest.voters) <= 2 or not others:
+            return
+        one = self.rng.choice(others)
+        voters = tuple(each for each in newest.voters if each != one)
+        new = Member(MemberId(f"{one.name}/{next(self._incarnations)}"), one.address)
+
+        def done(outcome: Outcome) -> None:
+            self._changed(outcome)
+            if isinstance(outcome, bytes):
+                self.world.add(new)
+                self.world.start(self.world.nodes[new.id])
+                for each in self.world.leaders():
+                    if each.replica is not None:
+                        wanted = each.replica.configuration
+                        each.replica.change(Configuration(wanted.voters, (*wanted.learners, new)), 3.0, self._changed)
+
+        wiped = self.world.nodes[one.id]
+        self.world.crash(wiped)
+        leader.change(Configuration(voters, newest.learners), 3.0, done)
+
+    def _hand_over(self, leader: Replica) -> None:
+        leader.hand_over(None)
+
+    # the end
+
+    def _come_to_rest(self) -> None:
+        self._calm = True
+        self.world.network.calm()
+        for node in list(self.world.nodes.values()):
+            node.log_files.fuse = node.snapshot_files.fuse = None
+            node.log_files.fail_sync_in = node.snapshot_files.fail_sync_in = None
+            self._give_room(node)
+            self._resume(node)
+            self.world.after(0.1, lambda node=node: self.world.start(node))  # type: ignore[misc]
+        for second in (15, 20, 25):
+            self.world.after(second, self._last_proposal)
+        self.world.run(CALM_S)
+
+    def _last_proposal(self) -> None:
+        for leader in self.world.leaders():
+            self.world.propose(leader, b"last%d" % next(self._values))
+
+    def _check_end(self) -> None:
+        leaders = self.world.leaders()
+        if len(leaders) != 1 or leaders[0].replica is None:
+            raise ViolationError(f"at the end these lead: {[each.member.id for each in leaders]}")
+        configuration = leaders[0].replica.configuration
+        members = [each.id for each in (*configuration.voters, *configuration.learners)]
+        machines = []
+        for member in members:
+            node = self.world.nodes[member]
+            if node.replica is None:
+                raise ViolationError(f"{member} does not run at the end")
+            machines.append((member, node.machine))
+        self.world.checker.end(machines)
+        if not any(value.startswith(b"last") for value in leaders[0].machine.values[-3:]):
+            raise ViolationError("what was proposed in the calm was not carried out")

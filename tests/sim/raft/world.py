@@ -1,0 +1,243 @@
+"""A whole cluster in one process: real replicas on real logs and snapshots, over simulated disks, network and time.
+
+Everything random comes from one seed, so that a failing seed fails again.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pysyncobj.syncobj
+
+from tests.sim.disk import Crash, SimulatedFiles
+from tests.sim.raft.checks import Checker, ViolationError
+from tests.sim.raft.machine import Ledger
+from tests.sim.raft.network import Network
+from wire.core.errors import FatalError
+from wire.raft.replica.recovery import found
+from wire.raft.replica.replica import Replica
+from wire.raft.replica.requests import Requests
+from wire.raft.replica.settings import RaftSettings
+from wire.raft.storage.errors import StorageError
+from wire.raft.storage.snapshots import FileSnapshots
+from wire.raft.storage.wal import WriteAheadLog
+from wire.raft.transport.messages import Message
+from wire.raft.types import Configuration, Member, MemberId, Rejected, Unknown
+
+START_S = 1000.0
+CREEP_S = 1e-4
+
+
+class VirtualTime:
+    """The clock that the library reads: it stands still between events, and creeps within one."""
+
+    def __init__(self) -> None:
+        self.now = START_S
+        self._crept = 0.0
+
+    def __call__(self) -> float:
+        self._crept += CREEP_S
+        return self.now + self._crept
+
+    def move_to(self, now: float) -> None:
+        self.now = max(self.now, now)
+        self._crept = 0.0
+
+
+class Node:
+    """One member's machine: disks that survive, and a replica while it runs."""
+
+    def __init__(self, member: Member, rng: random.Random) -> None:
+        self.member = member
+        self.log_files = SimulatedFiles(rng)
+        self.snapshot_files = SimulatedFiles(rng)
+        self.replica: Replica | None = None
+        self.machine = Ledger()
+        self.paused = False
+        self.held: list[Callable[[], None]] = []
+        self.lives = 0
+
+
+class World:
+    """Members, what is between them, and the events to come."""
+
+    def __init__(self, seed: int, voters: int, replica: type[Replica] = Replica) -> None:
+        self.rng = random.Random(seed)
+        self.time = VirtualTime()
+        self.checker = Checker()
+        self.network = Network(self.rng, self.after, self._arrive)
+        self._replica = replica
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = itertools.count()
+        self.settings = RaftSettings(
+            heartbeat_s=0.15,
+            election_min_s=0.8,
+            election_max_s=self.rng.choice([0.9, 1.2, 1.6]),
+            max_append_bytes=self.rng.choice([1, 60, 1 << 20]),
+            snapshot_entries=self.rng.choice([3, 6, 15, 1000]),
+            trailing_entries=self.rng.choice([0, 2, 10]),
+            snapshot_piece_bytes=self.rng.choice([50, 300, 1 << 20]),
+            max_requests=10_000,
+        )
+        self.nodes: dict[MemberId, Node] = {}
+        members = tuple(Member(MemberId(f"n{n}/a"), f"n{n}:1") for n in range(voters))
+        self.founders = Configuration(voters=members)
+        for member in members:
+            node = self.add(member)
+            files = FileSnapshots(node.snapshot_files, b"sim")
+            requests = Requests(self.settings.max_requests, self.settings.max_requests_bytes)
+            found(files, self.founders, Ledger(), requests)
+        pysyncobj.syncobj.monotonicTime = self.time
+
+    # members
+
+    def add(self, member: Member) -> Node:
+        node = self.nodes[member.id] = Node(member, self.rng)
+        return node
+
+    def start(self, node: Node) -> None:
+        if node.replica is not None:
+            return
+        node.lives += 1
+        node.paused, node.held = False, []
+        self.checker.restarted(node.member.id)
+        try:
+            node.machine = Ledger()
+            log = WriteAheadLog(node.log_files, b"sim/" + node.member.id.encode())
+            snapshots = FileSnapshots(node.snapshot_files, b"sim")
+            rng = random.Random(self.rng.getrandbits(64))
+            node.replica = self._replica(node.member, log, snapshots, node.machine, self.settings, rng)
+        except Crash:
+            self._lose(node)
+            return
+        except StorageError as error:
+            if error.code not in ("raft.storage.full", "raft.storage.failed"):
+                raise ViolationError(f"{node.member.id} does not start: {error}") from error
+            self._lose(node)
+            return
+        self._tick_later(node, node.lives)
+
+    def crash(self, node: Node) -> None:
+        """End the process, and lose of the disks what was not synced."""
+        if node.replica is not None:
+            self._lose(node)
+
+    def _lose(self, node: Node) -> None:
+        node.replica = None
+        node.paused, node.held = False, []
+        for files in (node.log_files, node.snapshot_files):
+            files.cut_power()
+        self.network.break_lines(node.member.id, self.nodes)
+        self.after(self.rng.choice([0.05, 0.5, 3.0]) * self.rng.random() + 0.01, lambda: self.start(node))
+
+    def leaders(self) -> list[Node]:
+        return [n for n in self.nodes.values() if n.replica is not None and not n.paused and n.replica.is_leader]
+
+    # turns: what the driver does
+
+    def turn(self, node: Node, action: Callable[[Replica], None]) -> None:
+        """Let a member do something, then what its driver does: sync, send, and perhaps take or install a snapshot."""
+        replica = node.replica
+        if replica is None:
+            return
+        if node.paused:
+            node.held.append(lambda: self.turn(node, action))
+            return
+        try:
+            self._sync_and_send(node, replica)  # what a full disk has held up
+            action(replica)
+            self._sync_and_send(node, replica)
+            if replica.arrived is not None:
+                replica.install()
+                self._sync_and_send(node, replica)
+            if replica.snapshot_due():
+                self._take_snapshot(replica)
+                self._sync_and_send(node, replica)
+        except Crash:
+            self._lose(node)
+            return
+        except FatalError as error:
+            if not error.code.startswith("raft.storage."):
+                raise ViolationError(f"{node.member.id}: {error}") from error
+            if error.code != "raft.storage.full":
+                self._lose(node)  # the process ends, loudly
+                return
+        self.checker.step(node.member.id, replica, node.machine)
+
+    def _sync_and_send(self, node: Node, replica: Replica) -> None:
+        if replica._store.dirty:
+            replica._store.sync()
+        outbox, replica.outbox = replica.outbox, []
+        for to, message in outbox:
+            self.network.send(node.member.id, to, message)
+
+    def _take_snapshot(self, replica: Replica) -> None:
+        capture = replica.capture()
+        writer = replica._snapshots.begin(capture.index, capture.term, capture.configuration)
+        for chunk in capture.chunks:
+            writer.write(chunk)
+        replica.captured(writer.commit())
+
+    def _arrive(self, sender: MemberId, to: MemberId, message: Message) -> None:
+        node = self.nodes.get(to)
+        if node is None:
+            return
+        self.turn(node, lambda replica: replica.receive(sender, message))
+        if self.rng.random() < 0.7:
+            self.turn(node, lambda replica: replica.tick())
+
+    def _tick_later(self, node: Node, life: int) -> None:
+        def tick() -> None:
+            if node.replica is not None and node.lives == life:
+                self.turn(node, lambda replica: replica.tick())
+                self._tick_later(node, life)
+
+        self.after(0.1 * self.rng.uniform(0.8, 1.2), tick)
+
+    # time
+
+    def after(self, seconds: float, event: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (self.time.now + seconds, next(self._numbers), event))
+
+    def run(self, seconds: float) -> None:
+        """Let events happen until so much time has passed."""
+        end = self.time.now + seconds
+        while self._events and self._events[0][0] <= end:
+            at, _, event = heapq.heappop(self._events)
+            self.time.move_to(at)
+            self.network.now = self.time.now
+            event()
+        self.time.move_to(end)
+        self.network.now = self.time.now
+
+    # clients
+
+    def propose(self, node: Node, value: bytes, began: int | None = None) -> None:
+        """Propose a value, and with luck propose it again where it is not known what became of it."""
+        began = self.checker.began() if began is None else began
+
+        def done(outcome: Any) -> None:
+            if isinstance(outcome, bytes):
+                self.checker.confirmed_at(value, int(outcome), began)
+            elif isinstance(outcome, Unknown | Rejected) and self.rng.random() < 0.5:
+                self.after(self.rng.random(), lambda: self._again(value, began))
+
+        self.turn(node, lambda replica: replica.propose(b"" + value, value, 3.0, done))
+
+    def _again(self, value: bytes, began: int) -> None:
+        alive = [node for node in self.nodes.values() if node.replica is not None]
+        if alive:
+            self.propose(self.rng.choice(alive), value, began)
+
+    def read(self, node: Node) -> None:
+        began, machine = self.checker.began(), node.machine
+
+        def done(confirmed: bool) -> None:
+            if confirmed:
+                self.checker.read(len(machine.values), began)
+
+        self.turn(node, lambda replica: replica.barrier(3.0, done))

@@ -1,0 +1,405 @@
+"""Each defect of the library, by the messages that bring it out: what must come of them instead.
+
+The numbers are those of docs/consensus.md.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.raft.replica.kit import B, Bench, C, D, entries, member, vote
+from wire.core.errors import FatalError
+from wire.raft.storage.ports import SnapshotInfo
+from wire.raft.transport.messages import (
+    Append,
+    AppendReply,
+    PreVote,
+    PreVoteReply,
+    RequestVote,
+    SnapshotPiece,
+    SnapshotReply,
+    TimeoutNow,
+    VoteReply,
+)
+from wire.raft.types import Configuration, Rejected, Unknown
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
+    return Bench(monkeypatch)
+
+
+# 1: what counts as committed
+
+
+def test_only_what_a_message_has_shown_to_match_counts_as_committed(bench: Bench) -> None:
+    bench.put(B, Append(1, 0, 0, 0, 0, entries(1, 1, 10)))
+    bench.turn()
+    bench.put(C, Append(5, 4, 1, 9, 0, ()))
+    (reply,) = bench.said(AppendReply)
+    assert (reply.success, reply.index) == (True, 4)
+    assert bench.replica.commit == 4
+
+
+def test_a_snapshot_that_arrives_commits_no_more_than_it_covers(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = Bench(monkeypatch)
+    other.put(B, Append(1, 0, 0, 5, 0, entries(1, 1, 5)))
+    other.turn()
+    info = snapshot_of(other)
+    data = other.snapshots.read(info, 0, info.size)
+    bench.put(B, Append(1, 0, 0, 0, 0, entries(1, 1, 9)))
+    bench.turn()
+    bench.put(B, SnapshotPiece(1, info, 0, data))
+    bench.replica.install()
+    assert (bench.replica.commit, bench.replica.applied, bench.log.last) == (5, 5, (9, 1)), "a tail that fits is kept"
+    assert bench.machine.values == other.machine.values
+    assert [reply.done for reply in bench.said(SnapshotReply)] == [True]
+
+
+# 2: replies of another leadership
+
+
+def test_a_reply_of_another_term_counts_for_nothing(bench: Bench) -> None:
+    bench.put(B, Append(1, 0, 0, 0, 0, entries(1, 1, 20)))
+    bench.turn()
+    term = bench.lead(B)
+    bench.turn()
+    bench.put(B, AppendReply(term - 1, 0, 21, True))
+    bench.turn()
+    assert bench.replica.commit == 0
+
+
+def test_a_reply_from_nobodys_member_counts_for_nothing(bench: Bench) -> None:
+    term = bench.lead(B)
+    bench.put(D, AppendReply(term, 0, 1, True))
+    bench.turn()
+    assert bench.replica.commit == 0
+
+
+def test_entries_of_earlier_terms_are_committed_only_with_one_of_the_own(bench: Bench) -> None:
+    bench.put(B, Append(1, 0, 0, 0, 0, entries(1, 1, 3)))
+    bench.turn()
+    term = bench.lead(B)
+    bench.turn()
+    bench.put(B, AppendReply(term, 0, 3, True))
+    bench.turn()
+    assert bench.replica.commit == 0
+    bench.put(B, AppendReply(term, 0, 4, True))
+    bench.turn()
+    assert bench.replica.commit == 4
+
+
+# 3: members
+
+
+def test_a_change_waits_for_the_terms_first_entry_and_for_the_change_before_it(bench: Bench) -> None:
+    voters = tuple(member(name) for name in "abc")
+    term = bench.lead(B)
+    wanted = Configuration(voters, (member("d"),))
+    assert _code(bench.change(wanted)) == "raft.change_under_way"
+    bench.turn()
+    bench.put(B, AppendReply(term, 0, 1, True))
+    bench.turn()
+    assert bench.change(wanted) == []
+    assert _code(bench.change(Configuration(voters, (member("d"), member("e"))))) == "raft.change_under_way"
+
+
+def test_nobody_gets_a_vote_before_having_what_is_committed(bench: Bench) -> None:
+    voters = tuple(member(name) for name in "abc")
+    term = bench.lead(B)
+    bench.turn()
+    bench.put(B, AppendReply(term, 0, 1, True))
+    bench.turn()
+    done = bench.change(Configuration(voters, (member("d"),)))
+    bench.turn()
+    bench.put(B, AppendReply(term, 0, 2, True))
+    bench.turn()
+    assert done == [b""]
+    promoted = Configuration((*voters, member("d")))
+    assert _code(bench.change(promoted)) == "raft.change_refused"
+    bench.put(D, AppendReply(term, 0, 2, True))
+    assert bench.change(promoted) == []
+    assert bench.replica.configuration == promoted, "it counts from when it is in the log"
+
+
+@pytest.mark.parametrize("voters", ["abcde", "a", "bc", "bcd"])
+def test_no_more_than_one_voter_comes_or_goes_at_a_time(bench: Bench, voters: str) -> None:
+    term = bench.lead(B)
+    bench.turn()
+    bench.put(B, AppendReply(term, 0, 1, True))
+    bench.turn()
+    assert _code(bench.change(Configuration(tuple(member(name) for name in voters)))) == "raft.change_refused"
+
+
+def test_a_snapshot_holds_the_members_as_of_its_last_entry_not_those_of_a_change_under_way(bench: Bench) -> None:
+    voters = tuple(member(name) for name in "abc")
+    term = bench.lead(B)
+    bench.turn()
+    bench.put(B, AppendReply(term, 0, 1, True))
+    bench.turn()
+    bench.change(Configuration(voters, (member("d"),)))
+    bench.turn()
+    assert bench.replica.capture().configuration == Configuration(voters)
+
+
+def test_members_in_the_log_count_after_a_restart_before_any_vote(bench: Bench) -> None:
+    voters = tuple(member(name) for name in "abc")
+    bench.lead(B)
+    bench.turn()
+    bench.put(B, AppendReply(bench.replica.term, 0, 1, True))
+    bench.turn()
+    wanted = Configuration(voters, (member("d"),))
+    bench.change(wanted)
+    bench.turn()
+    bench.cut_power()
+    assert bench.replica.configuration == wanted
+
+
+# 4, 7, 9: what survives
+
+
+def test_a_vote_that_was_given_is_not_given_again_after_a_power_cut(bench: Bench) -> None:
+    bench.put(B, vote(7))
+    assert [reply.granted for reply in bench.said(VoteReply)] == [True]
+    bench.cut_power()
+    bench.put(C, vote(7))
+    assert [reply.granted for reply in bench.said(VoteReply)] == [False]
+    bench.put(B, vote(7))
+    assert [reply.granted for reply in bench.said(VoteReply)] == [True]
+
+
+def test_nothing_is_counted_or_applied_that_is_not_on_disk(bench: Bench) -> None:
+    bench.put(B, Append(1, 0, 0, 1, 0, entries(1, 1, 1)))
+    with pytest.raises(FatalError, match=r"raft\.order"):
+        bench.replica.tick()
+
+
+def test_one_alone_applies_nothing_before_it_is_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(monkeypatch, "a")
+    bench.wait(5)
+    bench.turn()
+    assert (bench.replica.is_leader, bench.replica.commit) == (True, 0)
+    bench.propose(b"v")
+    assert (bench.replica.commit, bench.machine.values) == (0, [])
+    bench.turn()
+    assert bench.machine.values == [b"v"]
+
+
+# 5: what is cut off, and what never goes back
+
+
+def test_entries_that_match_are_not_cut_off_by_a_late_message(bench: Bench) -> None:
+    bench.put(B, Append(1, 0, 0, 0, 0, entries(1, 1, 10)))
+    bench.put(B, Append(1, 0, 0, 0, 0, entries(1, 1, 3)))
+    bench.put(B, Append(1, 0, 0, 0, 0, ()))
+    assert bench.log.last == (10, 1)
+
+
+def test_only_what_conflicts_is_cut_off(bench: Bench) -> None:
+    bench.put(B, Append(1, 0, 0, 0, 0, entries(1, 1, 10)))
+    bench.put(C, Append(2, 3, 1, 0, 0, (*entries(1, 4, 5), *entries(2, 6, 6))))
+    assert bench.log.last == (6, 2)
+    assert [bench.log.term_at(n) for n in range(4, 7)] == [1, 1, 2]
+
+
+def test_what_was_matched_never_goes_back_within_a_term(bench: Bench) -> None:
+    term = bench.lead(B)
+    bench.turn()
+    bench.put(B, AppendReply(term, 0, 1, True))
+    bench.put(B, AppendReply(term, 0, 0, True))
+    bench.put(B, AppendReply(term, 0, 0, False))
+    bench.turn()
+    assert bench.replica.commit == 1
+
+
+def test_who_stepped_down_sends_no_entries_in_the_name_of_another_term(bench: Bench) -> None:
+    term = bench.lead(B)
+    bench.turn()
+    bench.put(B, AppendReply(term, 0, 1, True))
+    bench.turn()
+    bench.propose(b"v")
+    bench.put(C, vote(term + 1))
+    assert not bench.said(Append)
+
+
+def test_a_piece_of_a_snapshot_that_was_lost_is_sent_again(bench: Bench) -> None:
+    term = bench.lead(B)
+    bench.turn()
+    bench.propose(b"v")
+    bench.turn()
+    bench.put(B, AppendReply(term, 0, 2, True))
+    bench.turn()
+    snapshot_of(bench)
+    bench.put(C, AppendReply(term, 0, 1, False))
+    (piece,) = bench.said(SnapshotPiece)
+    again: list[SnapshotPiece] = []
+    for _ in range(10):  # it answers to heartbeats all the while
+        bench.wait(bench.settings.heartbeat_s)
+        again += bench.said(SnapshotPiece)
+        bench.put(B, AppendReply(term, 0, 2, True))
+        bench.put(C, AppendReply(term, 0, 0, True))
+    assert piece in again
+
+
+# 11: every caller hears
+
+
+def test_a_caller_hears_though_the_reply_is_lost_or_another_command_takes_its_place(bench: Bench) -> None:
+    term = bench.lead(B)
+    bench.turn()
+    lost = bench.propose(b"v")
+    bench.put(C, Append(term + 1, 0, 0, 2, 0, entries(term + 1, 1, 2)))
+    bench.turn()
+    assert isinstance(lost[0], Unknown)
+    forwarded = bench.propose(b"w")
+    bench.wait(10)
+    bench.turn()
+    assert isinstance(forwarded[0], Unknown)
+
+
+def test_a_command_of_the_largest_size_is_taken_and_a_larger_one_refused(bench: Bench) -> None:
+    bench.lead(B)
+    assert _code(bench.propose(b"x" * (bench.settings.max_command_bytes + 1))) == "raft.too_large"
+
+
+# 12: elections and reads
+
+
+def test_an_election_begins_only_when_most_would_vote(bench: Bench) -> None:
+    bench.wait(5)
+    (asked, *_) = bench.said(PreVote)
+    assert bench.replica.term == 0
+    bench.put(B, PreVoteReply(0, asked.round - 1, True))
+    assert not bench.said(RequestVote), "a reply to an earlier round"
+    bench.put(B, PreVoteReply(0, asked.round, True))
+    assert bench.said(RequestVote)
+    assert bench.replica.term == 1
+
+
+def test_who_hears_of_a_leader_would_not_vote_for_another(bench: Bench) -> None:
+    bench.put(B, Append(1, 0, 0, 0, 0, ()))
+    bench.put(C, PreVote(2, 1, 100, 1))
+    assert [reply.granted for reply in bench.said(PreVoteReply)] == [False]
+    bench.wait(5)
+    bench.put(C, PreVote(2, 1, 100, 1))
+    assert [reply.granted for reply in bench.said(PreVoteReply)] == [True]
+
+
+def test_a_leader_that_hears_of_nobody_steps_down(bench: Bench) -> None:
+    bench.lead(B)
+    bench.turn()
+    bench.wait(bench.settings.election_min_s + 0.1)
+    bench.turn()
+    assert not bench.replica.is_leader
+    assert _code(bench.propose(b"v")) == "raft.no_leader"
+
+
+def test_a_read_waits_for_a_quorum_that_answers_after_it_was_asked(bench: Bench) -> None:
+    term = bench.lead(B)
+    bench.turn()
+    bench.put(B, AppendReply(term, 0, 1, True))
+    bench.turn()
+    answers: list[bool] = []
+    bench.replica.barrier(5.0, answers.append)
+    (asked, *_) = bench.said(Append)
+    bench.put(B, AppendReply(term, asked.round - 1, 1, True))
+    bench.turn()
+    assert answers == [], "that reply was sent before the read was asked for"
+    bench.put(B, AppendReply(term, asked.round, 1, True))
+    bench.turn()
+    assert answers == [True]
+
+
+def test_a_new_leader_reads_nothing_before_its_first_entry_is_committed(bench: Bench) -> None:
+    term = bench.lead(B)
+    bench.turn()
+    answers: list[bool] = []
+    bench.replica.barrier(5.0, answers.append)
+    (asked, *_) = bench.said(Append)
+    bench.put(B, AppendReply(term, asked.round, 0, True))
+    bench.turn()
+    assert answers == []
+    bench.put(B, AppendReply(term, asked.round, 1, True))
+    bench.turn()
+    bench.turn()
+    assert answers == [True]
+
+
+def test_leadership_is_handed_to_who_has_everything(bench: Bench) -> None:
+    term = bench.lead(B)
+    bench.turn()
+    assert bench.replica.hand_over(B) is None
+    assert not bench.said(TimeoutNow)
+    assert _code(bench.propose(b"v")) == "raft.no_leader"
+    bench.put(B, AppendReply(term, 0, 1, True))
+    assert bench.said(TimeoutNow)
+
+
+# 13: votes
+
+
+def test_a_vote_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(monkeypatch, "abcde")
+    bench.lead(B, B, B, B)
+    assert not bench.replica.is_leader
+    bench.put(C, VoteReply(bench.replica.term, True))
+    assert bench.replica.is_leader
+
+
+def test_votes_of_nobodys_member_do_not_count(bench: Bench) -> None:
+    bench.lead(D)
+    assert not bench.replica.is_leader
+
+
+def test_a_candidate_whose_log_is_behind_gets_no_vote(bench: Bench) -> None:
+    bench.put(B, Append(3, 0, 0, 0, 0, entries(3, 1, 5)))
+    bench.put(C, RequestVote(4, 4, 3))
+    bench.put(C, RequestVote(5, 9, 2))
+    bench.put(C, RequestVote(6, 5, 3))
+    assert [reply.granted for reply in bench.said(VoteReply)] == [False, False, True]
+
+
+# requests
+
+
+def test_a_request_that_is_in_the_log_twice_is_applied_once(bench: Bench) -> None:
+    term = bench.lead(B)
+    bench.turn()
+    first, second = bench.propose(b"v", b"r"), bench.propose(b"v", b"r")
+    bench.turn()
+    bench.put(B, AppendReply(term, 0, 3, True))
+    bench.turn()
+    assert (first, second, bench.machine.values) == ([b"0"], [b"0"], [b"v"])
+    assert bench.propose(b"v", b"r") == [b"0"]
+
+
+def test_what_was_carried_out_is_known_after_a_snapshot_and_a_restart(bench: Bench) -> None:
+    term = bench.lead(B)
+    bench.turn()
+    bench.propose(b"v", b"r")
+    bench.turn()
+    bench.put(B, AppendReply(term, 0, 2, True))
+    bench.turn()
+    snapshot_of(bench)
+    bench.turn()
+    bench.cut_power()
+    assert bench.propose(b"v", b"r") == [b"0"]
+    assert bench.machine.values == [b"v"]
+    assert bench.log.base[0] == 2
+
+
+def snapshot_of(bench: Bench) -> SnapshotInfo:
+    """Have it take a snapshot, and forget the log that it covers."""
+    capture = bench.replica.capture()
+    writer = bench.snapshots.begin(capture.index, capture.term, capture.configuration)
+    for chunk in capture.chunks:
+        writer.write(chunk)
+    info = writer.commit()
+    bench.replica.captured(info)
+    return info
+
+
+def _code(outcomes: list[bytes | Rejected | Unknown]) -> str:
+    (outcome,) = outcomes
+    assert isinstance(outcome, Rejected), outcome
+    return outcome.code

@@ -1,0 +1,125 @@
+"""The library underneath: which release, which of its private names are overridden or read, and in what they are wrong.
+
+`Replica` reaches into private names of pysyncobj 0.3.17, so nothing else will do. What is used of it: the election, the
+commit rule (only entries of the own term are counted), the check that a leader still has a quorum, and the bookkeeping
+between them. docs/consensus.md has the table of its defects, each with its repair and its test.
+"""
+
+from __future__ import annotations
+
+import inspect
+import zlib
+from collections.abc import Iterable
+from typing import Any, Final, Generic, TypeVar
+
+from pysyncobj import SyncObj, syncobj
+from pysyncobj.node import Node
+from pysyncobj.version import VERSION
+
+from wire.core.errors import UnavailableError
+
+RELEASE: Final = "0.3.17"
+OVERRIDDEN: Final = {
+    "_SyncObj__applyLogEntries": ("self",),
+    "_SyncObj__connectedToAnyone": ("self",),
+    "_SyncObj__generateRaftTimeout": ("self",),
+    "_SyncObj__onBecomeLeader": ("self",),
+    "_SyncObj__onMessageReceived": ("self", "node", "message"),
+    "_SyncObj__sendAppendEntries": ("self",),
+    "_SyncObj__tryLogCompaction": ("self",),
+    "_checkCommandsToApply": ("self",),
+    "_onTick": ("self", "timeToWait"),
+}
+"""Methods of `SyncObj` that stand for something else here, and their parameters."""
+
+CALLED: Final = {
+    "_SyncObj__setCurrentTerm": ("self", "term", "votedForNodeId"),
+    "_SyncObj__setState": ("self", "newState"),
+}
+"""Methods that are called as they are."""
+
+T = TypeVar("T")
+
+FOLLOWER: Final = 0
+CANDIDATE: Final = 1
+LEADER: Final = 2
+"""The library's own numbers for what a member is."""
+
+
+class Peer(Node):  # type: ignore[misc]  # it comes without types
+    """Another member, as the library knows it. Sets of peers have the same order in every process."""
+
+    def __init__(self, id_: str) -> None:
+        """Stand for the member of this id."""
+        super().__init__(id_)
+        object.__setattr__(self, "_hash", zlib.crc32(id_.encode()))
+
+    def __hash__(self) -> int:
+        found: int = self._hash
+        return found
+
+
+class Private(Generic[T]):
+    """A private attribute of `SyncObj` under a name of ours."""
+
+    names: Final[list[str]] = []
+
+    def __init__(self, name: str) -> None:
+        """Stand for `__name`."""
+        self._name = f"_SyncObj__{name}"
+        self.names.append(self._name)
+
+    def __get__(self, instance: object, owner: type) -> T:
+        value: T = getattr(instance, self._name)
+        return value
+
+    def __set__(self, instance: object, value: T) -> None:
+        setattr(instance, self._name, value)
+
+
+class Library(SyncObj):  # type: ignore[misc]  # it comes without types
+    """The library's class, with the part of its private state that is relied on under names of ours."""
+
+    state: Private[int] = Private("raftState")
+    term: Private[int] = Private("raftCurrentTerm")
+    voted_for: Private[str | None] = Private("votedForNodeId")
+    leader_node: Private[Peer | None] = Private("raftLeader")
+    election_deadline: Private[float] = Private("raftElectionDeadline")
+    append_due: Private[float] = Private("newAppendEntriesTime")
+    log: Private[Any] = Private("raftLog")
+    commit: Private[int] = Private("raftCommitIndex")
+    applied: Private[int] = Private("raftLastApplied")
+    match: Private[dict[Peer, int]] = Private("raftMatchIndex")
+    heard: Private[dict[Peer, float]] = Private("lastResponseTime")
+    other_voters: Private[set[Peer]] = Private("otherNodes")
+    other_learners: Private[set[Peer]] = Private("readonlyNodes")
+    no_op_index: Private[int | None] = Private("noopIDx")
+    dump_wanted: Private[bool] = Private("needLoadDumpFile")
+
+    _SyncObj__newAppendEntriesTime = 0.0  # the library's constructor looks at all attributes before it has set these
+    _SyncObj__needLoadDumpFile = False
+
+
+def monotonic() -> float:
+    """Return the seconds on the clock that the library reads, too."""
+    now: float = syncobj.monotonicTime()
+    return now
+
+
+def check_library(sample: object | None = None) -> None:
+    """Refuse a release that is not the one the repairs were made for. Raises UnavailableError."""
+    hint = f"install pysyncobj=={RELEASE}, exactly"
+    if VERSION != RELEASE:
+        raise UnavailableError("raft.library", f"pysyncobj is {VERSION}, and {RELEASE} is what is repaired", hint=hint)
+    missing = [*_changed(OVERRIDDEN | CALLED)]
+    if sample is not None:
+        missing += [name for name in Private.names if not hasattr(sample, name)]
+    if missing:
+        raise UnavailableError("raft.library", f"pysyncobj {VERSION} lacks {', '.join(missing)}", hint=hint)
+
+
+def _changed(expected: dict[str, tuple[str, ...]]) -> Iterable[str]:
+    for name, parameters in expected.items():
+        method: Any = getattr(SyncObj, name, None)
+        if method is None or tuple(inspect.signature(method).parameters) != parameters:
+            yield name

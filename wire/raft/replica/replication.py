@@ -1,0 +1,254 @@
+"""Entries and snapshots from the leader to the others: the library's, with what is wrong in them put right.
+
+Each override names the defect that it repairs by its number in docs/consensus.md.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Final
+
+from msgspec import Struct
+
+from wire.core.errors import FatalError
+from wire.raft.replica.barriers import Barriers
+from wire.raft.replica.consensus import Consensus
+from wire.raft.replica.library import FOLLOWER, Peer, monotonic
+from wire.raft.replica.progress import Progress
+from wire.raft.replica.recovery import Recovered
+from wire.raft.replica.settings import RaftSettings
+from wire.raft.storage.ports import LogStore, SnapshotInfo, SnapshotReceiver, SnapshotStore
+from wire.raft.transport.messages import Append, AppendReply, SnapshotPiece, SnapshotReply
+from wire.raft.types import Entry, Member, MemberId
+
+_LOST_AFTER_HEARTBEATS: Final = 4
+
+
+class Arrived(Struct, eq=False):
+    """A snapshot of which all bytes are there: `Replica.install` does the rest."""
+
+    sender: MemberId
+    info: SnapshotInfo
+    receiver: SnapshotReceiver
+
+
+class Replication(Consensus):
+    """A member that sends and takes entries."""
+
+    def __init__(
+        self,
+        me: Member,
+        store: LogStore,
+        snapshots: SnapshotStore,
+        recovered: Recovered,
+        settings: RaftSettings,
+        rng: random.Random,
+    ) -> None:
+        """Begin with what was recovered."""
+        self.arrived: Arrived | None = None
+        self._snapshots = snapshots
+        self._barriers = Barriers()
+        self._progress: dict[Peer, Progress] = {}
+        self._receiving: tuple[SnapshotInfo, SnapshotReceiver] | None = None
+        self._unsent = False
+        super().__init__(me, store, recovered, settings, rng)
+
+    # the leader's side
+
+    def _lead(self) -> None:
+        now, (last, _) = monotonic(), self._store.last
+        self._barriers.lost()
+        self._progress = {peer: Progress(last + 1, now, now) for peer in self._peers}
+        super()._lead()
+
+    def _reconfigured(self) -> None:
+        super()._reconfigured()
+        now, (last, _) = monotonic(), self._store.last
+        for peer in self._peers:
+            self._progress.setdefault(peer, Progress(last + 1, now, now))
+            self.match.setdefault(peer, 0)
+            self.heard.setdefault(peer, now)
+        for peer in [peer for peer in self._progress if peer not in self._peers]:
+            del self._progress[peer]
+            self.match.pop(peer, None)
+            self.heard.pop(peer, None)
+
+    def _SyncObj__sendAppendEntries(self) -> None:  # noqa: N802 (the library's name)
+        """Send a heartbeat to everybody, with entries where there are some and room for them."""
+        now = monotonic()
+        self.append_due = now + self._settings.heartbeat_s
+        self._unsent = False
+        patience_s = _LOST_AFTER_HEARTBEATS * self._settings.heartbeat_s
+        for peer, progress in self._progress.items():
+            if now - max(progress.heard_at, progress.sent_at) > patience_s:
+                progress.lost(self.match[peer])
+            elif progress.snapshot is not None and now - progress.sent_at > patience_s:
+                self._send_piece(peer, progress, now)  # the piece or its reply was lost; replies to heartbeats come
+            if not self._send_what_is_missing(peer, progress, now):
+                self._send_append(peer, progress.next_index - 1 if progress.snapshot is None else 0, ())
+
+    def _send_rest(self) -> None:
+        """Send what was appended since."""
+        if self._unsent:
+            self._unsent = False
+            now = monotonic()
+            for peer, progress in self._progress.items():
+                self._send_what_is_missing(peer, progress, now)
+
+    def _send_what_is_missing(self, peer: Peer, progress: Progress, now: float) -> bool:
+        """Send entries as far as the window allows (I8), or the snapshot; return whether anything was sent."""
+        if progress.snapshot is not None:
+            return False  # one piece at a time: the reply asks for the next
+        if progress.next_index <= self._store.base[0]:
+            return self._send_piece(peer, progress, now)
+        sent = False
+        while progress.open and progress.next_index <= self._store.last[0]:
+            entries = tuple(self._store.entries(progress.next_index, self._settings.max_append_bytes))
+            self._send_append(peer, progress.next_index - 1, entries)
+            progress.sent(entries[-1].index, now)
+            sent = True
+        return sent
+
+    def _send_append(self, peer: Peer, previous: int, entries: tuple[Entry, ...]) -> None:
+        term = self._store.term_at(previous)
+        if term is None:  # before the base: any follower agrees with the beginning of all logs
+            previous = term = 0
+        message = Append(self.term, previous, term, self.commit, self._barriers.round, entries)
+        self._send(self._peers[peer], message)
+
+    def _on_append_reply(self, sender: MemberId, message: AppendReply) -> None:
+        """Believe only replies of this leadership, from who is a member now (defect 2); never go back (defect 5)."""
+        self._newer(message.term)
+        peer = Peer(sender)
+        progress = self._progress.get(peer)
+        if not self.is_leader or message.term != self.term or progress is None:
+            return
+        self.heard[peer] = progress.heard_at = monotonic()
+        self._barriers.answered(sender, message.round)
+        if message.success:
+            self.match[peer] = max(self.match[peer], message.index)
+            progress.taken(self.match[peer])
+            if progress.snapshot is not None and self.match[peer] >= progress.snapshot.index:
+                progress.snapshot = None
+        elif progress.snapshot is None:
+            progress.refused(self.match[peer], message.index)
+        self._send_what_is_missing(peer, progress, progress.heard_at)
+
+    # snapshots to those who are too late for entries
+
+    def _send_piece(self, peer: Peer, progress: Progress, now: float) -> bool:
+        info = progress.snapshot or self._snapshots.newest
+        if info is None:
+            return False
+        if progress.snapshot is None:
+            progress.snapshot, progress.offset = info, 0
+        try:
+            data = self._snapshots.read(info, progress.offset, self._settings.snapshot_piece_bytes)
+        except FatalError as error:
+            if error.code != "raft.snapshot.gone":
+                raise
+            progress.lost(self.match[peer])  # there are newer ones by now: begin with one of them
+            return False
+        self._send(self._peers[peer], SnapshotPiece(self.term, info, progress.offset, data))
+        progress.sent_at = now
+        return True
+
+    def _on_snapshot_reply(self, sender: MemberId, message: SnapshotReply) -> None:
+        self._newer(message.term)
+        peer = Peer(sender)
+        progress = self._progress.get(peer)
+        if not self.is_leader or message.term != self.term or progress is None:
+            return
+        self.heard[peer] = progress.heard_at = monotonic()
+        if message.done:
+            self.match[peer] = max(self.match[peer], message.index)
+            progress.snapshot = None
+            progress.refused(self.match[peer], self.match[peer] + 1)
+            self._send_what_is_missing(peer, progress, progress.heard_at)
+        elif progress.snapshot is not None and progress.snapshot.index == message.index:
+            progress.offset = message.offset
+            self._send_piece(peer, progress, progress.heard_at)
+
+    # the follower's side
+
+    def _follow(self, sender: MemberId, term: int) -> bool:
+        """Take the sender for the leader of the term; return False if it is of the past."""
+        self._newer(term)
+        if term < self.term:
+            return False
+        if self.is_leader:
+            raise FatalError("raft.two_leaders", f"{sender} and {self.me.id} both lead in term {term}")
+        if self.leader != sender:
+            self._leader_changed()
+        self.leader_node = Peer(sender)
+        self._SyncObj__setState(FOLLOWER)
+        self._leader_heard_at = monotonic()
+        self.election_deadline = self._leader_heard_at + self._SyncObj__generateRaftTimeout()
+        return True
+
+    def _leader_changed(self) -> None:
+        """Learn that another member leads now."""
+
+    def _on_append(self, sender: MemberId, message: Append) -> None:
+        if not self._follow(sender, message.term):
+            self._send(sender, AppendReply(self.term, message.round, 0, False))
+            return
+        hint = self._misfit(message)
+        if hint is not None:
+            self._send(sender, AppendReply(self.term, message.round, hint, False))
+            return
+        if self._take(message):
+            self._reconfigured()
+        matched = max(message.previous_index + len(message.entries), self.commit)
+        # only what this message has shown to be the leader's may count as committed (defect 1)
+        self.commit = max(self.commit, min(message.commit, matched))
+        self._send(sender, AppendReply(self.term, message.round, matched, True))
+
+    def _misfit(self, message: Append) -> int | None:
+        """Return where the leader should try next, None if the message follows what is in the log."""
+        previous, (last, _) = message.previous_index, self._store.last
+        if previous > last:
+            return last + 1
+        if previous > self.commit and self._store.term_at(previous) != message.previous_term:
+            return max(self.commit + 1, previous)
+        return None
+
+    def _take(self, message: Append) -> bool:
+        """Add what is missing; drop only what conflicts, from the first entry that does (defect 5).
+
+        Returns whether the newest configuration may be another one now.
+        """
+        changed = False
+        for entry in message.entries:
+            if entry.index <= self.commit:
+                continue
+            term = self._store.term_at(entry.index)
+            if term is not None and term != entry.term:
+                self._store.truncate(entry.index)
+                changed = self._configurations.truncated(entry.index) or changed
+                term = None
+            if term is None:
+                self._store.append(entry)
+                changed = self._configurations.appended(entry) or changed
+        return changed
+
+    def _on_snapshot_piece(self, sender: MemberId, message: SnapshotPiece) -> None:
+        info = message.info
+        if not self._follow(sender, message.term) or self.arrived is not None:
+            return
+        if info.index <= self.commit:
+            self._send(sender, SnapshotReply(self.term, info.index, info.size, True))
+            return
+        if self._receiving is None or self._receiving[0] != info:
+            self._receiving = (info, self._snapshots.receive(info))
+        receiver = self._receiving[1]
+        try:
+            receiver.accept(message.offset, message.data)
+        except FatalError:
+            self._receiving = None  # the receiver is of no use any more; the leader sends again
+            raise
+        if receiver.offset >= info.size:
+            self.arrived = Arrived(sender, info, receiver)
+            self._receiving = None
+        else:
+            self._send(sender, SnapshotReply(self.term, info.index, receiver.offset, False))

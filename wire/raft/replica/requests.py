@@ -1,0 +1,56 @@
+"""Requests that were carried out: a command that is proposed again is not applied again.
+
+Part of the replicated state: the same on every member, since it changes only as entries are applied, and part of every
+snapshot. Bounded: the oldest are forgotten, by the order of the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+_CHUNK: Final = 4096
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[tuple[bytes, bytes]]).decode
+_decode_count = msgspec.msgpack.Decoder(int).decode
+
+
+class Requests:
+    """The results of the last `limit` requests that had an id, of at most `max_bytes` together."""
+
+    def __init__(self, limit: int, max_bytes: int) -> None:
+        """Begin with none. The bounds must be the same on all members."""
+        self._limit = limit
+        self._max_bytes = max_bytes
+        self._results: dict[bytes, bytes] = {}
+        self._bytes = 0
+
+    def result(self, request_id: bytes) -> bytes | None:
+        """Return what came of a request, None if it is not known."""
+        return self._results.get(request_id)
+
+    def add(self, request_id: bytes, result: bytes) -> None:
+        """Remember what came of a request."""
+        self._results[request_id] = result
+        self._bytes += len(request_id) + len(result)
+        while len(self._results) > self._limit or (self._bytes > self._max_bytes and len(self._results) > 1):
+            oldest = next(iter(self._results))
+            self._bytes -= len(oldest) + len(self._results.pop(oldest))
+
+    def snapshot(self) -> Iterator[bytes]:
+        """Return all as of now, in chunks; the first says how many follow."""
+        rows = list(self._results.items())
+        starts = range(0, len(rows), _CHUNK)
+        yield _encode(len(starts))
+        for start in starts:
+            yield _encode(rows[start : start + _CHUNK])
+
+    def restore(self, chunks: Iterator[bytes]) -> None:
+        """Take over what `snapshot` gave, and leave what follows in `chunks`."""
+        self._results = {}
+        self._bytes = 0
+        for _ in range(_decode_count(next(chunks))):
+            for request_id, result in _decode(next(chunks)):
+                self.add(request_id, result)
