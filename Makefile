@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet insta
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-strip-extras --no-header --no-annotate --group build pyproject.toml
 
-.PHONY: help run test check bench chaos sim kafka mongodb elasticsearch docs format lock clean
+.PHONY: help run test check bench chaos sim mutants kafka mongodb elasticsearch docs format lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -37,12 +37,16 @@ format: $(VENV)/.dev ## format the code and sort its imports
 bench: $(VENV)/.test ## the benchmarks, beside their rivals, with a real broker
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+mutants: $(VENV)/.test ## undo each repair of the consensus in turn, and see that some test notices
+	@$(BIN)/python -m tests.mutants $(ARGS)
+
 chaos: $(VENV)/.test ## the tests that kill things, with thrice the kills of `make test` (seeds are printed)
 	@$(BIN)/python -m tests.services install
 	@WIRE_CHAOS_KILLS="$${WIRE_CHAOS_KILLS:-30}" $(BIN)/python -m pytest -m chaos --timeout=1800 $(ARGS)
 
-sim: $(VENV)/.test ## the engine against random faults in virtual time, with many more seeds than `make test`
-	@WIRE_SIM_SEEDS="$${WIRE_SIM_SEEDS:-10000}" $(BIN)/python -m pytest -m sim --timeout=60 $(ARGS)
+sim: $(VENV)/.test ## the engine, and whole clusters, against random faults in virtual time: SEEDS=100000 FIRST_SEED=n
+	@WIRE_SIM_SEEDS="$(or $(SEEDS),10000)" $(BIN)/python -m pytest -m sim tests/sim/test_engine.py --timeout=60 $(ARGS)
+	@$(BIN)/python -m tests.sim.raft --seeds "$(or $(SEEDS),1000)" $(if $(FIRST_SEED),--first "$(FIRST_SEED)")
 
 kafka: $(VENV)/.test ## a real broker on port 9092, for the tutorial; Ctrl-C ends it
 	@$(BIN)/python -m tests.services kafka --port 9092 --topic flights:3 --topic delayed:3

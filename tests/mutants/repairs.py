@@ -1,0 +1,161 @@
+"""The repairs, each with the text that undoes it."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+# ruff: noqa: E501 (the lines are those of the source, where indentation counts)
+
+
+class Mutant(NamedTuple):
+    """`old` stands once in the `file` under wire/raft, and becomes `new`."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+
+
+_CONSENSUS: Final = "replica/consensus.py"
+_REPLICATION: Final = "replica/replication.py"
+_PROPOSING: Final = "replica/proposing.py"
+_REPLICA: Final = "replica/replica.py"
+
+MUTANTS: Final = [
+    Mutant(
+        "1 commit up to the own last entry",
+        _REPLICATION,
+        "min(message.commit, matched)",
+        "min(message.commit, self._store.last[0])",
+    ),
+    Mutant(
+        "1 acknowledge the own last entry",
+        _REPLICATION,
+        "AppendReply(self.term, message.round, matched, True)",
+        "AppendReply(self.term, message.round, self._store.last[0], True)",
+    ),
+    Mutant(
+        "1 a snapshot drops the tail that fits",
+        _REPLICA,
+        "if self._store.term_at(info.index) != info.term:",
+        "if True:",
+    ),
+    Mutant(
+        "2 replies of another term count",
+        _REPLICATION,
+        "if not self.is_leader or message.term != self.term or progress is None:\n            return\n        self.heard[peer] = progress.heard_at = monotonic()\n        self._barriers",
+        "if not self.is_leader or progress is None:\n            return\n        self.heard[peer] = progress.heard_at = monotonic()\n        self._barriers",
+    ),
+    Mutant(
+        "3 a change before the term's first entry",
+        _REPLICA,
+        "max(self._configurations.index, self.no_op_index or 0)",
+        "self._configurations.index",
+    ),
+    Mutant(
+        "3 changes overlap",
+        _REPLICA,
+        "max(self._configurations.index, self.no_op_index or 0)",
+        "(self.no_op_index or 0)",
+    ),
+    Mutant("3 several voters at once", _REPLICA, "len(before ^ after) > 1 or", ""),
+    Mutant(
+        "3 a vote without catching up",
+        _REPLICA,
+        "newest.member(new) is None or self.match.get(Peer(new), 0) < self.commit",
+        "newest.member(new) is None",
+    ),
+    Mutant(
+        "3 members count only once committed",
+        _PROPOSING,
+        "        if self._configurations.appended(entry):\n            self._reconfigured()\n",
+        "        self._configurations.appended(entry)\n",
+    ),
+    Mutant(
+        "5 entries that match are cut off",
+        _REPLICATION,
+        "if term is not None and term != entry.term:",
+        "if term is not None:",
+    ),
+    Mutant(
+        "5 what matched goes back",
+        _REPLICATION,
+        "            self.match[peer] = max(self.match[peer], message.index)\n            progress.taken",
+        "            self.match[peer] = message.index\n            progress.taken",
+    ),
+    Mutant("9 who was voted for is forgotten", _CONSENSUS, "self._SyncObj__setCurrentTerm(self.term, sender)", "pass"),
+    Mutant(
+        "11 requests are not recognised",
+        _PROPOSING,
+        "            self._requests.add(request_id, result)\n",
+        "            pass\n",
+    ),
+    Mutant(
+        "12 no pre-vote",
+        _CONSENSUS,
+        "            if self._is_voter and not self.removed:\n                self._ask_pre_votes()",
+        "            self._pre_vote_won = self._is_voter",
+    ),
+    Mutant(
+        "12 pre-votes though a leader is heard",
+        _CONSENSUS,
+        "message.term > self.term and not led and",
+        "message.term > self.term and",
+    ),
+    Mutant(
+        "12 old pre-votes count",
+        _CONSENSUS,
+        "message.granted and message.round == self._pre_vote_round and",
+        "message.granted and",
+    ),
+    Mutant("12 a read without a quorum", "replica/barriers.py", "if round_ >= first.round", "if True"),
+    Mutant(
+        "12 a read before the term's first entry",
+        _PROPOSING,
+        "max(self.commit, self.no_op_index or 0), deadline",
+        "self.commit, deadline",
+    ),
+    Mutant(
+        "13 a vote counts twice",
+        _CONSENSUS,
+        "self._votes.add(sender)\n            if self._is_quorum(self._votes)",
+        "self._votes.add(MemberId(str(len(self._votes))))\n            if 2 * len(self._votes) >= len(self.other_voters)",
+    ),
+    Mutant(
+        "13 votes of strangers count",
+        _CONSENSUS,
+        "len({Peer(each) for each in members} & self.other_voters)",
+        "len({Peer(each) for each in members})",
+    ),
+    Mutant(
+        "13 a vote for a log that is behind",
+        _CONSENSUS,
+        "            and self._up_to_date(message.last_index, message.last_term)\n        )\n        if granted:",
+        "        )\n        if granted:",
+    ),
+    Mutant(
+        "17 a snapshot with the newest members",
+        _REPLICA,
+        "self._configurations.at(self.applied)",
+        "self._configurations.newest",
+    ),
+    Mutant(
+        "a leader counts its first entry too early",
+        _CONSENSUS,
+        "        if self._in_round:\n            self._won = True",
+        "        if False:\n            self._won = True",
+    ),
+    Mutant("what is not on disk is counted", _REPLICA, "if self._store.dirty:", "if False:"),
+    Mutant(
+        "who stepped down goes on sending",
+        _REPLICA,
+        "            self._go_on_handing_over()\n            self._send_rest()\n",
+        "            self._go_on_handing_over()\n        self._send_rest()\n",
+    ),
+    Mutant(
+        "a piece of a snapshot is never sent again",
+        _REPLICATION,
+        "elif progress.snapshot is not None and now - progress.sent_at > patience_s:",
+        "elif False:",
+    ),
+]

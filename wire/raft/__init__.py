@@ -1,0 +1,33 @@
+"""Consensus: a replicated log that loses nothing that was acknowledged (I5), on pysyncobj behind a port of our own.
+
+- `node`: `RaftNode`, the port. - `types`, `status`, `events`, `membership`: the words it is used in.
+- `replica`: one member's part, deterministic. - `storage`: log and snapshots on disk. - `transport`: authenticated
+streams between members.
+
+What was wrong in the library underneath, and how each of it is repaired and tested, is in docs/consensus.md.
+"""
+
+from wire.raft.events import Event, LeaderChanged, MemberRemoved, MembersChanged
+from wire.raft.node import RaftNode, found_cluster
+from wire.raft.replica.settings import RaftSettings
+from wire.raft.status import PeerStatus, Status
+from wire.raft.types import Configuration, Member, MemberId, Rejected, Role, StateMachine, Unknown
+
+__all__ = [
+    "Configuration",
+    "Event",
+    "LeaderChanged",
+    "Member",
+    "MemberId",
+    "MemberRemoved",
+    "MembersChanged",
+    "PeerStatus",
+    "RaftNode",
+    "RaftSettings",
+    "Rejected",
+    "Role",
+    "StateMachine",
+    "Status",
+    "Unknown",
+    "found_cluster",
+]

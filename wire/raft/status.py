@@ -1,0 +1,28 @@
+"""How a member is."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from wire.raft.types import Member, MemberId, Role
+
+
+class PeerStatus(Struct, frozen=True, order=True):
+    """How far the leader knows a peer to be, and how long ago it heard of it, in seconds."""
+
+    id: MemberId
+    match: int
+    last_contact_s: float
+
+
+class Status(Struct, frozen=True):
+    """`log_first` is the last entry that is *not* in the log any more; `peers` is empty unless this member leads."""
+
+    role: Role
+    term: int
+    leader: Member | None
+    commit: int
+    applied: int
+    log_first: int
+    log_last: int
+    peers: tuple[PeerStatus, ...]
