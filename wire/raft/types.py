@@ -38,7 +38,7 @@ class Configuration(Struct, frozen=True):
         return next((each for each in (*self.voters, *self.learners) if each.id == id_), None)
 
 
-class Entry(Struct, frozen=True, gc=False, array_like=True):
+class Entry(Struct, frozen=True, gc=False, array_like=True, forbid_unknown_fields=True):
     """One position of the log. `command` begins with a byte that says what kind it is."""
 
     index: int

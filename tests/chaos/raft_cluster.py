@@ -1,0 +1,109 @@
+"""Three members as processes on this machine, mutual TLS between them, and whoever is asked for something."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import signal
+import sys
+from pathlib import Path
+
+import msgspec
+
+from tests.chaos.raft_member import CLUSTER, Answer, Ask, Start
+from tests.services.certificates import Authority
+from tests.services.ports import free_ports
+from tests.sim.raft.machine import Ledger
+from wire.raft import Configuration, Member, MemberId, found_cluster
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Process:
+    """One member. What it was asked and has not answered when it dies is answered with nothing known."""
+
+    def __init__(self, start: Start) -> None:
+        self._start = start
+        self._process: asyncio.subprocess.Process | None = None
+        self._waiting: dict[int, asyncio.Future[Answer]] = {}
+        self._numbers = itertools.count()
+        self._listener: asyncio.Task[None] | None = None
+        self.log = Path(start.folder + ".log")
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None
+
+    async def start(self) -> None:
+        arguments = [sys.executable, "-m", "tests.chaos.raft_member", msgspec.json.encode(self._start).decode()]
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *arguments, cwd=ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log,
+                limit=1 << 24,
+            )  # fmt: skip
+        assert self._process.stdout is not None
+        async with asyncio.timeout(30):
+            line = await self._process.stdout.readline()
+            while line.strip() != b"ready":
+                assert line, f"a member did not start: {self.log.read_text()[-3000:]}"
+                line = await self._process.stdout.readline()
+        self._listener = asyncio.get_running_loop().create_task(self._listen(self._process.stdout))
+
+    async def _listen(self, lines: asyncio.StreamReader) -> None:
+        while line := await lines.readline():
+            if line.startswith(b"{"):
+                answer = msgspec.json.decode(line, type=Answer)
+                self._waiting.pop(answer.number).set_result(answer)
+        waiting, self._waiting = self._waiting, {}
+        for number, future in waiting.items():
+            future.set_result(Answer(number))
+
+    async def ask(self, value: str | None, timeout_s: float = 3.0) -> Answer:
+        number = next(self._numbers)
+        process = self._process
+        if process is None or process.stdin is None:
+            return Answer(number)
+        future = self._waiting[number] = asyncio.get_running_loop().create_future()
+        process.stdin.write(msgspec.json.encode(Ask(number, value, timeout_s)) + b"\n")
+        return await future
+
+    def send(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    async def kill(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            await process.wait()
+            if self._listener is not None:
+                await self._listener
+
+
+class Processes:
+    """The members by name, founded and not yet started."""
+
+    def __init__(self, folder: Path, names: str) -> None:
+        authority = Authority()
+        ca = folder / "ca.pem"
+        ca.write_bytes(authority.pem)
+        ports = free_ports(len(names))
+        members = tuple(
+            Member(MemberId(f"{name}/1"), f"127.0.0.1:{port}") for name, port in zip(names, ports, strict=True)
+        )
+        self.members: list[Process] = []
+        for member in members:
+            cert = folder / f"{member.name}.pem"
+            authority.issue(member.name).write(cert)
+            found_cluster(folder / member.name, CLUSTER, Configuration(voters=members), Ledger())
+            self.members.append(Process(Start(member, str(folder / member.name), str(ca), str(cert))))
+
+    async def start(self) -> None:
+        for process in self.members:
+            if not process.running:
+                await process.start()
+
+    async def stop(self) -> None:
+        for process in self.members:
+            process.send(signal.SIGCONT)
+            await process.kill()

@@ -1,0 +1,115 @@
+"""Members under SIGKILL and SIGSTOP, with clients at work: nothing confirmed is lost, and reads are current."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import random
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.raft_cluster import Process, Processes
+from tests.sim.raft.checks import Checker
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
+
+SECONDS = float(os.environ.get("WIRE_CHAOS_RAFT_SECONDS", "12"))
+CLIENTS = 8
+LEAST = 20  # confirmed values below which a run shows nothing
+
+
+@asynccontextmanager
+async def three(folder: Path) -> AsyncIterator[Processes]:
+    processes = Processes(folder, "abc")
+    try:
+        await processes.start()
+        yield processes
+    finally:
+        await processes.stop()
+
+
+class Clients:
+    """Callers that propose values to any member, again where it is not known what became of one, and read."""
+
+    def __init__(self, processes: Processes, rng: random.Random) -> None:
+        self._members = processes.members
+        self._rng = rng
+        self._values = itertools.count()
+        self.checker = Checker()
+        self._over = False
+
+    async def work(self) -> None:
+        while not self._over:
+            value, began = f"v{next(self._values)}", self.checker.began()
+            for _ in range(3):
+                answer = await self._rng.choice(self._members).ask(value)
+                if answer.place is not None:
+                    self.checker.confirmed_at(value.encode(), answer.place, began)
+                    break
+                await asyncio.sleep(0.05)
+            if self._rng.random() < 0.2:
+                await self._read()
+
+    async def _read(self) -> None:
+        began = self.checker.began()
+        answer = await self._rng.choice(self._members).ask(None)
+        if answer.values is not None:
+            self.checker.read(len(answer.values), began)
+
+    def end(self) -> None:
+        self._over = True
+
+
+async def killed(processes: Processes, rng: random.Random) -> None:
+    """End one, two or all of them, and start them again."""
+    victims = rng.sample(processes.members, rng.choice([1, 1, 2, 3]))
+    for each in victims:
+        await each.kill()
+    await asyncio.sleep(rng.uniform(0, 0.5))  # the length of the fault
+    for each in victims:
+        await each.start()
+    await asyncio.sleep(rng.uniform(0.5, 2))
+
+
+async def frozen(processes: Processes, rng: random.Random) -> None:
+    """Stop one, perhaps the leader, for longer than an election takes, and let it go on with what it believed."""
+    victim = rng.choice(processes.members)
+    victim.send(signal.SIGSTOP)
+    await asyncio.sleep(rng.uniform(0.5, 2.5))  # the length of the fault
+    victim.send(signal.SIGCONT)
+    await asyncio.sleep(rng.uniform(0.2, 1))
+
+
+@pytest.mark.parametrize("fault", [killed, frozen])
+async def test_what_was_confirmed_is_there_whoever_dies(tmp_path: Path, fault: object) -> None:
+    seed = random.SystemRandom().randrange(1 << 31)
+    rng = random.Random(seed)
+    print(f"seed {seed}")
+    async with three(tmp_path) as processes:
+        clients = Clients(processes, rng)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(CLIENTS):
+                group.create_task(clients.work())
+            until = asyncio.get_running_loop().time() + SECONDS
+            while asyncio.get_running_loop().time() < until:
+                await fault(processes, rng)  # type: ignore[operator]
+            clients.end()
+        dumps = [await everything(process) for process in processes.members]
+    assert dumps[0] == dumps[1] == dumps[2]
+    assert len(dumps[0]) == len(set(dumps[0])), "a request was carried out twice"
+    for value, place in clients.checker.confirmed.items():
+        assert dumps[0][place] == value.decode()
+    assert len(clients.checker.confirmed) >= LEAST, "the run shows nothing"
+
+
+async def everything(process: Process) -> list[str]:
+    async with asyncio.timeout(60):
+        while True:
+            answer = await process.ask(None)
+            if answer.values is not None:
+                return answer.values
