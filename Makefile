@@ -42,7 +42,7 @@ mutants: $(VENV)/.test ## undo each repair of the consensus in turn, and see tha
 
 chaos: $(VENV)/.test ## the tests that kill things, with thrice the kills of `make test` (seeds are printed)
 	@$(BIN)/python -m tests.services install
-	@WIRE_CHAOS_KILLS="$${WIRE_CHAOS_KILLS:-30}" $(BIN)/python -m pytest -m chaos --timeout=1800 $(ARGS)
+	@WIRE_CHAOS_KILLS="$${WIRE_CHAOS_KILLS:-30}" WIRE_CHAOS_RAFT_SECONDS="$${WIRE_CHAOS_RAFT_SECONDS:-60}" $(BIN)/python -m pytest -m chaos --timeout=1800 $(ARGS)
 
 sim: $(VENV)/.test ## the engine, and whole clusters, against random faults in virtual time: SEEDS=100000 FIRST_SEED=n
 	@WIRE_SIM_SEEDS="$(or $(SEEDS),10000)" $(BIN)/python -m pytest -m sim tests/sim/test_engine.py --timeout=60 $(ARGS)
