@@ -6,12 +6,14 @@ import asyncio
 import itertools
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from tests.chaos.raft_member import CLUSTER, Answer, Ask, Start
 from tests.services.certificates import Authority
+from tests.services.hosts import Hosts
 from tests.services.ports import free_ports
 from tests.sim.raft.machine import Ledger
 from wire.raft import Configuration, Member, MemberId, found_cluster
@@ -22,8 +24,9 @@ ROOT = Path(__file__).resolve().parents[2]
 class Process:
     """One member. What it was asked and has not answered when it dies is answered with nothing known."""
 
-    def __init__(self, start: Start) -> None:
+    def __init__(self, start: Start, prefix: Sequence[str] = ()) -> None:
         self._start = start
+        self._prefix = prefix
         self._process: asyncio.subprocess.Process | None = None
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
         self._numbers = itertools.count()
@@ -35,7 +38,13 @@ class Process:
         return self._process is not None
 
     async def start(self) -> None:
-        arguments = [sys.executable, "-m", "tests.chaos.raft_member", msgspec.json.encode(self._start).decode()]
+        arguments = [
+            *self._prefix,
+            sys.executable,
+            "-m",
+            "tests.chaos.raft_member",
+            msgspec.json.encode(self._start).decode(),
+        ]
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *arguments, cwd=ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log,
@@ -83,20 +92,23 @@ class Process:
 class Processes:
     """The members by name, founded and not yet started."""
 
-    def __init__(self, folder: Path, names: str) -> None:
+    def __init__(self, folder: Path, names: str, hosts: Hosts | None = None) -> None:
+        """Use this machine's own address, or put each member on a host of its own."""
         authority = Authority()
         ca = folder / "ca.pem"
         ca.write_bytes(authority.pem)
-        ports = free_ports(len(names))
-        members = tuple(
-            Member(MemberId(f"{name}/1"), f"127.0.0.1:{port}") for name, port in zip(names, ports, strict=True)
-        )
+        if hosts is None:
+            addresses = [f"127.0.0.1:{port}" for port in free_ports(len(names))]
+        else:
+            addresses = [f"{hosts.addresses[name]}:4001" for name in names]
+        members = tuple(Member(MemberId(f"{name}/1"), address) for name, address in zip(names, addresses, strict=True))
         self.members: list[Process] = []
         for member in members:
             cert = folder / f"{member.name}.pem"
             authority.issue(member.name).write(cert)
             found_cluster(folder / member.name, CLUSTER, Configuration(voters=members), Ledger())
-            self.members.append(Process(Start(member, str(folder / member.name), str(ca), str(cert))))
+            start = Start(member, str(folder / member.name), str(ca), str(cert))
+            self.members.append(Process(start, hosts.prefix(member.name) if hosts is not None else ()))
 
     async def start(self) -> None:
         for process in self.members:

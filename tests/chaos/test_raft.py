@@ -1,4 +1,4 @@
-"""Members under SIGKILL and SIGSTOP, with clients at work: nothing confirmed is lost, and reads are current."""
+"""Members killed, frozen and cut off while clients are at work: nothing confirmed is lost, and reads are current."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import itertools
 import os
 import random
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.chaos.raft_cluster import Process, Processes
+from tests.services.hosts import hosts
 from tests.sim.raft.checks import Checker
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
@@ -23,9 +24,11 @@ CLIENTS = 8
 LEAST = 20  # confirmed values below which a run shows nothing
 
 
+Fault = Callable[[Processes, random.Random], Awaitable[None]]
+
+
 @asynccontextmanager
-async def three(folder: Path) -> AsyncIterator[Processes]:
-    processes = Processes(folder, "abc")
+async def running(processes: Processes) -> AsyncIterator[Processes]:
     try:
         await processes.start()
         yield processes
@@ -86,20 +89,39 @@ async def frozen(processes: Processes, rng: random.Random) -> None:
 
 
 @pytest.mark.parametrize("fault", [killed, frozen])
-async def test_what_was_confirmed_is_there_whoever_dies(tmp_path: Path, fault: object) -> None:
+async def test_what_was_confirmed_is_there_whoever_dies(tmp_path: Path, fault: Fault) -> None:
+    async with running(Processes(tmp_path, "abc")) as processes:
+        await ordeal(processes, fault)
+
+
+async def test_what_was_confirmed_is_there_whoever_is_cut_off(tmp_path: Path) -> None:
+    with hosts("abc") as network:
+
+        async def cut_off(_: Processes, rng: random.Random) -> None:
+            name = rng.choice("abc")
+            network.pull(name)
+            await asyncio.sleep(rng.uniform(0.5, 4))  # the length of the fault
+            network.plug(name)
+            await asyncio.sleep(rng.uniform(0.2, 1))
+
+        async with running(Processes(tmp_path, "abc", network)) as processes:
+            await ordeal(processes, cut_off)
+
+
+async def ordeal(processes: Processes, fault: Fault) -> None:
+    """Let clients work while the fault strikes again and again; then check everything they were told."""
     seed = random.SystemRandom().randrange(1 << 31)
     rng = random.Random(seed)
     print(f"seed {seed}")
-    async with three(tmp_path) as processes:
-        clients = Clients(processes, rng)
-        async with asyncio.TaskGroup() as group:
-            for _ in range(CLIENTS):
-                group.create_task(clients.work())
-            until = asyncio.get_running_loop().time() + SECONDS
-            while asyncio.get_running_loop().time() < until:
-                await fault(processes, rng)  # type: ignore[operator]
-            clients.end()
-        dumps = [await everything(process) for process in processes.members]
+    clients = Clients(processes, rng)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(CLIENTS):
+            group.create_task(clients.work())
+        until = asyncio.get_running_loop().time() + SECONDS
+        while asyncio.get_running_loop().time() < until:
+            await fault(processes, rng)
+        clients.end()
+    dumps = [await everything(process) for process in processes.members]
     assert dumps[0] == dumps[1] == dumps[2]
     assert len(dumps[0]) == len(set(dumps[0])), "a request was carried out twice"
     for value, place in clients.checker.confirmed.items():

@@ -1,0 +1,81 @@
+"""Several hosts on this machine: network namespaces on a bridge of their own, whose cables can be pulled.
+
+Needs root and iproute2. Nothing of it touches the machine's own network.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import uuid4
+
+from tests.services import debian
+from tests.services.missing import ServiceMissing
+
+_SUBNET = "10.77.0"
+
+
+class Hosts:
+    """Hosts by name, each with an address."""
+
+    def __init__(self, names: str) -> None:
+        self._id = uuid4().hex[:6]
+        self._hub = f"wire-{self._id}"
+        self.addresses = {name: f"{_SUBNET}.{number}" for number, name in enumerate(names, 1)}
+
+    def prefix(self, name: str) -> list[str]:
+        """Return what a command begins with that is to run on a host."""
+        return ["ip", "netns", "exec", f"{self._hub}-{name}"]
+
+    def pull(self, name: str) -> None:
+        """Cut a host off from all others."""
+        self._on_hub("link", "set", f"to-{name}", "down")
+
+    def plug(self, name: str) -> None:
+        """Connect it again."""
+        self._on_hub("link", "set", f"to-{name}", "up")
+
+    def set_up(self) -> None:
+        _ip("netns", "add", self._hub)
+        self._on_hub("link", "add", "bridge", "type", "bridge")
+        self._on_hub("link", "set", "bridge", "up")
+        for name, address in self.addresses.items():
+            host = f"{self._hub}-{name}"
+            _ip("netns", "add", host)
+            self._on_hub("link", "add", f"to-{name}", "type", "veth", "peer", "name", "cable", "netns", host)
+            self._on_hub("link", "set", f"to-{name}", "master", "bridge", "up")
+            _ip("-n", host, "address", "add", f"{address}/24", "dev", "cable")
+            _ip("-n", host, "link", "set", "cable", "up")
+            _ip("-n", host, "link", "set", "lo", "up")
+
+    def tear_down(self) -> None:
+        for name in self.addresses:
+            _ip("netns", "delete", f"{self._hub}-{name}")
+        _ip("netns", "delete", self._hub)
+
+    def _on_hub(self, *arguments: str) -> None:
+        _ip("-n", self._hub, *arguments)
+
+
+@contextmanager
+def hosts(names: str) -> Iterator[Hosts]:
+    """Give hosts of these one-letter names until the block ends. Raises ServiceMissing where there can be none."""
+    if os.geteuid() != 0:
+        raise ServiceMissing("several hosts need network namespaces, and those need root")
+    if shutil.which("ip") is None:
+        debian.install("iproute2")
+    its = Hosts(names)
+    try:
+        its.set_up()
+        yield its
+    finally:
+        its.tear_down()
+
+
+def _ip(*arguments: str) -> None:
+    done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ServiceMissing(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
