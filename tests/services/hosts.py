@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from uuid import uuid4
 
 from tests.services import debian
@@ -52,9 +52,9 @@ class Hosts:
             _ip("-n", host, "link", "set", "lo", "up")
 
     def tear_down(self) -> None:
-        for name in self.addresses:
-            _ip("netns", "delete", f"{self._hub}-{name}")
-        _ip("netns", "delete", self._hub)
+        for namespace in (*(f"{self._hub}-{name}" for name in self.addresses), self._hub):
+            with suppress(ServiceMissing):  # it may not have been made
+                _ip("netns", "delete", namespace)
 
     def _on_hub(self, *arguments: str) -> None:
         _ip("-n", self._hub, *arguments)
