@@ -16,10 +16,11 @@ from wire.raft.replica.recovery import found
 from wire.raft.replica.replica import Replica
 from wire.raft.replica.requests import Requests
 from wire.raft.replica.settings import RaftSettings
+from wire.raft.storage.ports import SnapshotInfo
 from wire.raft.storage.snapshots import FileSnapshots
 from wire.raft.storage.wal import WriteAheadLog
 from wire.raft.transport.messages import Message, RequestVote, VoteReply
-from wire.raft.types import Configuration, Entry, Member, MemberId
+from wire.raft.types import Configuration, Entry, Member, MemberId, Rejected, Unknown
 
 M = TypeVar("M")
 SETTINGS = RaftSettings(snapshot_entries=1000, trailing_entries=0)
@@ -98,3 +99,20 @@ def entries(term: int, first: int, last: int) -> tuple[Entry, ...]:
 
 def vote(term: int) -> RequestVote:
     return RequestVote(term, 1_000, term)
+
+
+def snapshot_of(bench: Bench) -> SnapshotInfo:
+    """Have it take a snapshot, and forget the log that it covers."""
+    capture = bench.replica.capture()
+    writer = bench.snapshots.begin(capture.index, capture.term, capture.configuration)
+    for chunk in capture.chunks:
+        writer.write(chunk)
+    info = writer.commit()
+    bench.replica.captured(info)
+    return info
+
+
+def code_of(outcomes: list[bytes | Rejected | Unknown]) -> str:
+    (outcome,) = outcomes
+    assert isinstance(outcome, Rejected), outcome
+    return outcome.code

@@ -7,21 +7,16 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.raft.replica.kit import B, Bench, C, D, entries, member, vote
+from tests.unit.raft.replica.kit import B, Bench, C, D, code_of, entries, member, snapshot_of, vote
 from wire.core.errors import FatalError
-from wire.raft.storage.ports import SnapshotInfo
 from wire.raft.transport.messages import (
     Append,
     AppendReply,
-    PreVote,
-    PreVoteReply,
-    RequestVote,
     SnapshotPiece,
     SnapshotReply,
-    TimeoutNow,
     VoteReply,
 )
-from wire.raft.types import Configuration, Rejected, Unknown
+from wire.raft.types import Configuration, Unknown
 
 
 @pytest.fixture
@@ -96,12 +91,12 @@ def test_a_change_waits_for_the_terms_first_entry_and_for_the_change_before_it(b
     voters = tuple(member(name) for name in "abc")
     term = bench.lead(B)
     wanted = Configuration(voters, (member("d"),))
-    assert _code(bench.change(wanted)) == "raft.change_under_way"
+    assert code_of(bench.change(wanted)) == "raft.change_under_way"
     bench.turn()
     bench.put(B, AppendReply(term, 0, 1, True))
     bench.turn()
     assert bench.change(wanted) == []
-    assert _code(bench.change(Configuration(voters, (member("d"), member("e"))))) == "raft.change_under_way"
+    assert code_of(bench.change(Configuration(voters, (member("d"), member("e"))))) == "raft.change_under_way"
 
 
 def test_nobody_gets_a_vote_before_having_what_is_committed(bench: Bench) -> None:
@@ -116,7 +111,7 @@ def test_nobody_gets_a_vote_before_having_what_is_committed(bench: Bench) -> Non
     bench.turn()
     assert done == [b""]
     promoted = Configuration((*voters, member("d")))
-    assert _code(bench.change(promoted)) == "raft.change_refused"
+    assert code_of(bench.change(promoted)) == "raft.change_refused"
     bench.put(D, AppendReply(term, 0, 2, True))
     assert bench.change(promoted) == []
     assert bench.replica.configuration == promoted, "it counts from when it is in the log"
@@ -128,7 +123,7 @@ def test_no_more_than_one_voter_comes_or_goes_at_a_time(bench: Bench, voters: st
     bench.turn()
     bench.put(B, AppendReply(term, 0, 1, True))
     bench.turn()
-    assert _code(bench.change(Configuration(tuple(member(name) for name in voters)))) == "raft.change_refused"
+    assert code_of(bench.change(Configuration(tuple(member(name) for name in voters)))) == "raft.change_refused"
 
 
 def test_a_snapshot_holds_the_members_as_of_its_last_entry_not_those_of_a_change_under_way(bench: Bench) -> None:
@@ -259,104 +254,7 @@ def test_a_caller_hears_though_the_reply_is_lost_or_another_command_takes_its_pl
 
 def test_a_command_of_the_largest_size_is_taken_and_a_larger_one_refused(bench: Bench) -> None:
     bench.lead(B)
-    assert _code(bench.propose(b"x" * (bench.settings.max_command_bytes + 1))) == "raft.too_large"
-
-
-# 12: elections and reads
-
-
-def test_an_election_begins_only_when_most_would_vote(bench: Bench) -> None:
-    bench.wait(5)
-    (asked, *_) = bench.said(PreVote)
-    assert bench.replica.term == 0
-    bench.put(B, PreVoteReply(0, asked.round - 1, True))
-    assert not bench.said(RequestVote), "a reply to an earlier round"
-    bench.put(B, PreVoteReply(0, asked.round, True))
-    assert bench.said(RequestVote)
-    assert bench.replica.term == 1
-
-
-def test_who_hears_of_a_leader_would_not_vote_for_another(bench: Bench) -> None:
-    bench.put(B, Append(1, 0, 0, 0, 0, ()))
-    bench.put(C, PreVote(2, 1, 100, 1))
-    assert [reply.granted for reply in bench.said(PreVoteReply)] == [False]
-    bench.wait(5)
-    bench.put(C, PreVote(2, 1, 100, 1))
-    assert [reply.granted for reply in bench.said(PreVoteReply)] == [True]
-
-
-def test_a_leader_that_hears_of_nobody_steps_down(bench: Bench) -> None:
-    bench.lead(B)
-    bench.turn()
-    bench.wait(bench.settings.election_min_s + 0.1)
-    bench.turn()
-    assert not bench.replica.is_leader
-    assert _code(bench.propose(b"v")) == "raft.no_leader"
-
-
-def test_a_read_waits_for_a_quorum_that_answers_after_it_was_asked(bench: Bench) -> None:
-    term = bench.lead(B)
-    bench.turn()
-    bench.put(B, AppendReply(term, 0, 1, True))
-    bench.turn()
-    answers: list[bool] = []
-    bench.replica.barrier(5.0, answers.append)
-    (asked, *_) = bench.said(Append)
-    bench.put(B, AppendReply(term, asked.round - 1, 1, True))
-    bench.turn()
-    assert answers == [], "that reply was sent before the read was asked for"
-    bench.put(B, AppendReply(term, asked.round, 1, True))
-    bench.turn()
-    assert answers == [True]
-
-
-def test_a_new_leader_reads_nothing_before_its_first_entry_is_committed(bench: Bench) -> None:
-    term = bench.lead(B)
-    bench.turn()
-    answers: list[bool] = []
-    bench.replica.barrier(5.0, answers.append)
-    (asked, *_) = bench.said(Append)
-    bench.put(B, AppendReply(term, asked.round, 0, True))
-    bench.turn()
-    assert answers == []
-    bench.put(B, AppendReply(term, asked.round, 1, True))
-    bench.turn()
-    bench.turn()
-    assert answers == [True]
-
-
-def test_leadership_is_handed_to_who_has_everything(bench: Bench) -> None:
-    term = bench.lead(B)
-    bench.turn()
-    assert bench.replica.hand_over(B) is None
-    assert not bench.said(TimeoutNow)
-    assert _code(bench.propose(b"v")) == "raft.no_leader"
-    bench.put(B, AppendReply(term, 0, 1, True))
-    assert bench.said(TimeoutNow)
-
-
-# 13: votes
-
-
-def test_a_vote_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Bench(monkeypatch, "abcde")
-    bench.lead(B, B, B, B)
-    assert not bench.replica.is_leader
-    bench.put(C, VoteReply(bench.replica.term, True))
-    assert bench.replica.is_leader
-
-
-def test_votes_of_nobodys_member_do_not_count(bench: Bench) -> None:
-    bench.lead(D)
-    assert not bench.replica.is_leader
-
-
-def test_a_candidate_whose_log_is_behind_gets_no_vote(bench: Bench) -> None:
-    bench.put(B, Append(3, 0, 0, 0, 0, entries(3, 1, 5)))
-    bench.put(C, RequestVote(4, 4, 3))
-    bench.put(C, RequestVote(5, 9, 2))
-    bench.put(C, RequestVote(6, 5, 3))
-    assert [reply.granted for reply in bench.said(VoteReply)] == [False, False, True]
+    assert code_of(bench.propose(b"x" * (bench.settings.max_command_bytes + 1))) == "raft.too_large"
 
 
 # requests
@@ -386,20 +284,3 @@ def test_what_was_carried_out_is_known_after_a_snapshot_and_a_restart(bench: Ben
     assert bench.propose(b"v", b"r") == [b"0"]
     assert bench.machine.values == [b"v"]
     assert bench.log.base[0] == 2
-
-
-def snapshot_of(bench: Bench) -> SnapshotInfo:
-    """Have it take a snapshot, and forget the log that it covers."""
-    capture = bench.replica.capture()
-    writer = bench.snapshots.begin(capture.index, capture.term, capture.configuration)
-    for chunk in capture.chunks:
-        writer.write(chunk)
-    info = writer.commit()
-    bench.replica.captured(info)
-    return info
-
-
-def _code(outcomes: list[bytes | Rejected | Unknown]) -> str:
-    (outcome,) = outcomes
-    assert isinstance(outcome, Rejected), outcome
-    return outcome.code
