@@ -226,6 +226,7 @@ CODES: Final[dict[str, str]] = {
     "raft.snapshot.chunk_too_large": "a chunk of a snapshot is larger than can be read back",
     "raft.snapshot.damaged": "a snapshot that arrived is not what was announced",
     "raft.snapshot.gone": "a snapshot was removed, replaced or given up meanwhile",
+    "raft.stopped": "the member has stopped",
     "raft.storage.damaged": "what is stored is not what was written",
     "raft.storage.failed": "the disk refused something, or what is on it is not known",
     "raft.storage.foreign": "the stored data belongs to another member or cluster",

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
+import structlog
 from msgspec import Struct
 
 from wire.raft.types import Configuration, MemberId
@@ -27,6 +28,8 @@ class MembersChanged(Struct, frozen=True):
 class MemberRemoved(Struct, frozen=True):
     """This member was removed from the cluster, for good."""
 
+
+log = structlog.get_logger()
 
 Event: TypeAlias = LeaderChanged | MembersChanged | MemberRemoved
 
@@ -62,7 +65,7 @@ class Watch:
         self._listeners.append(callback)
 
     def see(self, now: _Seen) -> bool:
-        """Tell what has changed; return whether it was the members."""
+        """Tell what has changed; return whether anything has."""
         events: list[Event] = []
         members_changed = now.configuration != self._members
         if now.leader != self._leader:
@@ -82,9 +85,12 @@ class Watch:
             self._changed.set()
             self._changed = asyncio.Event()
         for event in events:
-            for listener in self._listeners:
-                listener(event)
-        return members_changed
+            for listener in tuple(self._listeners):
+                try:
+                    listener(event)
+                except Exception:
+                    log.exception("raft_listener_failed", about=str(event))
+        return bool(events)
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Return once something has changed so that the condition holds."""

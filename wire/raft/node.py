@@ -10,11 +10,11 @@ import asyncio
 import random
 import ssl
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Set
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import structlog
 
@@ -24,14 +24,16 @@ from wire.raft.membership import with_learner, with_voter, without
 from wire.raft.replica.library import monotonic
 from wire.raft.replica.proposals import Outcome
 from wire.raft.replica.recovery import found
-from wire.raft.replica.replica import Capture, Replica
+from wire.raft.replica.replica import Replica
 from wire.raft.replica.requests import Requests
 from wire.raft.replica.settings import RaftSettings
+from wire.raft.snapshotting import Snapshotting
 from wire.raft.status import PeerStatus, Status
 from wire.raft.storage.files import DiskFiles
-from wire.raft.storage.ports import SnapshotInfo, SnapshotWriter
+from wire.raft.storage.ports import SnapshotInfo
 from wire.raft.storage.snapshots import FileSnapshots
 from wire.raft.storage.wal import WriteAheadLog
+from wire.raft.threads import in_thread
 from wire.raft.transport.handshake import Place
 from wire.raft.transport.messages import Message
 from wire.raft.transport.ports import Admission, TransportSettings
@@ -43,8 +45,11 @@ T = TypeVar("T")
 
 _TICKS_PER_HEARTBEAT: Final = 3
 _MAX_WAITING: Final = 10_000  # messages and calls; what comes beyond is lost, as on a network (I8)
-_SNAPSHOT_BYTES_PER_TURN: Final = 4 << 20
+_MOST_PER_TURN: Final = 256
+_MOST_HELD_BACK: Final = 1000  # messages, while the disk is full
 _RETRY_S: Final = 0.05
+_PASSING: Final = ("raft.no_leader", "raft.not_leader", "raft.storage.full")
+_STOPPED: Final = Unknown("this member stopped")
 
 
 def found_cluster(folder: Path, cluster_id: str, founders: Configuration, machine: StateMachine) -> None:
@@ -80,18 +85,20 @@ class RaftNode:
         self.trouble: FatalError | None = None
         """Why nothing is acknowledged at the moment: a disk that is full."""
         self._todo: deque[Callable[[], None]] = deque()
+        self._open: dict[asyncio.Future[Any], Any] = {}
+        self._strangers: dict[MemberId, str] = {}
         self._wake = asyncio.Event()
         self._stack = AsyncExitStack()
         self._watch = Watch()
-        self._writing: tuple[Capture, SnapshotWriter] | None = None
-        self._snapshot_wanted: list[asyncio.Future[SnapshotInfo]] = []
+        self._snapshotting = Snapshotting()
         self._stopping = False
 
     async def __aenter__(self) -> Self:
-        self._replica = await asyncio.to_thread(self._open)
+        self._replica = await in_thread(self._open_storage)
         await self._stack.enter_async_context(self.transport)
         group = await self._stack.enter_async_context(asyncio.TaskGroup())
         self._watch.see(self._replica)
+        self._dialed: Set[MemberId] = set()
         self._dial()
         group.create_task(self._run())
         return self
@@ -105,10 +112,11 @@ class RaftNode:
             await self._stack.__aexit__(kind, exc, trace)
         finally:
             self._replica.close()
-            await asyncio.to_thread(self._store.close)
-            await asyncio.to_thread(self._snapshots.close)
+            self._answer_all()
+            await in_thread(self._store.close)
+            await in_thread(self._snapshots.close)
 
-    def _open(self) -> Replica:
+    def _open_storage(self) -> Replica:
         self._store = WriteAheadLog(DiskFiles(self._folder / "log"), f"{self._cluster_id}/{self.me.id}".encode())
         if self._store.recovered is not None:
             log.warning("raft_log_cut", recovery=str(self._store.recovered))
@@ -125,15 +133,21 @@ class RaftNode:
         """
         deadline = monotonic() + timeout_s
 
+        unknown: Unknown | None = None
+
         def attempt(done: Callable[[Outcome], None]) -> None:
-            self._replica.propose(command, request_id, deadline - monotonic(), done)
+            left_s = deadline - monotonic()
+            if request_id:  # a message may be lost, and asking once more does no harm
+                left_s = min(left_s, 2 * self._settings.election_max_s)
+            self._replica.propose(command, request_id, left_s, done)
 
         while True:
-            outcome = await self._ask(attempt)
-            again = isinstance(outcome, Rejected) and outcome.code in ("raft.no_leader", "raft.not_leader")
-            again = again or (isinstance(outcome, Unknown) and bool(request_id))
-            if not again or monotonic() + _RETRY_S >= deadline:
-                return outcome
+            outcome = await self._outcome(attempt)
+            again = isinstance(outcome, Rejected) and outcome.code in _PASSING
+            if isinstance(outcome, Unknown):
+                unknown, again = outcome, bool(request_id)
+            if not again or self._stopping or monotonic() + _RETRY_S >= deadline:
+                return unknown if unknown is not None and isinstance(outcome, Rejected) else outcome
             await asyncio.sleep(_RETRY_S)
 
     async def read_barrier(self, timeout_s: float = 10.0) -> bool:
@@ -141,10 +155,10 @@ class RaftNode:
         deadline = monotonic() + timeout_s
 
         def attempt(done: Callable[[bool], None]) -> None:
-            self._replica.barrier(deadline - monotonic(), done)
+            self._replica.barrier(min(deadline - monotonic(), 2 * self._settings.election_max_s), done)
 
-        while not await self._ask(attempt):
-            if monotonic() + _RETRY_S >= deadline:
+        while self._refusal() is not None or not await self._ask(attempt, otherwise=False):
+            if self._stopping or monotonic() + _RETRY_S >= deadline:
                 return False
             await asyncio.sleep(_RETRY_S)
         return True
@@ -159,7 +173,7 @@ class RaftNode:
 
     async def promote(self, id_: MemberId, timeout_s: float = 10.0) -> Outcome:
         """Give a member that has caught up a vote. On the leader only."""
-        return await self._change(lambda now: with_voter(now, id_), timeout_s)
+        return self._stranger(id_) or await self._change(lambda now: with_voter(now, id_), timeout_s)
 
     async def remove_member(self, id_: MemberId, timeout_s: float = 10.0) -> Outcome:
         """Remove a member for good. On the leader only, which hands over first if it is the one: ask the next one."""
@@ -167,7 +181,7 @@ class RaftNode:
             return await self.transfer_leadership(None, timeout_s) or Rejected(
                 "raft.not_leader", "leadership was handed over: ask the new leader", self._leader()
             )
-        return await self._change(lambda now: without(now, id_), timeout_s)
+        return self._stranger(id_) or await self._change(lambda now: without(now, id_), timeout_s)
 
     async def transfer_leadership(self, to: MemberId | None = None, timeout_s: float = 10.0) -> Rejected | None:
         """Hand leadership to another voter, and return when another one leads."""
@@ -175,7 +189,8 @@ class RaftNode:
         def begin(done: Callable[[Rejected | None], None]) -> None:
             done(self._replica.hand_over(to))
 
-        refusal = await self._ask(begin)
+        stopped: Rejected | None = Rejected("raft.stopped", _STOPPED.message)
+        refusal = await self._ask(begin, stopped)
         if refusal is not None:
             return refusal
         try:
@@ -187,10 +202,8 @@ class RaftNode:
 
     async def snapshot(self) -> SnapshotInfo:
         """Take a snapshot of what is applied now, and return once it is on disk."""
-        wanted: asyncio.Future[SnapshotInfo] = asyncio.get_running_loop().create_future()
-        self._snapshot_wanted.append(wanted)
         self._wake.set()
-        return await wanted
+        return await self._snapshotting.wanted()
 
     def listen(self, callback: Callable[[Event], None]) -> None:
         """Call back, on the event loop, whenever the leader or the members change, as this member learns it."""
@@ -200,7 +213,7 @@ class RaftNode:
         """Return how this member is, and, if it leads, how far the others are."""
         replica, now = self._replica, monotonic()
         peers = tuple(
-            PeerStatus(MemberId(peer.id), replica.match[peer], now - replica.heard[peer])
+            PeerStatus(MemberId(peer.id), replica.match.get(peer, 0), now - replica.heard.get(peer, now))
             for peer in (*replica.other_voters, *replica.other_learners)
         )
         return Status(
@@ -225,15 +238,33 @@ class RaftNode:
             self._replica.change(change(self._replica.configuration), deadline - monotonic(), done)
 
         while True:
-            outcome = await self._ask(begin)
+            outcome = await self._outcome(begin)
             waits = isinstance(outcome, Rejected) and outcome.code == "raft.change_under_way"
             if not waits or monotonic() + _RETRY_S >= deadline:
                 return outcome
             await asyncio.sleep(_RETRY_S)
 
-    async def _ask(self, call: Callable[[Callable[[T], None]], None]) -> T:
-        """Have the replica called in its turn, and return what it answers, at once or later."""
+    def _stranger(self, id_: MemberId) -> Rejected | None:
+        if self._replica.configuration.member(id_) is not None:
+            return None
+        return Rejected("raft.unknown_member", f"there is no member {id_}", self._leader())
+
+    def _refusal(self) -> Rejected | None:
+        """Say why nothing can be asked for now."""
+        if self.trouble is not None:
+            return Rejected(self.trouble.code, self.trouble.message)
+        return Rejected("raft.stopped", _STOPPED.message) if self._stopping else None
+
+    async def _outcome(self, call: Callable[[Callable[[Outcome], None]], None]) -> Outcome:
+        refusal = self._refusal()
+        stopped: Outcome = _STOPPED
+        return refusal if refusal is not None else await self._ask(call, stopped)
+
+    async def _ask(self, call: Callable[[Callable[[T], None]], None], otherwise: T) -> T:
+        """Have the replica called in its turn, and return what it answers, at once or later; else when it stops."""
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._open[answer] = otherwise
+        answer.add_done_callback(lambda _: self._open.pop(answer, None))
 
         def done(outcome: T) -> None:
             if not answer.done():
@@ -243,20 +274,34 @@ class RaftNode:
         self._wake.set()
         return await answer
 
+    def _answer_all(self) -> None:
+        """Answer those who still wait: nothing turns any more."""
+        self._todo.clear()
+        for answer, otherwise in list(self._open.items()):
+            if not answer.done():
+                answer.set_result(otherwise)
+        self._snapshotting.stop()
+
     # the network's side
 
     def admit(self, member: Member) -> Admission:
         """Hear members; and, while nothing is heard of a leader, whoever is of this cluster: it may be a new one."""
-        if self._replica.configuration.member(member.id) is not None:
+        replica = self._replica
+        if replica.configuration.member(member.id) is not None:
             return Admission.KNOWN
-        if member.id in self._watch.former:
-            return Admission.REMOVED
-        return Admission.UNKNOWN if self._replica.leader is not None else Admission.KNOWN
+        if member.id in self._watch.former or (replica.is_leader and replica.commit >= (replica.no_op_index or 0)):
+            return Admission.REMOVED  # whoever is to join is told to the leader first
+        if replica.hears_leader and member.id != replica.leader:
+            return Admission.UNKNOWN
+        if self._strangers.get(member.id) != member.address:
+            self._strangers = {member.id: member.address}  # what it asks has to be answered
+            self._wake.set()
+        return Admission.KNOWN
 
     def receive(self, sender: MemberId, message: Message) -> None:
         """Take a message in the next turn; drop it if too much is waiting."""
         if len(self._todo) < _MAX_WAITING:
-            self._todo.append(lambda: self._replica.receive(sender, message))
+            self._todo.append(lambda: self._take(sender, message))
             self._wake.set()
 
     def connected(self, peer: MemberId) -> None:
@@ -276,9 +321,11 @@ class RaftNode:
     async def _run(self) -> None:
         period_s = self._settings.heartbeat_s / _TICKS_PER_HEARTBEAT
         while not self._stopping:
-            if not self._todo and not self._replica.unapplied and self._writing is None:
+            busy = self._todo or self._replica.unapplied or self._snapshotting.under_way
+            if not busy or self.trouble is not None:
                 await self._doze(period_s)
             await self._turn()
+            await asyncio.sleep(0)  # what is sent has to be written, and others have work of their own
 
     async def _doze(self, seconds: float) -> None:
         self._wake.clear()
@@ -289,28 +336,38 @@ class RaftNode:
             timer.cancel()
 
     async def _turn(self) -> None:
-        for _ in range(len(self._todo)):
+        for _ in range(min(len(self._todo), _MOST_PER_TURN)):
             self._todo.popleft()()
+        if self._replica.arrived is not None:
+            await self._install()  # before anybody is told that a read may begin
         if await self._persist():
             self._replica.tick()
             await self._persist()
-        if self._replica.arrived is not None:
-            await self._install()
-        await self._go_on_with_snapshot()
-        if self._watch.see(self._replica):
+        else:
+            self._replica.expire()
+        await self._snapshotting.go_on(self._replica, self._snapshots)
+        if self._watch.see(self._replica) or self._strangers.keys() - self._dialed:
             self._dial()
+
+    def _take(self, sender: MemberId, message: Message) -> None:
+        try:
+            self._replica.receive(sender, message)
+        except FatalError as error:
+            _let_pass(error)
 
     async def _persist(self) -> bool:
         """Have the log on disk, then send (I5). False while the disk is full: nothing leaves, it is tried again."""
         if self._store.dirty:
             try:
-                await asyncio.to_thread(self._store.sync)
+                await in_thread(self._store.sync)
             except FatalError as error:
                 if error.code != "raft.storage.full":
                     raise
                 if self.trouble is None:
                     log.warning("raft_disk_full", error=str(error))
                 self.trouble = error
+                self._replica.step_down()
+                del self._replica.outbox[:-_MOST_HELD_BACK]
                 return False
         self.trouble = None
         outbox, self._replica.outbox = self._replica.outbox, []
@@ -320,43 +377,22 @@ class RaftNode:
 
     async def _install(self) -> None:
         try:
-            await asyncio.to_thread(self._replica.install)
+            await in_thread(self._replica.install)
         except FatalError as error:
-            if error.code != "raft.snapshot.damaged":
-                raise
-            log.warning("raft_snapshot_damaged", error=str(error), note="the leader sends it again")
-        await self._persist()
-
-    async def _go_on_with_snapshot(self) -> None:
-        if self._writing is None:
-            if not self._snapshot_wanted and not self._replica.snapshot_due():
-                return
-            capture = self._replica.capture()
-            self._writing = capture, self._snapshots.begin(capture.index, capture.term, capture.configuration)
-        capture, writer = self._writing
-        if await asyncio.to_thread(_write_some, capture.chunks, writer):
-            return
-        info = await asyncio.to_thread(writer.commit)
-        self._writing = None
-        self._replica.captured(info)
-        wanted, self._snapshot_wanted = self._snapshot_wanted, []
-        for each in wanted:
-            if not each.done():
-                each.set_result(info)
+            _let_pass(error)
 
     def _dial(self) -> None:
         configuration = self._replica.configuration
         members = {each.id: each.address for each in (*configuration.voters, *configuration.learners)}
-        self.transport.set_peers(members)
+        if self._replica.leader in members:
+            self._strangers = {}
+        self._dialed = members.keys() | self._strangers.keys()
+        self.transport.set_peers({**self._strangers, **members})
         self.transport.review()
 
 
-def _write_some(chunks: Iterator[bytes], writer: SnapshotWriter) -> bool:
-    """Write some MiB of a snapshot; return whether there is more."""
-    written = 0
-    for chunk in chunks:
-        writer.write(chunk)
-        written += len(chunk)
-        if written >= _SNAPSHOT_BYTES_PER_TURN:
-            return True
-    return False
+def _let_pass(error: FatalError) -> None:
+    """Let a snapshot that could not be received be: the leader sends it again. Raises any other error."""
+    if error.code not in ("raft.storage.full", "raft.snapshot.damaged", "raft.snapshot.gone"):
+        raise error
+    log.warning("raft_snapshot_not_received", error=str(error))

@@ -90,10 +90,13 @@ class StateMachine(Protocol):
     def snapshot(self) -> Iterator[bytes]:
         """Return the state as of now, in chunks of at most a MiB, each made within a few milliseconds.
 
-        Commands are applied while the iterator is used, and do not change what it gives.
+        Commands are applied while the iterator is used, and do not change what it gives; it is used in another thread.
         """
         ...
 
     def restore(self, chunks: Iterable[bytes]) -> None:
-        """Replace the state by what `snapshot` gave."""
+        """Replace the state by what `snapshot` gave.
+
+        Called in another thread, while the state may be read: it must become another one at once, not bit by bit.
+        """
         ...

@@ -56,6 +56,7 @@ class Consensus(Library):
         self._pre_votes: set[MemberId] = set()
         self._pre_vote_round = rng.getrandbits(60)  # a late reply to an earlier life counts for nothing
         self._pre_vote_won = False
+        self._told_to_campaign = False
         self._leader_heard_at = -_NEVER
         self._in_round = False
         self._won = False
@@ -130,6 +131,20 @@ class Consensus(Library):
     def _step_down(self) -> None:
         self._SyncObj__setState(FOLLOWER)
         self.leader_node = None
+        self._leader_changed()
+
+    def _leader_changed(self) -> None:
+        """Learn that whoever led does not any more."""
+
+    @property
+    def hears_leader(self) -> bool:
+        """Whether this member leads, or has heard of who does within an election timeout."""
+        return self.is_leader or monotonic() - self._leader_heard_at < self._settings.election_max_s
+
+    def _forget_silent_leader(self) -> None:
+        if self.leader_node is not None and not self.hears_leader:
+            self.leader_node = None
+            self._leader_changed()
 
     # elections
 
@@ -141,8 +156,8 @@ class Consensus(Library):
             if self._is_voter and not self.removed:
                 self._ask_pre_votes()
         deadline = self.election_deadline
-        campaigns = self._pre_vote_won and self._is_voter and self.state != LEADER
-        self._pre_vote_won = False
+        campaigns = (self._pre_vote_won or self._told_to_campaign) and self._is_voter and self.state != LEADER
+        self._pre_vote_won = self._told_to_campaign = False
         if campaigns:
             self._votes = set()
         self.election_deadline = _AT_ONCE if campaigns else _NEVER  # the library reads the clock again
@@ -217,7 +232,7 @@ class Consensus(Library):
 
     def _on_timeout_now(self, sender: MemberId, message: TimeoutNow) -> None:
         if message.term == self.term and sender == self.leader and self._is_voter:
-            self._pre_vote_won = True
+            self._told_to_campaign = True
 
     def _on_removed(self, sender: MemberId, message: Removed) -> None:
         """Learn that this member is none any more: an id that was removed never comes back."""

@@ -20,6 +20,7 @@ from wire.raft.types import Entry, Member, MemberId, Rejected, StateMachine, Unk
 
 COMMAND: Final = b"\x00"
 NOT_LEADER: Final = Rejected("raft.not_leader", "this member does not lead")
+MAX_REQUEST_ID_BYTES: Final = 128
 _ENOUGH: Final = 1 << 20
 
 
@@ -45,6 +46,7 @@ class Proposing(Replication):
         self._reads: list[tuple[int, float, Callable[[bool], None]]] = []
         self._handover: tuple[Peer, float, bool] | None = None
         self._backlog = Backlog()
+        self._applied_bytes = 0
         super().__init__(me, store, snapshots, recovered, settings, rng)
 
     # applying
@@ -72,6 +74,7 @@ class Proposing(Replication):
         command = entry.command
         if command[:1] != COMMAND:
             return b""
+        self._applied_bytes += len(command)
         length = command[1]
         request_id, body = command[2 : 2 + length], command[2 + length :]
         if request_id and (known := self._requests.result(request_id)) is not None:
@@ -92,7 +95,7 @@ class Proposing(Replication):
         known = self._requests.result(request_id) if request_id else None
         if known is not None:
             done(known)
-        elif (refusal := self._refusal(len(command))) is not None:
+        elif (refusal := self._refusal(len(command), request_id)) is not None:
             done(refusal)
         elif self.is_leader:
             index = self._append(COMMAND + bytes((len(request_id),)) + request_id + command)
@@ -100,9 +103,12 @@ class Proposing(Replication):
         elif self.leader is not None:
             self._send(self.leader, m.Propose(self.term, self._proposals.ask(ticket), request_id, command))
 
-    def _refusal(self, size: int) -> Rejected | None:
+    def _refusal(self, size: int, request_id: bytes = b"") -> Rejected | None:
         if self.removed:
             return Rejected("raft.removed_member", "this member was removed from the cluster")
+        if len(request_id) > MAX_REQUEST_ID_BYTES:
+            limit = MAX_REQUEST_ID_BYTES
+            return Rejected("raft.too_large", f"the request id has {len(request_id)} bytes, and {limit} are allowed")
         if size > self._settings.max_command_bytes:
             limit = self._settings.max_command_bytes
             return Rejected("raft.too_large", f"the command has {size} bytes, and {limit} are allowed")
@@ -154,9 +160,6 @@ class Proposing(Replication):
                     ticket.done(message.index.to_bytes(8, "big"))
 
     def _leader_changed(self) -> None:
-        self._no_leader_any_more()
-
-    def _no_leader_any_more(self) -> None:
         self._handover = None
         self._barriers.lost()
         self._proposals.leader_changed()

@@ -99,12 +99,17 @@ class Replica(Proposing):
         led = self.is_leader
         self._onTick()
         if led and not self.is_leader:
-            self._no_leader_any_more()
+            self._leader_changed()
+        self._forget_silent_leader()
         if self.is_leader:
             self._barriers.settle(self._is_quorum)
             self._go_on_handing_over()
             self._send_rest()
         self._settle_reads()
+        self.expire()
+
+    def expire(self) -> None:
+        """Answer those whose time is over. Part of `tick`, and to be called where there can be none."""
         now = monotonic()
         if now >= self._expiry_due:
             self._expiry_due = now + _EXPIRY_S
@@ -177,10 +182,9 @@ class Replica(Proposing):
     def snapshot_due(self) -> bool:
         """Say whether so much was applied since the last snapshot that another one is worth its while."""
         newest = self._snapshots.newest
-        covered = newest.index if newest is not None else 0
-        fresh = self.applied - covered
+        fresh = self.applied - (newest.index if newest is not None else 0)
         return fresh >= self._settings.snapshot_entries or (
-            fresh > 0 and self._store.size >= self._settings.snapshot_bytes and self._store.base[0] <= covered
+            fresh > 0 and self._applied_bytes >= self._settings.snapshot_bytes
         )
 
     def capture(self) -> Capture:
@@ -188,12 +192,16 @@ class Replica(Proposing):
         term = self._store.term_at(self.applied)
         if term is None:
             raise FatalError("raft.order", f"the log does not have entry {self.applied}, which was applied")
-        chunks = chain(self._requests.snapshot(), self._machine.snapshot())
+        self._applied_bytes = 0
+        state = self._machine.snapshot()
+        begun = next(state, None)  # what a generator gives is as of when it is first asked
+        chunks = chain(list(self._requests.snapshot()), () if begun is None else (begun,), state)
         return Capture(self.applied, term, self._configurations.at(self.applied), chunks)
 
     def captured(self, info: SnapshotInfo) -> None:
         """Learn that a snapshot is durable: the log before it, but for a tail, is not needed any more (defect 7)."""
-        base = max(self._store.base[0], info.index - self._settings.trailing_entries)
+        trailing = self._settings.trailing_entries if self._store.size < 2 * self._settings.snapshot_bytes else 0
+        base = max(self._store.base[0], info.index - trailing)
         self._configurations.compacted(info.index)
         self._store.compact(base)
 
@@ -217,6 +225,11 @@ class Replica(Proposing):
         self._reconfigured()
         self._proposals.skipped(info.index, self._requests.result)
         self._send(arrived.sender, m.SnapshotReply(self.term, info.index, info.size, True))
+
+    def step_down(self) -> None:
+        """Lead no more, because of a disk that takes nothing: somebody else can."""
+        if self.is_leader:
+            self._step_down()
 
     def close(self) -> None:
         """Tell everybody who waits that this member stops."""

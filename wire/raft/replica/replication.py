@@ -183,11 +183,10 @@ class Replication(Consensus):
         self.leader_node = Peer(sender)
         self._SyncObj__setState(FOLLOWER)
         self._leader_heard_at = monotonic()
+        self._pre_vote_won, self._pre_votes = False, set()  # there is no need of an election
+        self._pre_vote_round += 1
         self.election_deadline = self._leader_heard_at + self._SyncObj__generateRaftTimeout()
         return True
-
-    def _leader_changed(self) -> None:
-        """Learn that another member leads now."""
 
     def _on_append(self, sender: MemberId, message: Append) -> None:
         if not self._follow(sender, message.term):
@@ -209,9 +208,12 @@ class Replication(Consensus):
         previous, (last, _) = message.previous_index, self._store.last
         if previous > last:
             return last + 1
-        if previous > self.commit and self._store.term_at(previous) != message.previous_term:
-            return max(self.commit + 1, previous)
-        return None
+        term = self._store.term_at(previous)
+        if previous <= self.commit or term == message.previous_term:
+            return None
+        while previous > self.commit + 1 and self._store.term_at(previous - 1) == term:
+            previous -= 1  # the whole term conflicts: one round for it, not one for each entry
+        return previous
 
     def _take(self, message: Append) -> bool:
         """Add what is missing; drop only what conflicts, from the first entry that does (defect 5).

@@ -11,7 +11,10 @@ from typing import Final
 
 import msgspec
 
-_CHUNK: Final = 4096
+_CHUNK_BYTES: Final = 1 << 19
+MAX_RESULT_BYTES: Final = 1 << 20
+"""A longer result is not remembered: a request of which it came may be carried out again."""
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[tuple[bytes, bytes]]).decode
 _decode_count = msgspec.msgpack.Decoder(int).decode
@@ -32,7 +35,9 @@ class Requests:
         return self._results.get(request_id)
 
     def add(self, request_id: bytes, result: bytes) -> None:
-        """Remember what came of a request."""
+        """Remember what came of a request, unless that is too long."""
+        if len(result) > MAX_RESULT_BYTES:
+            return
         self._results[request_id] = result
         self._bytes += len(request_id) + len(result)
         while len(self._results) > self._limit or (self._bytes > self._max_bytes and len(self._results) > 1):
@@ -41,11 +46,21 @@ class Requests:
 
     def snapshot(self) -> Iterator[bytes]:
         """Return all as of now, in chunks; the first says how many follow."""
-        rows = list(self._results.items())
-        starts = range(0, len(rows), _CHUNK)
-        yield _encode(len(starts))
-        for start in starts:
-            yield _encode(rows[start : start + _CHUNK])
+        parts = self._parts()
+        yield _encode(len(parts))
+        for part in parts:
+            yield _encode(part)
+
+    def _parts(self) -> list[list[tuple[bytes, bytes]]]:
+        parts: list[list[tuple[bytes, bytes]]] = []
+        size = _CHUNK_BYTES
+        for row in self._results.items():
+            if size >= _CHUNK_BYTES:
+                parts.append([])
+                size = 0
+            parts[-1].append(row)
+            size += len(row[0]) + len(row[1])
+        return parts
 
     def restore(self, chunks: Iterator[bytes]) -> None:
         """Take over what `snapshot` gave, and leave what follows in `chunks`."""

@@ -17,6 +17,7 @@ from wire.raft.transport.messages import (
     TimeoutNow,
     VoteReply,
 )
+from wire.raft.types import Unknown
 
 
 @pytest.fixture
@@ -119,3 +120,42 @@ def test_a_candidate_whose_log_is_behind_gets_no_vote(bench: Bench) -> None:
     bench.put(C, RequestVote(5, 9, 2))
     bench.put(C, RequestVote(6, 5, 3))
     assert [reply.granted for reply in bench.said(VoteReply)] == [False, False, True]
+
+
+# what a review found
+
+
+def test_a_pre_vote_that_was_won_too_late_deposes_nobody(bench: Bench) -> None:
+    bench.wait(5)
+    (asked, *_) = bench.said(PreVote)
+    bench.put(B, Append(1, 0, 0, 0, 0, ()))
+    bench.put(C, PreVoteReply(0, asked.round, True))
+    assert not bench.said(RequestVote)
+    assert bench.replica.term == 1
+
+
+def test_a_leader_that_says_nothing_is_forgotten(bench: Bench) -> None:
+    bench.put(B, Append(1, 0, 0, 0, 0, ()))
+    lost = bench.propose(b"v")
+    assert bench.replica.leader == B
+    bench.wait(bench.settings.election_max_s + 0.1)
+    bench.turn()
+    assert bench.replica.leader is None
+    assert isinstance(lost[0], Unknown)
+    assert code_of(bench.propose(b"v")) == "raft.no_leader"
+
+
+def test_a_leader_that_steps_down_answers_who_waits_for_a_read(bench: Bench) -> None:
+    term = bench.lead(B)
+    bench.turn()
+    answers: list[bool] = []
+    bench.replica.barrier(30.0, answers.append)
+    bench.put(C, RequestVote(term + 1, 1_000, term + 1))
+    assert answers == [False]
+
+
+def test_who_is_told_to_campaign_does_so_though_the_leader_is_heard(bench: Bench) -> None:
+    bench.put(B, Append(1, 0, 0, 0, 0, ()))
+    bench.put(B, TimeoutNow(1))
+    bench.put(B, Append(1, 0, 0, 0, 0, ()))
+    assert bench.said(RequestVote)

@@ -9,6 +9,8 @@ import pytest
 
 from tests.unit.raft.replica.kit import B, Bench, C, D, code_of, entries, member, snapshot_of, vote
 from wire.core.errors import FatalError
+from wire.raft.replica.requests import MAX_RESULT_BYTES, Requests
+from wire.raft.replica.settings import RaftSettings
 from wire.raft.transport.messages import (
     Append,
     AppendReply,
@@ -284,3 +286,40 @@ def test_what_was_carried_out_is_known_after_a_snapshot_and_a_restart(bench: Ben
     assert bench.propose(b"v", b"r") == [b"0"]
     assert bench.machine.values == [b"v"]
     assert bench.log.base[0] == 2
+
+
+# what a review found
+
+
+def test_a_tail_that_conflicts_is_passed_over_term_by_term(bench: Bench) -> None:
+    bench.put(B, Append(1, 0, 0, 0, 0, entries(1, 1, 100)))
+    bench.put(C, Append(2, 100, 2, 0, 0, ()))
+    assert bench.said(AppendReply)[-1].index == 1
+
+
+def test_snapshots_are_taken_for_what_was_applied_not_for_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = RaftSettings(snapshot_bytes=1000, snapshot_entries=1_000_000, trailing_entries=1_000_000)
+    bench = Bench(monkeypatch, "a", settings)
+    bench.wait(5)
+    bench.turn()
+    taken = 0
+    for n in range(100):
+        bench.propose(b"%d" % n + b"x" * 100)
+        bench.turn()
+        if bench.replica.snapshot_due():
+            snapshot_of(bench)
+            taken += 1
+    assert 5 <= taken <= 11
+
+
+def test_long_results_fit_into_a_snapshot() -> None:
+    requests = Requests(100_000, 1 << 30)
+    for n in range(3000):
+        requests.add(b"%d" % n, b"x" * 5000)
+    requests.add(b"huge", b"x" * (MAX_RESULT_BYTES + 1))
+    chunks = list(requests.snapshot())
+    assert max(map(len, chunks)) < 2 << 20
+    again = Requests(100_000, 1 << 30)
+    again.restore(iter(chunks))
+    assert again.result(b"2999") == b"x" * 5000
+    assert again.result(b"huge") is None
