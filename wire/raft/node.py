@@ -289,7 +289,7 @@ class RaftNode:
         replica = self._replica
         if replica.configuration.member(member.id) is not None:
             return Admission.KNOWN
-        if member.id in self._watch.former or (replica.is_leader and replica.commit >= (replica.no_op_index or 0)):
+        if member.id in self._watch.former or replica.knows_all_members:
             return Admission.REMOVED  # whoever is to join is told to the leader first
         if replica.hears_leader and member.id != replica.leader:
             return Admission.UNKNOWN

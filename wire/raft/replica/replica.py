@@ -62,6 +62,12 @@ class Replica(Proposing):
         """Whether `configuration` can't be taken back any more."""
         return self._configurations.index <= self.commit
 
+    @property
+    def knows_all_members(self) -> bool:
+        """Whether nobody is a member but those in `configuration`: as a leader knows it, once it has committed."""
+        first = max(self.no_op_index or 0, self._configurations.index)
+        return self.is_leader and self.no_op_index is not None and self.commit >= first
+
     # the driver's side
 
     def receive(self, sender: MemberId, message: m.Message) -> None:
