@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Set
 from typing import Final
 
@@ -105,7 +106,13 @@ class Connection:
         except OSError:  # it was broken before, or the moment is over
             pass
         finally:
-            self._writer.transport.abort()
+            abort(self._writer)
+
+
+def abort(writer: asyncio.StreamWriter) -> None:
+    """Cut a connection off, if it is not yet. Never raises."""
+    with contextlib.suppress(AttributeError):  # Python 3.11.2 knows no transport any more where TLS was closed twice
+        writer.transport.abort()
 
 
 def shown(address: tuple[str, int]) -> str:

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from wire.raft.transport.connection import Connection
+from wire.raft.transport.connection import Connection, abort
 from wire.raft.transport.framing import ProtocolError
 from wire.raft.transport.handshake import ALPN, PREAMBLE
 from wire.raft.transport.tls import watch_handshakes
@@ -22,7 +22,7 @@ async def listening(transport: Transport, host: str, port: int, tls: ssl.SSLCont
 
         def arrived(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             if not server.is_serving():
-                writer.transport.abort()
+                abort(writer)
                 return
             task = group.create_task(_enter(transport, reader, writer))
             arrivals.add(task)
@@ -53,7 +53,7 @@ async def _enter(transport: Transport, reader: asyncio.StreamReader, writer: asy
     else:
         await transport.accept(reader, writer)
     finally:
-        writer.transport.abort()
+        abort(writer)
 
 
 async def _check(connection: Connection) -> None:
