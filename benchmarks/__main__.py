@@ -22,7 +22,7 @@ from benchmarks.processes import RunError
 from benchmarks.progress import say
 from tests.services.missing import ServiceMissing
 
-PARTS = ("throughput", "files", "startup", "latency", "soak", "documents")
+PARTS = ("throughput", "files", "startup", "latency", "soak", "mongodb", "elasticsearch")
 _RATE = 10_000.0
 
 
@@ -61,9 +61,13 @@ async def measure(parts: Sequence[str], size: Size, out: Path) -> None:
                 results.write(out, "latency", slow)
             if "soak" in parts:
                 results.write(out, "soak", await soak.measure(cluster, folder, _RATE, size.soak_s))
-            if "documents" in parts:
-                shop = await documents.measure(cluster, folder, size.documents, size.document_rounds)
-                results.write(out, "documents", shop)
+            for part, measured in (
+                ("mongodb", documents.measure_mongodb),
+                ("elasticsearch", documents.measure_elasticsearch),
+            ):
+                if part in parts:
+                    async for job, run in measured(cluster, folder, size.documents, size.document_rounds):
+                        results.write(out, job, run)
 
 
 def main() -> int:

@@ -44,13 +44,15 @@ _WARM_UP = 0.1
 _WRITTEN = re.compile(r"written\s+([\d,]+)")
 
 
-class Documents(msgspec.Struct):
-    """Each job's runs side by side."""
+Measured = tuple[str, Comparison]
+"""A job of `JOBS`, and its runs side by side."""
 
-    snapshot_drop: Comparison
-    snapshot_kafka: Comparison
-    changes_kafka: Comparison
-    kafka_elasticsearch: Comparison
+JOBS = {
+    "snapshot_drop": "MongoDB snapshot → drop",
+    "snapshot_kafka": "MongoDB snapshot → Kafka",
+    "changes_kafka": "MongoDB changes → Kafka",
+    "kafka_elasticsearch": "Kafka → Elasticsearch",
+}
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -71,18 +73,23 @@ async def document_store() -> AsyncIterator[MongoDB]:
         yield server
 
 
-async def measure(cluster: KafkaCluster, folder: Path, documents: int, rounds: int) -> Documents:
-    """Let the contenders take turns with each job: a snapshot of so many documents, and others of a like duration."""
+async def measure_mongodb(cluster: KafkaCluster, folder: Path, documents: int, rounds: int) -> AsyncIterator[Measured]:
+    """Let the contenders take turns with a snapshot of so many documents, and half as many changes."""
     async with document_store() as mongodb:
         async with mongodb.client() as client:
             await client.drop_database(_DATABASE)
         bench = _MongoBench(cluster, mongodb, folder, documents)
-        dropped = await bench.snapshot_to_drop(rounds)
-        copied = await bench.snapshot_to_kafka(rounds)
-        changed = await bench.changes_to_kafka(rounds)
+        yield "snapshot_drop", await bench.snapshot_to_drop(rounds)
+        yield "snapshot_kafka", await bench.snapshot_to_kafka(rounds)
+        yield "changes_kafka", await bench.changes_to_kafka(rounds)
+
+
+async def measure_elasticsearch(
+    cluster: KafkaCluster, folder: Path, documents: int, rounds: int
+) -> AsyncIterator[Measured]:
+    """Let the contenders take turns with indexing a topic of twice as many records."""
     async with indexing.search_cluster() as search:
-        indexed = await _kafka_to_elasticsearch(cluster, search, folder, 2 * documents, rounds)
-    return Documents(dropped, copied, changed, indexed)
+        yield "kafka_elasticsearch", await _kafka_to_elasticsearch(cluster, search, folder, 2 * documents, rounds)
 
 
 # MongoDB

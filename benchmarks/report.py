@@ -11,10 +11,11 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import documents, latency, orders, picture, results, soak, startup
+from benchmarks import latency, orders, picture, results, soak, startup
 from benchmarks.arithmetic import Spread
 from benchmarks.comparison import Comparison
 from benchmarks.contenders import BARE, NOTHING, WIRE
+from benchmarks.documents import JOBS
 from benchmarks.results import ROOT, Machine, Result
 
 PAGE = ROOT / "docs" / "performance.md"
@@ -27,12 +28,6 @@ DOCUMENTS_RSS_LIMIT_MIB = 200
 DOCUMENTS_RATIO = 0.85
 _COPY = "Kafka → Kafka"
 _FILES = "file → file"
-_JOBS = {
-    "snapshot_drop": "MongoDB snapshot → drop",
-    "snapshot_kafka": "MongoDB snapshot → Kafka",
-    "changes_kafka": "MongoDB changes → Kafka",
-    "kafka_elasticsearch": "Kafka → Elasticsearch",
-}
 
 
 class Results(msgspec.Struct):
@@ -43,7 +38,10 @@ class Results(msgspec.Struct):
     startup: Result[startup.Startup] | None
     latency: Result[latency.Latency] | None
     soak: Result[soak.Soak] | None
-    documents: Result[documents.Documents] | None = None
+    snapshot_drop: Result[Comparison] | None = None
+    snapshot_kafka: Result[Comparison] | None = None
+    changes_kafka: Result[Comparison] | None = None
+    kafka_elasticsearch: Result[Comparison] | None = None
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -70,7 +68,7 @@ def load(folder: Path) -> Results:
         results.read(folder, "startup", startup.Startup),
         results.read(folder, "latency", latency.Latency),
         results.read(folder, "soak", soak.Soak),
-        results.read(folder, "documents", documents.Documents),
+        *(results.read(folder, job, Comparison) for job in JOBS),
     )
 
 
@@ -127,8 +125,8 @@ def _rows(found: Results) -> Iterator[Row]:
         yield Row("start to first record", f"{_decimals(seconds, 2)} s", aim=aim, met=seconds.median < 1)
     if found.soak:
         yield from _soak_rows(found.soak.measured)
-    if found.documents:
-        yield from _document_rows(found.documents.measured)
+    for job, measured in _document_jobs(found):
+        yield from _document_rows(job, measured)
 
 
 def _throughput_rows(measured: Comparison) -> Iterator[Row]:
@@ -163,21 +161,25 @@ def _file_rows(measured: Comparison) -> Iterator[Row]:
     yield _peak_row(_FILES, max(run.peak_rss_mib for run in measured.runs if run.contender == WIRE))
 
 
-def _document_rows(measured: documents.Documents) -> Iterator[Row]:
+def _document_jobs(found: Results) -> Iterator[tuple[str, Comparison]]:
+    for job in JOBS:
+        part: Result[Comparison] | None = getattr(found, job)
+        if part is not None:
+            yield job, part.measured
+
+
+def _document_rows(job: str, measured: Comparison) -> Iterator[Row]:
     aim = f"{DOCUMENTS_RATIO} of the bare loop"
-    for field, job in _JOBS.items():
-        found: Comparison = getattr(measured, field)
-        for unit, rates, ratio in (
-            ("CPU-second", found.per_cpu_s, found.wire_to_bare_per_cpu_s),
-            ("second", found.per_s, found.wire_to_bare_per_s()),
-        ):
-            wire, bare = _thousands(rates[WIRE]), f"bare loop {_thousands(rates[BARE])}"
-            met = ratio.median >= DOCUMENTS_RATIO
-            yield Row(f"{job}, records per {unit}", wire, bare, _decimals(ratio, 2), aim, met)
-    for field in ("snapshot_drop", "snapshot_kafka"):
-        found = getattr(measured, field)
-        what = f"{_JOBS[field]} of {found.records:,} documents"
-        peak = max(run.peak_rss_mib for run in found.runs if run.contender == WIRE)
+    for unit, rates, ratio in (
+        ("CPU-second", measured.per_cpu_s, measured.wire_to_bare_per_cpu_s),
+        ("second", measured.per_s, measured.wire_to_bare_per_s()),
+    ):
+        wire, bare = _thousands(rates[WIRE]), f"bare loop {_thousands(rates[BARE])}"
+        met = ratio.median >= DOCUMENTS_RATIO
+        yield Row(f"{JOBS[job]}, records per {unit}", wire, bare, _decimals(ratio, 2), aim, met)
+    if job.startswith("snapshot"):
+        what = f"{JOBS[job]} of {measured.records:,} documents"
+        peak = max(run.peak_rss_mib for run in measured.runs if run.contender == WIRE)
         yield _peak_row(what, peak, DOCUMENTS_RSS_LIMIT_MIB)
 
 
@@ -237,7 +239,7 @@ def _decimals(found: Spread, places: int) -> str:
 
 def _documents(found: Results) -> str:
     """Return what there is to know about the jobs with documents, if they were measured."""
-    if found.documents is None:
+    if not any(_document_jobs(found)):
         return ""
     return string.Template(_DOCUMENTS.read_text()).substitute(document_bytes=orders.DOCUMENT_BYTES) + "\n"
 
@@ -277,13 +279,11 @@ def _runs(found: Results) -> str:
             f"The steady rate ran for {paced.seconds} s {len(paced.runs) // 3} times per contender, in turn; "
             f"the p99 of one run with nothing in between was {_decimals(paced.control_p99, 2)} of the one before it."
         )
-    if found.documents:
-        for field, job in _JOBS.items():
-            run: Comparison = getattr(found.documents.measured, field)
-            said.append(
-                f"{job} moved {run.records:,} records {len(run.runs) // 2} times per contender, in turn; "
-                f"one run of the bare loop was {_decimals(run.control, 2)} of the one before it."
-            )
+    for job, run in _document_jobs(found):
+        said.append(
+            f"{JOBS[job]} moved {run.records:,} records {len(run.runs) // 2} times per contender, in turn; "
+            f"one run of the bare loop was {_decimals(run.control, 2)} of the one before it."
+        )
     return " ".join(said)
 
 
