@@ -1,8 +1,9 @@
 """Consensus: a replicated log that loses nothing that was acknowledged (I5), on pysyncobj behind a port of our own.
 
-- `node`: `RaftNode`, the port. - `types`, `status`, `events`, `membership`: the words it is used in.
+- `node`: `RaftNode`, the port; `inbox` and `snapshotting` are what it does in turns.
+- `types`, `status`, `events`, `membership`: the words it is used in.
 - `replica`: one member's part, deterministic. - `storage`: log and snapshots on disk. - `transport`: authenticated
-streams between members.
+streams between members. - `threads`: for work that blocks.
 
 What was wrong in the library underneath, and how each of it is repaired and tested, is in docs/consensus.md.
 """

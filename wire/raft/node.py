@@ -9,17 +9,17 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-from collections import deque
 from collections.abc import Callable, Set
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Final, Self
 
 import structlog
 
 from wire.core.errors import FatalError
 from wire.raft.events import Event, Watch
+from wire.raft.inbox import Inbox
 from wire.raft.membership import with_learner, with_voter, without
 from wire.raft.replica.library import monotonic
 from wire.raft.replica.proposals import Outcome
@@ -41,11 +41,9 @@ from wire.raft.transport.transport import Transport
 from wire.raft.types import Configuration, Member, MemberId, Rejected, StateMachine, Unknown
 
 log = structlog.get_logger()
-T = TypeVar("T")
 
 _TICKS_PER_HEARTBEAT: Final = 3
-_MAX_WAITING: Final = 10_000  # messages and calls; what comes beyond is lost, as on a network (I8)
-_MOST_PER_TURN: Final = 256
+_TIDY_S: Final = 1.0
 _MOST_HELD_BACK: Final = 1000  # messages, while the disk is full
 _RETRY_S: Final = 0.05
 _PASSING: Final = ("raft.no_leader", "raft.not_leader", "raft.storage.full")
@@ -84,13 +82,12 @@ class RaftNode:
         self.transport = Transport(Place(cluster_id, me), self, tls=tls, rng=rng, settings=transport_settings)
         self.trouble: FatalError | None = None
         """Why nothing is acknowledged at the moment: a disk that is full."""
-        self._todo: deque[Callable[[], None]] = deque()
-        self._open: dict[asyncio.Future[Any], Any] = {}
+        self._inbox = Inbox()
         self._strangers: dict[MemberId, str] = {}
-        self._wake = asyncio.Event()
         self._stack = AsyncExitStack()
         self._watch = Watch()
         self._snapshotting = Snapshotting()
+        self._tidy_due = 0.0
         self._stopping = False
 
     async def __aenter__(self) -> Self:
@@ -107,12 +104,13 @@ class RaftNode:
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stopping = True
-        self._wake.set()
+        self._inbox.wake.set()
         try:
             await self._stack.__aexit__(kind, exc, trace)
         finally:
             self._replica.close()
-            self._answer_all()
+            self._inbox.close()
+            self._snapshotting.stop()
             await in_thread(self._store.close)
             await in_thread(self._snapshots.close)
 
@@ -157,7 +155,7 @@ class RaftNode:
         def attempt(done: Callable[[bool], None]) -> None:
             self._replica.barrier(min(deadline - monotonic(), 2 * self._settings.election_max_s), done)
 
-        while self._refusal() is not None or not await self._ask(attempt, otherwise=False):
+        while self._refusal() is not None or not await self._inbox.ask(attempt, otherwise=False):
             if self._stopping or monotonic() + _RETRY_S >= deadline:
                 return False
             await asyncio.sleep(_RETRY_S)
@@ -190,7 +188,7 @@ class RaftNode:
             done(self._replica.hand_over(to))
 
         stopped: Rejected | None = Rejected("raft.stopped", _STOPPED.message)
-        refusal = await self._ask(begin, stopped)
+        refusal = await self._inbox.ask(begin, stopped)
         if refusal is not None:
             return refusal
         try:
@@ -202,7 +200,7 @@ class RaftNode:
 
     async def snapshot(self) -> SnapshotInfo:
         """Take a snapshot of what is applied now, and return once it is on disk."""
-        self._wake.set()
+        self._inbox.wake.set()
         return await self._snapshotting.wanted()
 
     def listen(self, callback: Callable[[Event], None]) -> None:
@@ -258,29 +256,7 @@ class RaftNode:
     async def _outcome(self, call: Callable[[Callable[[Outcome], None]], None]) -> Outcome:
         refusal = self._refusal()
         stopped: Outcome = _STOPPED
-        return refusal if refusal is not None else await self._ask(call, stopped)
-
-    async def _ask(self, call: Callable[[Callable[[T], None]], None], otherwise: T) -> T:
-        """Have the replica called in its turn, and return what it answers, at once or later; else when it stops."""
-        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._open[answer] = otherwise
-        answer.add_done_callback(lambda _: self._open.pop(answer, None))
-
-        def done(outcome: T) -> None:
-            if not answer.done():
-                answer.set_result(outcome)
-
-        self._todo.append(lambda: call(done))
-        self._wake.set()
-        return await answer
-
-    def _answer_all(self) -> None:
-        """Answer those who still wait: nothing turns any more."""
-        self._todo.clear()
-        for answer, otherwise in list(self._open.items()):
-            if not answer.done():
-                answer.set_result(otherwise)
-        self._snapshotting.stop()
+        return refusal if refusal is not None else await self._inbox.ask(call, stopped)
 
     # the network's side
 
@@ -295,14 +271,12 @@ class RaftNode:
             return Admission.UNKNOWN
         if self._strangers.get(member.id) != member.address:
             self._strangers = {member.id: member.address}  # what it asks has to be answered
-            self._wake.set()
+            self._inbox.wake.set()
         return Admission.KNOWN
 
     def receive(self, sender: MemberId, message: Message) -> None:
         """Take a message in the next turn; drop it if too much is waiting."""
-        if len(self._todo) < _MAX_WAITING:
-            self._todo.append(lambda: self._take(sender, message))
-            self._wake.set()
+        self._inbox.put(lambda: self._take(sender, message))
 
     def connected(self, peer: MemberId) -> None:
         """Nothing to do: what was lost is sent again."""
@@ -314,30 +288,21 @@ class RaftNode:
         """Learn that a peer does not hear us, perhaps because we were removed: an id that was never comes back."""
         if code == "raft.removed_member":
             self._replica.removed = True
-            self._wake.set()
+            self._inbox.wake.set()
 
     # turning the replica
 
     async def _run(self) -> None:
         period_s = self._settings.heartbeat_s / _TICKS_PER_HEARTBEAT
         while not self._stopping:
-            busy = self._todo or self._replica.unapplied or self._snapshotting.under_way
+            busy = self._inbox or self._replica.unapplied or self._snapshotting.under_way
             if not busy or self.trouble is not None:
-                await self._doze(period_s)
+                await self._inbox.doze(period_s)
             await self._turn()
             await asyncio.sleep(0)  # what is sent has to be written, and others have work of their own
 
-    async def _doze(self, seconds: float) -> None:
-        self._wake.clear()
-        timer = asyncio.get_running_loop().call_later(seconds, self._wake.set)
-        try:
-            await self._wake.wait()
-        finally:
-            timer.cancel()
-
     async def _turn(self) -> None:
-        for _ in range(min(len(self._todo), _MOST_PER_TURN)):
-            self._todo.popleft()()
+        self._inbox.work()
         if self._replica.arrived is not None:
             await self._install()  # before anybody is told that a read may begin
         if await self._persist():
@@ -348,6 +313,18 @@ class RaftNode:
         await self._snapshotting.go_on(self._replica, self._snapshots)
         if self._watch.see(self._replica) or self._strangers.keys() - self._dialed:
             self._dial()
+        if not self._inbox and monotonic() >= self._tidy_due:
+            await self._tidy()
+
+    async def _tidy(self) -> None:
+        """Give back what the log does not need any more: where nothing is proposed no sync does so."""
+        try:
+            more = await in_thread(self._store.tidy)
+        except FatalError as error:
+            if error.code != "raft.storage.full":
+                raise
+            more = False
+        self._tidy_due = monotonic() + (0 if more else _TIDY_S)
 
     def _take(self, sender: MemberId, message: Message) -> None:
         try:

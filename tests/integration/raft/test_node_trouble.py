@@ -119,6 +119,17 @@ async def test_a_snapshot_that_finds_no_room_is_tried_again_and_what_was_there_s
         assert await node.propose(b"w") == b"1"
 
 
+async def test_a_member_with_nothing_to_do_gives_back_what_its_log_does_not_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with cluster(tmp_path, "a") as its:
+        node = (await its.leader()).node
+        tidied: list[bool] = []
+        tidy = node._store.tidy
+        monkeypatch.setattr(node._store, "tidy", lambda: tidied.append(tidy()))
+        await until(lambda: len(tidied) > 1)
+
+
 async def test_a_listener_that_fails_stops_nothing(tmp_path: Path) -> None:
     async with cluster(tmp_path, "a", settings=QUICK) as its:
         node = its.hosts["a"].node

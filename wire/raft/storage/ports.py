@@ -78,6 +78,10 @@ class LogStore(Protocol):
         """Return when all changes are on disk. Raises StorageError; then nothing else may be called but `close`."""
         ...
 
+    def tidy(self) -> bool:
+        """Do some milliseconds of work that can wait; return whether there is more. Raises StorageError as `sync`."""
+        ...
+
     def close(self) -> None:
         """Let go of the files; what was not synced may be lost. Idempotent."""
         ...
