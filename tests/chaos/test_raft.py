@@ -19,7 +19,7 @@ from tests.sim.raft.checks import Checker
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 
-SECONDS = float(os.environ.get("WIRE_CHAOS_RAFT_SECONDS", "12"))
+SECONDS = float(os.environ.get("WIRE_CHAOS_RAFT_SECONDS", "8"))
 CLIENTS = 8
 LEAST = 20  # confirmed values below which a run shows nothing
 

@@ -15,7 +15,7 @@ from tests.sim.raft.faults import Trial
 
 pytestmark = [pytest.mark.sim, pytest.mark.timeout(120)]
 
-COUNT = int(os.environ.get("WIRE_SIM_CLUSTERS", "20"))
+COUNT = int(os.environ.get("WIRE_SIM_CLUSTERS", "12"))
 FIRST = int(os.environ.get("WIRE_SIM_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 31)
 
 
