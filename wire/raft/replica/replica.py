@@ -111,11 +111,11 @@ class Replica(Proposing):
             self._barriers.settle(self._is_quorum)
             self._go_on_handing_over()
             self._send_rest()
-        self._settle_reads()
         self.expire()
 
     def expire(self) -> None:
-        """Answer those whose time is over. Part of `tick`, and to be called where there can be none."""
+        """Answer reads that may begin, and whoever has waited too long. `tick` does it; a driver that may not tick must."""
+        self._settle_reads()
         now = monotonic()
         if now >= self._expiry_due:
             self._expiry_due = now + _EXPIRY_S

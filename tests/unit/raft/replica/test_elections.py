@@ -154,6 +154,15 @@ def test_a_leader_that_steps_down_answers_who_waits_for_a_read(bench: Bench) -> 
     assert answers == [False]
 
 
+def test_who_waits_for_a_read_hears_in_time_though_nothing_can_be_written(bench: Bench) -> None:
+    bench.put(B, Append(1, 0, 0, 0, 0, ()))
+    answers: list[bool] = []
+    bench.replica._reads.append((99, 0.0, answers.append))
+    bench.put(B, Append(1, 0, 0, 0, 0, entries(1, 1, 1)))  # not on disk: there can be no tick
+    bench.replica.expire()
+    assert answers == [False]
+
+
 def test_who_is_told_to_campaign_does_so_though_the_leader_is_heard(bench: Bench) -> None:
     bench.put(B, Append(1, 0, 0, 0, 0, ()))
     bench.put(B, TimeoutNow(1))
