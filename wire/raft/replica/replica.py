@@ -114,7 +114,7 @@ class Replica(Proposing):
         self.expire()
 
     def expire(self) -> None:
-        """Answer reads that may begin, and whoever has waited too long. `tick` does it; a driver that may not tick must."""
+        """Answer reads that may begin, and whoever has waited too long. Part of `tick`, or in its place."""
         self._settle_reads()
         now = monotonic()
         if now >= self._expiry_due:
