@@ -36,3 +36,7 @@ def test_nothing_confirmed_is_lost_while_members_come_and_go(seed: int) -> None:
     trial = Trial(seed, membership=True)
     trial.run()
     assert trial.world.checker.confirmed
+
+
+def test_a_reply_that_comes_twice_does_not_ask_for_two_pieces_of_a_snapshot() -> None:
+    Trial(1915408659, membership=True).run()  # it never ended: each piece was answered twice, and asked for twice

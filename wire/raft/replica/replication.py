@@ -165,7 +165,11 @@ class Replication(Consensus):
             progress.snapshot = None
             progress.refused(self.match[peer], self.match[peer] + 1)
             self._send_what_is_missing(peer, progress, progress.heard_at)
-        elif progress.snapshot is not None and progress.snapshot.index == message.index:
+        elif (
+            progress.snapshot is not None
+            and progress.snapshot.index == message.index
+            and progress.offset != message.offset  # a reply that comes twice must not ask for two pieces
+        ):
             progress.offset = message.offset
             self._send_piece(peer, progress, progress.heard_at)
 
