@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from aiokafka import errors
@@ -133,6 +133,7 @@ class KafkaCluster:
         self._options = options
         self.client = client
         self.codes = codes
+        self.on_moved: Callable[[], None] = lambda: None  # called when an answer told of other leaders than before
         self._topics: dict[str, Topic] = {}
 
     async def topics(self, names: Sequence[str] | None) -> dict[str, Topic]:
@@ -143,7 +144,10 @@ class KafkaCluster:
         response = await self.ask(MetadataRequest(None if names is None else list(names)))
         self.client.cluster.update_metadata(brokers_of(response))
         topics = {topic.name: topic for topic in topics_of(response)}
+        moved = any(name in self._topics and self._topics[name].leaders != topics[name].leaders for name in topics)
         self._topics |= topics
+        if moved:
+            self.on_moved()
         return topics
 
     async def require(self, names: Sequence[str]) -> dict[str, Topic]:

@@ -59,6 +59,8 @@ class Fetcher:
         self._open: dict[tuple[str, int], Partition] = {}
         self._nodes: dict[int, asyncio.Event] = {}
         self._changed = asyncio.Event()
+        # the source asks too, for new partitions: what it is told would otherwise leave the tasks here waiting for ever
+        cluster.on_moved = self._changed.set
         self._stale = False
         self._settled_at = 0.0
         self._turn = 0
