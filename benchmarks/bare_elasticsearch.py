@@ -2,7 +2,8 @@
 
 What somebody who knows both clients would write: records are never decoded, a fetch is one bulk body of bytes, as
 many requests are under way as Wire has, and only of whether anything failed is the answer read. A document's id is
-its place in the topic, as Wire's is. It keeps no positions, retries nothing and stops at the first error.
+its place in the topic, as Wire's is. It keeps no positions, sends again only what a busy cluster turned away as a
+whole (429), and stops at any other error.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ import sys
 
 import msgspec
 from aiokafka import AIOKafkaConsumer
-from elasticsearch import AsyncElasticsearch
+from elasticsearch import ApiError, AsyncElasticsearch
 
 from benchmarks.clients import DEADLINE_S, consuming, run
 
 _IN_FLIGHT = 4
+_PAUSE_S = 0.1
+_BUSY = 429
 
 
 class Index(msgspec.Struct):
@@ -35,12 +38,17 @@ async def loop(consumer: AIOKafkaConsumer, client: AsyncElasticsearch, task: Ind
     free = asyncio.Semaphore(_IN_FLIGHT)
 
     async def write(body: bytes) -> None:
-        try:
-            answer = await client.bulk(index=task.index, operations=body, filter_path="errors")  # type: ignore[arg-type]
-        finally:
-            free.release()
+        while True:
+            try:
+                answer = await client.bulk(index=task.index, operations=body, filter_path="errors")  # type: ignore[arg-type]
+                break
+            except ApiError as error:
+                if error.status_code != _BUSY:
+                    raise
+                await asyncio.sleep(_PAUSE_S)
         if answer["errors"]:
             raise ValueError("a document was not written")
+        free.release()
 
     async with asyncio.TaskGroup() as writes:
         while True:

@@ -15,7 +15,7 @@ from tests.services.elasticsearch import ElasticsearchServer
 from tests.services.elasticsearch_client import Elasticsearch
 
 ENV = "WIRE_TEST_ELASTICSEARCH"
-_HEAP = "2g"  # with less the cluster refuses requests (429), and a loop that retries nothing ends there
+_HEAP = "4g"  # with less the cluster refuses requests (429) now and then, and its pauses are measured instead
 _PAGE = 10_000
 _DEADLINE_S = 60.0
 # only what the counter reads is indexed: the work of the contenders is measured, not that of the cluster

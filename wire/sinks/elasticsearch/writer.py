@@ -13,7 +13,7 @@ from urllib.parse import quote
 import msgspec
 import structlog
 
-from wire.clients.elasticsearch_cluster import ElasticsearchCluster
+from wire.clients.elasticsearch_cluster import Answer, ElasticsearchCluster
 from wire.clients.elasticsearch_errors import problem_of, translate_status
 from wire.core.clock import Clock
 from wire.core.config import ByRecord
@@ -62,6 +62,9 @@ class ElasticsearchWriter:
 
         Raises RetryableError when the cluster does not answer; what was already sent may then be there.
         """
+        body = self._actions.plain(batches)
+        if body is not None and len(body) <= self._max_bytes:
+            return await self._write_plain(body, batches)
         actions, verdicts = self._actions.of(batches)
         number, timely = self._overtaken.begin(actions)
         self.counts["superseded"] += len(actions) - len(timely)
@@ -80,6 +83,14 @@ class ElasticsearchWriter:
             log.info("elasticsearch_conflicts", **self.counts)
         self._closed = True
         await self._cluster.close()
+
+    async def _write_plain(self, body: bytes, batches: Sequence[Batch]) -> Sequence[Failure]:
+        """Send what needs no order; only when something is not written does it matter what there was."""
+        answer = await self._post(body)
+        if answer.ok and _read(answer.body) is None:
+            return ()
+        actions, _ = self._actions.of(batches)
+        return _failures(await self._heed(answer, actions), batches)
 
     async def _send_in_turn(self, actions: Sequence[Action]) -> list[Misfit]:
         """Send what has no change of its own version before it, in an earlier write that is under way or has failed."""
@@ -107,24 +118,28 @@ class ElasticsearchWriter:
         return verdicts
 
     async def _send(self, actions: Sequence[Action]) -> list[Misfit]:
-        """Send one request. One that is refused as a whole is cut in two, until the bad document stands alone."""
+        """Send one request, whatever becomes of it."""
         if len(actions) == 1 and len(actions[0].lines) > self._max_bytes:
             return [(actions[0].place, _too_large(len(actions[0].lines), "`max_request_size`"))]
-        body = b"".join([action.lines for action in actions])
+        return await self._heed(await self._post(b"".join([action.lines for action in actions])), actions)
+
+    async def _post(self, body: bytes) -> Answer:
         encoding = None
         if self._compressed:
             body, encoding = await _gzipped(body), "gzip"
-        answer = await self._cluster.request("POST", self._target, body, doing=_DOING, lines=True, encoding=encoding)
+        return await self._cluster.request("POST", self._target, body, doing=_DOING, lines=True, encoding=encoding)
+
+    async def _heed(self, answer: Answer, actions: Sequence[Action]) -> list[Misfit]:
+        """Judge each action. A request that is refused as a whole is cut in two, until the bad document stands alone."""
         if answer.ok:
-            items = _read(answer.body)
-            return self._judge(actions, items)
+            return self._judge(actions, _read(answer.body))
         if answer.status not in (400, 413):
             raise translate_status(answer.status, problem_of(answer.body), self._cluster.codes, _DOING)
         if len(actions) > 1:
             middle = len(actions) // 2
             return [*await self._send(actions[:middle]), *await self._send(actions[middle:])]
         if answer.status == 413:
-            return [(actions[0].place, _too_large(len(body), "the cluster's `http.max_content_length`"))]
+            return [(actions[0].place, _too_large(len(actions[0].lines), "the cluster's `http.max_content_length`"))]
         error = RecordError("sink.elasticsearch.refused", problem_of(answer.body).text())
         return [(actions[0].place, error)]
 

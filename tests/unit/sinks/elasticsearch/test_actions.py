@@ -134,21 +134,30 @@ def test_no_bytes_make_more_lines_than_one(value: bytes) -> None:
     assert all(action.lines.count(b"\n") == 2 for action in made)
 
 
-@given(st.text(st.characters(exclude_categories=[]), max_size=3), st.lists(st.binary(max_size=4) | st.none()))
-def test_a_batch_gives_the_actions_that_each_of_its_records_would_give_alone(
-    partition: str, values: list[bytes | None]
+@given(
+    st.text(st.characters(exclude_categories=[]), max_size=3),
+    st.lists(st.tuples(st.binary(max_size=4), st.integers(0, 9)) | st.none()),
+)
+def test_the_lines_of_a_plain_write_are_those_of_its_actions(
+    partition: str, values: list[tuple[bytes, int] | None]
 ) -> None:
     records = [
-        Record(value and b"{" + value, None, 5, (), offset=n, ordinal=n % 7 == 6) for n, value in enumerate(values)
+        Record(each and b"{" * (each[1] < 9) + each[0], None, 5, (), offset=n, ordinal=(each or b"x")[-1] == 8)
+        for n, each in enumerate(values)
     ]
     config = ElasticsearchSinkConfig(url="http://localhost:9200", index="i", op="create")
-
-    def made(records: list[Record]) -> tuple[list[tuple[bytes, str, str]], list[str]]:
-        batch = Batch(PartitionId(partition), Position(b""), records, source="100%")
-        found, misfits = Actions(config, SystemClock(), 0).of([batch])
-        return [(each.lines, each.op, each.id) for each in found], [error.code for _, error in misfits]
-
-    spaced = Record(b" {}", None, 5, (), offset=1_000)  # makes the sink look at each
-    together, alone = made(records), [made([record, spaced]) for record in records]
-    assert together[0] == [action for found, _ in alone for action in found if action[2][-4:] != "1000"]
-    assert together[1] == [code for found, codes in alone for code in codes[: len(codes) - (not found)]]
+    batches = [
+        Batch(PartitionId(partition), Position(b""), part, source="100%") for part in (records[:2], records[2:], [])
+    ]
+    made = Actions(config, SystemClock(), 0)
+    found, misfits = made.of(batches)
+    plain = made.plain(batches)
+    closer = [
+        each for each in records if each.ordinal or not each.value or each.value[:1] != b"{" or b"\n" in each.value
+    ]
+    if plain is not None:
+        assert plain == b"".join([each.lines for each in found])
+        assert not misfits
+        assert not closer
+    else:
+        assert closer or not records or not partition.isprintable()
