@@ -5,6 +5,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 VENV := .venv
+# how many processes share the tests
+PROCESSES ?= 2
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet install
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -20,7 +22,7 @@ run: $(VENV)/.run ## the quickstart: 27,004 real flights, filtered and enriched 
 
 test: check ## the checks, then every test, with the real servers they need
 	@$(BIN)/python -m tests.services install
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadgroup $(ARGS)
 
 check: $(VENV)/.dev ## format, lint, types, import contracts, dependencies
 	@echo "checking: format, lint, types, imports, dependencies"

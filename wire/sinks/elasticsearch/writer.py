@@ -63,7 +63,7 @@ class ElasticsearchWriter:
         Raises RetryableError when the cluster does not answer; what was already sent may then be there.
         """
         body = self._actions.plain(batches)
-        if body is not None and len(body) <= self._max_bytes:
+        if body and len(body) <= self._max_bytes:
             return await self._write_plain(body, batches)
         actions, verdicts = self._actions.of(batches)
         number, timely = self._overtaken.begin(actions)
@@ -130,7 +130,7 @@ class ElasticsearchWriter:
         return await self._cluster.request("POST", self._target, body, doing=_DOING, lines=True, encoding=encoding)
 
     async def _heed(self, answer: Answer, actions: Sequence[Action]) -> list[Misfit]:
-        """Judge each action. A request that is refused as a whole is cut in two, until the bad document stands alone."""
+        """Judge each action. A request refused as a whole is cut in two, until the bad document stands alone."""
         if answer.ok:
             return self._judge(actions, _read(answer.body))
         if answer.status not in (400, 413):
