@@ -276,7 +276,7 @@ class RaftNode:
 
     def receive(self, sender: MemberId, message: Message) -> None:
         """Take a message in the next turn; drop it if too much is waiting."""
-        self._inbox.put(lambda: self._take(sender, message))
+        self._inbox.put(lambda: self._replica.receive(sender, message))
 
     def connected(self, peer: MemberId) -> None:
         """Nothing to do: what was lost is sent again."""
@@ -295,7 +295,8 @@ class RaftNode:
     async def _run(self) -> None:
         period_s = self._settings.heartbeat_s / _TICKS_PER_HEARTBEAT
         while not self._stopping:
-            busy = self._inbox or self._replica.unapplied or self._snapshotting.under_way
+            replica = self._replica
+            busy = self._inbox or replica.unapplied or replica.transfers or self._snapshotting.under_way
             if not busy or self.trouble is not None:
                 await self._inbox.doze(period_s)
             await self._turn()
@@ -303,8 +304,8 @@ class RaftNode:
 
     async def _turn(self) -> None:
         self._inbox.work()
-        if self._replica.arrived is not None:
-            await self._install()  # before anybody is told that a read may begin
+        if self._replica.transfers:
+            await self._transfer()  # before anybody is told that a read may begin
         if await self._persist():
             self._replica.tick()
             await self._persist()
@@ -326,12 +327,6 @@ class RaftNode:
             more = False
         self._tidy_due = monotonic() + (0 if more else _TIDY_S)
 
-    def _take(self, sender: MemberId, message: Message) -> None:
-        try:
-            self._replica.receive(sender, message)
-        except FatalError as error:
-            _let_pass(error)
-
     async def _persist(self) -> bool:
         """Have the log on disk, then send (I5). False while the disk is full: nothing leaves, it is tried again."""
         if self._store.dirty:
@@ -352,11 +347,14 @@ class RaftNode:
             self.transport.send(to, message)
         return True
 
-    async def _install(self) -> None:
+    async def _transfer(self) -> None:
+        """Let pass what could not be received: the leader sends it again."""
         try:
-            await in_thread(self._replica.install)
+            await in_thread(self._replica.transfer)
         except FatalError as error:
-            _let_pass(error)
+            if error.code not in ("raft.storage.full", "raft.snapshot.damaged", "raft.snapshot.gone"):
+                raise
+            log.warning("raft_snapshot_not_received", error=str(error))
 
     def _dial(self) -> None:
         configuration = self._replica.configuration
@@ -366,10 +364,3 @@ class RaftNode:
         self._dialed = members.keys() | self._strangers.keys()
         self.transport.set_peers({**self._strangers, **members})
         self.transport.review()
-
-
-def _let_pass(error: FatalError) -> None:
-    """Let a snapshot that could not be received be: the leader sends it again. Raises any other error."""
-    if error.code not in ("raft.storage.full", "raft.snapshot.damaged", "raft.snapshot.gone"):
-        raise error
-    log.warning("raft_snapshot_not_received", error=str(error))

@@ -151,8 +151,8 @@ class World:
             self._sync_and_send(node, replica)  # what a full disk has held up
             action(replica)
             self._sync_and_send(node, replica)
-            if replica.arrived is not None:
-                replica.install()
+            if replica.transfers:
+                replica.transfer()
                 self._sync_and_send(node, replica)
             if replica.snapshot_due():
                 self._take_snapshot(replica)

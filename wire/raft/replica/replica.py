@@ -18,7 +18,7 @@ from wire.raft.replica.proposing import NOT_LEADER, Proposing
 from wire.raft.replica.recovery import recover, restore
 from wire.raft.replica.requests import Requests
 from wire.raft.replica.settings import RaftSettings
-from wire.raft.storage.ports import LogStore, SnapshotInfo, SnapshotStore
+from wire.raft.storage.ports import LogStore, SnapshotInfo, SnapshotReceiver, SnapshotStore
 from wire.raft.transport import messages as m
 from wire.raft.types import Configuration, Member, MemberId, Rejected, StateMachine
 
@@ -35,7 +35,7 @@ class Capture(Struct, frozen=True):
 
 
 class Replica(Proposing):
-    """One member. Not for concurrent use; every method returns at once but `install`, which blocks."""
+    """One member. Not for concurrent use; every method returns at once but `transfer`, which blocks."""
 
     def __init__(
         self,
@@ -50,6 +50,7 @@ class Replica(Proposing):
         requests = Requests(settings.max_requests, settings.max_requests_bytes)
         recovered = recover(store, snapshots, machine, requests)
         self._expiry_due = 0.0
+        self._installed: int | None = None
         super().__init__(me, store, snapshots, machine, requests, recovered, settings, rng)
 
     @property
@@ -115,6 +116,9 @@ class Replica(Proposing):
 
     def expire(self) -> None:
         """Answer reads that may begin, and whoever has waited too long. Part of `tick`, or in its place."""
+        if self._installed is not None:
+            self._proposals.skipped(self._installed, self._requests.result)
+            self._installed = None
         self._settle_reads()
         now = monotonic()
         if now >= self._expiry_due:
@@ -201,7 +205,7 @@ class Replica(Proposing):
         self._applied_bytes = 0
         state = self._machine.snapshot()
         begun = next(state, None)  # what a generator gives is as of when it is first asked
-        chunks = chain(list(self._requests.snapshot()), () if begun is None else (begun,), state)
+        chunks = chain(self._requests.snapshot(), () if begun is None else (begun,), state)
         return Capture(self.applied, term, self._configurations.at(self.applied), chunks)
 
     def captured(self, info: SnapshotInfo) -> None:
@@ -211,17 +215,29 @@ class Replica(Proposing):
         self._configurations.compacted(info.index)
         self._store.compact(base)
 
-    def install(self) -> None:
-        """Put the snapshot that has arrived in the place of the state, whole or not at all. Blocks.
+    @property
+    def transfers(self) -> bool:
+        """Whether there is something for `transfer` to do."""
+        return self._piece is not None or bool(self._pieces_due)
+
+    def transfer(self) -> None:
+        """Do what snapshots that come and go ask of the disk, in a few MiB, but for one that is whole. Blocks.
+
+        Tells nobody anything: in another thread the callers could not hear it.
+        """
+        piece, self._piece = self._piece, None
+        if piece is not None:
+            receiver = self._take_piece(*piece)
+            if receiver is not None:
+                self._install(piece[0], receiver)
+        self._send_pieces()
+
+    def _install(self, sender: MemberId, receiver: SnapshotReceiver) -> None:
+        """Put the snapshot that has arrived in the place of the state, whole or not at all.
 
         Whatever of the log follows the snapshot is kept.
         """
-        arrived, self.arrived = self.arrived, None
-        if arrived is None:
-            return
-        info = arrived.receiver.commit()
-        if info.index <= self.commit:
-            return
+        info = receiver.commit()
         if self._store.term_at(info.index) != info.term:
             self._store.reset(info.index, info.term)  # a crash before this is on disk is made good by `recover`
         restore(self._snapshots.chunks(info), self._machine, self._requests)
@@ -229,8 +245,8 @@ class Replica(Proposing):
         self._configurations = Configurations(info.index, info.configuration, behind)
         self.applied = self.commit = info.index
         self._reconfigured()
-        self._proposals.skipped(info.index, self._requests.result)
-        self._send(arrived.sender, m.SnapshotReply(self.term, info.index, info.size, True))
+        self._installed = info.index
+        self._send(sender, m.SnapshotReply(self.term, info.index, info.size, True))
 
     def step_down(self) -> None:
         """Lead no more, because of a disk that takes nothing: somebody else can."""

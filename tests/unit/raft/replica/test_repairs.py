@@ -11,6 +11,7 @@ from tests.unit.raft.replica.kit import B, Bench, C, D, code_of, entries, member
 from wire.core.errors import FatalError
 from wire.raft.replica.requests import MAX_RESULT_BYTES, Requests
 from wire.raft.replica.settings import RaftSettings
+from wire.raft.storage import snapshot_files
 from wire.raft.transport.messages import (
     Append,
     AppendReply,
@@ -47,7 +48,7 @@ def test_a_snapshot_that_arrives_commits_no_more_than_it_covers(bench: Bench, mo
     bench.put(B, Append(1, 0, 0, 0, 0, entries(1, 1, 9)))
     bench.turn()
     bench.put(B, SnapshotPiece(1, info, 0, data))
-    bench.replica.install()
+    bench.replica.transfer()
     assert (bench.replica.commit, bench.replica.applied, bench.log.last) == (5, 5, (9, 1)), "a tail that fits is kept"
     assert bench.machine.values == other.machine.values
     assert [reply.done for reply in bench.said(SnapshotReply)] == [True]
@@ -236,6 +237,23 @@ def test_a_piece_of_a_snapshot_that_was_lost_is_sent_again(bench: Bench) -> None
         bench.put(B, AppendReply(term, 0, 2, True))
         bench.put(C, AppendReply(term, 0, 0, True))
     assert piece in again
+
+
+def test_a_piece_of_a_large_snapshot_is_sent_once_all_of_it_was_checked(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot_files, "_VERIFY_BYTES", 1)
+    term = bench.lead(B)
+    bench.turn()
+    bench.propose(b"v")
+    bench.turn()
+    bench.put(B, AppendReply(term, 0, 2, True))
+    bench.turn()
+    info = snapshot_of(bench)
+    bench.put(C, AppendReply(term, 0, 1, False))
+    steps = [bench.said(SnapshotPiece) for _ in range(4)]
+    assert steps[:2] == [[], []]
+    assert [piece.info for step in steps for piece in step] == [info]
 
 
 # 11: every caller hears

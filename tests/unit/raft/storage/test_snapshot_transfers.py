@@ -50,6 +50,37 @@ def test_damage_is_never_sent(tmp_path: Path) -> None:
         store.read(info, 0, 7)
 
 
+def test_a_large_snapshot_is_checked_step_by_step_before_any_of_it_is_sent(tmp_path: Path) -> None:
+    files = CountedFiles(tmp_path)
+    store = FileSnapshots(files, b"cluster-1")
+    info = written(store, 9, [bytes(1 << 20)] * 11)
+    files.reads.clear()
+    steps, most = 1, 0
+    while not store.check(info):
+        steps, most = steps + 1, max(most, sum(files.reads))
+        files.reads.clear()
+    assert steps == 3
+    assert most < 7 << 20
+    files.reads.clear()
+    store.read(info, 0, 7)
+    assert files.reads == [7]
+
+
+def test_damage_is_found_again_by_whoever_asks_again(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    info = written(store, 9, [bytes(1 << 20)] * 11)
+    assert not store.check(info)
+    written(store, 10)
+    content = bytearray((tmp_path / name(9)).read_bytes())
+    content[-100] ^= 1
+    (tmp_path / name(9)).write_bytes(content)
+    for _ in range(2):
+        with refused("raft.storage.damaged"):
+            while not store.check(info):
+                pass
+    written(store, 11)
+
+
 def test_a_snapshot_that_was_removed_is_gone(tmp_path: Path) -> None:
     store = opened(tmp_path, retain=1)
     old = written(store, 9)
