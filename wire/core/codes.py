@@ -211,7 +211,7 @@ CODES: Final[dict[str, str]] = {
     "source.stdin.record_too_large": "a row is longer than `max_record`",
     "source.stdin.unreadable": "standard input can't be read",
     # consensus
-    "raft.busy": "more commands wait to be committed than is allowed",
+    "raft.busy": "more commands, or more callers, wait than is allowed",
     "raft.change_refused": "the members can't be changed like that",
     "raft.change_under_way": "an earlier change of the members is not committed yet",
     "raft.incompatible_protocol": "two members have no version of the protocol in common",

@@ -35,7 +35,7 @@ from wire.raft.storage.snapshots import FileSnapshots
 from wire.raft.storage.wal import WriteAheadLog
 from wire.raft.threads import in_thread
 from wire.raft.transport.handshake import Place
-from wire.raft.transport.messages import Message
+from wire.raft.transport.messages import Message, held_bytes
 from wire.raft.transport.ports import Admission, TransportSettings
 from wire.raft.transport.transport import Transport
 from wire.raft.types import Configuration, Member, MemberId, Rejected, StateMachine, Unknown
@@ -140,7 +140,7 @@ class RaftNode:
             self._replica.propose(command, request_id, left_s, done)
 
         while True:
-            outcome = await self._outcome(attempt)
+            outcome = await self._outcome(attempt, len(command))
             again = isinstance(outcome, Rejected) and outcome.code in _PASSING
             if isinstance(outcome, Unknown):
                 unknown, again = outcome, bool(request_id)
@@ -188,7 +188,7 @@ class RaftNode:
             done(self._replica.hand_over(to))
 
         stopped: Rejected | None = Rejected("raft.stopped", _STOPPED.message)
-        refusal = await self._inbox.ask(begin, stopped)
+        refusal = self._refusal() or await self._inbox.ask(begin, stopped)
         if refusal is not None:
             return refusal
         try:
@@ -247,16 +247,20 @@ class RaftNode:
             return None
         return Rejected("raft.unknown_member", f"there is no member {id_}", self._leader())
 
-    def _refusal(self) -> Rejected | None:
-        """Say why nothing can be asked for now."""
+    def _refusal(self, size: int = 0) -> Rejected | None:
+        """Say why nothing of so many bytes can be asked for now."""
+        if self._stopping:
+            return Rejected("raft.stopped", _STOPPED.message)
         if self.trouble is not None:
             return Rejected(self.trouble.code, self.trouble.message)
-        return Rejected("raft.stopped", _STOPPED.message) if self._stopping else None
+        if not self._inbox.has_room(size):
+            return Rejected("raft.busy", "too many callers wait here already: try again later, or ask another member")
+        return None
 
-    async def _outcome(self, call: Callable[[Callable[[Outcome], None]], None]) -> Outcome:
-        refusal = self._refusal()
+    async def _outcome(self, call: Callable[[Callable[[Outcome], None]], None], size: int = 0) -> Outcome:
+        refusal = self._refusal(size)
         stopped: Outcome = _STOPPED
-        return refusal if refusal is not None else await self._inbox.ask(call, stopped)
+        return refusal if refusal is not None else await self._inbox.ask(call, stopped, size)
 
     # the network's side
 
@@ -276,7 +280,7 @@ class RaftNode:
 
     def receive(self, sender: MemberId, message: Message) -> None:
         """Take a message in the next turn; drop it if too much is waiting."""
-        self._inbox.put(lambda: self._replica.receive(sender, message))
+        self._inbox.put(lambda: self._replica.receive(sender, message), held_bytes(message))
 
     def connected(self, peer: MemberId) -> None:
         """Nothing to do: what was lost is sent again."""

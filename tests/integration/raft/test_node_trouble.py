@@ -11,7 +11,7 @@ import pytest
 from tests.integration.raft.cluster_kit import QUICK, cluster
 from tests.waiting import insist, until
 from wire.core.errors import UnavailableError
-from wire.raft import Event, RaftSettings, Rejected, Unknown
+from wire.raft import Event, RaftSettings, Rejected, Unknown, inbox
 from wire.raft.threads import in_thread
 
 SMALL = RaftSettings(
@@ -68,6 +68,27 @@ async def test_callers_hear_that_a_member_stops(tmp_path: Path) -> None:
         assert read is False
         assert isinstance(await node.propose(b"w"), Rejected)
         assert await node.read_barrier() is False
+
+
+async def test_callers_too_many_are_refused_with_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "_MAX_CALLERS", 2)
+    async with cluster(tmp_path, "a", "b", "c") as its:
+        leader = await its.leader()
+        others = [host for host in its.hosts.values() if host is not leader]
+        for host in others:
+            await host.stop()
+        loop = asyncio.get_running_loop()
+        waiting = [loop.create_task(leader.node.propose(b"%d" % n, timeout_s=60)) for n in range(2)]
+        await until(lambda: leader.node.status().log_last > leader.node.status().commit + 1)
+        member = leader.member.id
+        for outcome in (await leader.node.propose(b"v"), await leader.node.promote(member)):
+            assert isinstance(outcome, Rejected)
+            assert outcome.code == "raft.busy"
+            assert "try again later, or ask another member" in outcome.message
+        assert await leader.node.read_barrier(0.2) is False
+        await others[0].start()
+        assert {type(outcome) for outcome in await asyncio.gather(*waiting)} <= {bytes, Unknown}
+        assert isinstance(await leader.node.propose(b"v"), bytes)
 
 
 async def test_nobody_hears_rejected_of_what_may_have_been_carried_out(tmp_path: Path) -> None:

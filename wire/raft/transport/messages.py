@@ -163,6 +163,20 @@ Message: TypeAlias = (
     | Removed
 )
 
+
+def held_bytes(message: Message) -> int:
+    """Return how many bytes of commands and snapshots a message holds; the rest of it is small."""
+    match message:
+        case Append():
+            return sum(len(entry.command) for entry in message.entries)
+        case SnapshotPiece():
+            return len(message.data)
+        case Propose():
+            return len(message.command)
+        case _:
+            return 0
+
+
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final[msgspec.msgpack.Decoder[Message]] = msgspec.msgpack.Decoder(Message)
 
