@@ -232,6 +232,7 @@ CODES: Final[dict[str, str]] = {
     "raft.storage.foreign": "the stored data belongs to another member or cluster",
     "raft.storage.full": "there is no room to store the log or a snapshot",
     "raft.storage.gap": "the log begins behind what the newest snapshot covers",
+    "raft.storage.locked": "another process uses the member's data folder",
     "raft.storage.version": "another version of Wire wrote the stored data",
     "raft.tls": "the encrypted connection between members can't be made",
     "raft.too_large": "a command is larger than is allowed",

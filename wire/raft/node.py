@@ -10,7 +10,7 @@ import asyncio
 import random
 import ssl
 from collections.abc import Callable, Set
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -30,6 +30,7 @@ from wire.raft.replica.settings import RaftSettings
 from wire.raft.snapshotting import Snapshotting
 from wire.raft.status import PeerStatus, Status
 from wire.raft.storage.files import DiskFiles
+from wire.raft.storage.locking import locked
 from wire.raft.storage.ports import SnapshotInfo
 from wire.raft.storage.snapshots import FileSnapshots
 from wire.raft.storage.wal import WriteAheadLog
@@ -54,7 +55,8 @@ def found_cluster(folder: Path, cluster_id: str, founders: Configuration, machin
     """Make `folder` that of a founder. Every founder does so once, with the same list and a machine as new. Blocks."""
     settings = RaftSettings()
     requests = Requests(settings.max_requests, settings.max_requests_bytes)
-    found(FileSnapshots(DiskFiles(folder / "snapshots"), cluster_id.encode()), founders, machine, requests)
+    with locked(folder):
+        found(FileSnapshots(DiskFiles(folder / "snapshots"), cluster_id.encode()), founders, machine, requests)
 
 
 class RaftNode:
@@ -85,13 +87,18 @@ class RaftNode:
         self._inbox = Inbox()
         self._strangers: dict[MemberId, str] = {}
         self._stack = AsyncExitStack()
+        self._storage = ExitStack()
         self._watch = Watch()
         self._snapshotting = Snapshotting()
         self._tidy_due = 0.0
         self._stopping = False
 
     async def __aenter__(self) -> Self:
-        self._replica = await in_thread(self._open_storage)
+        try:
+            self._replica = await in_thread(self._open_storage)
+        except BaseException:
+            await in_thread(self._storage.close)
+            raise
         await self._stack.enter_async_context(self.transport)
         group = await self._stack.enter_async_context(asyncio.TaskGroup())
         self._watch.see(self._replica)
@@ -111,14 +118,16 @@ class RaftNode:
             self._replica.close()
             self._inbox.close()
             self._snapshotting.stop()
-            await in_thread(self._store.close)
-            await in_thread(self._snapshots.close)
+            await in_thread(self._storage.close)
 
     def _open_storage(self) -> Replica:
+        self._storage.enter_context(locked(self._folder))
         self._store = WriteAheadLog(DiskFiles(self._folder / "log"), f"{self._cluster_id}/{self.me.id}".encode())
+        self._storage.callback(self._store.close)
         if self._store.recovered is not None:
             log.warning("raft_log_cut", recovery=str(self._store.recovered))
         self._snapshots = FileSnapshots(DiskFiles(self._folder / "snapshots"), self._cluster_id.encode())
+        self._storage.callback(self._snapshots.close)
         return Replica(self.me, self._store, self._snapshots, self._machine, self._settings, self._rng)
 
     # what callers ask

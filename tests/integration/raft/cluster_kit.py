@@ -28,7 +28,7 @@ class Host:
         self.member = member
         self.folder = folder
         self.machine = Ledger()
-        self._tls = tls
+        self.tls = tls
         self._settings = settings
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -64,7 +64,7 @@ class Host:
         host, _, port = self.member.address.rpartition(":")
         rng = random.Random(self.member.id)
         node = RaftNode(
-            self.member, CLUSTER, self.folder, self.machine, tls=client_context(self._tls), rng=rng,
+            self.member, CLUSTER, self.folder, self.machine, tls=client_context(self.tls), rng=rng,
             settings=self._settings,
         )  # fmt: skip
         try:
@@ -76,7 +76,7 @@ class Host:
             self._node = None
 
     def _server(self) -> ssl.SSLContext:
-        return server_context(self._tls)
+        return server_context(self.tls)
 
 
 class Cluster:

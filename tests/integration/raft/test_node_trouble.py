@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from pathlib import Path
 
 import pytest
 
-from tests.integration.raft.cluster_kit import QUICK, cluster
+from tests.integration.raft.cluster_kit import CLUSTER, QUICK, Host, cluster
+from tests.sim.raft.machine import Ledger
 from tests.waiting import insist, until
 from wire.core.errors import UnavailableError
-from wire.raft import Event, RaftSettings, Rejected, Unknown, inbox
+from wire.raft import Configuration, Event, RaftSettings, Rejected, Unknown, found_cluster, inbox
+from wire.raft.storage.errors import StorageError
 from wire.raft.threads import in_thread
 
 SMALL = RaftSettings(
@@ -147,6 +150,36 @@ async def test_a_member_with_nothing_to_do_gives_back_what_its_log_does_not_need
         tidy = node._store.tidy
         monkeypatch.setattr(node._store, "tidy", lambda: tidied.append(tidy()))
         await until(lambda: len(tidied) > 1)
+
+
+async def test_a_second_member_on_the_same_folder_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
+    async with cluster(tmp_path, "a") as its:
+        first = its.hosts["a"]
+        await its.leader()
+        second = Host(first.member, first.folder, first.tls, QUICK)
+        with pytest.raises(StorageError, match=f"in use by another member .process {os.getpid()}"):
+            await second.start()
+        with pytest.raises(StorageError, match=r"raft\.storage\.locked"):
+            found_cluster(first.folder, CLUSTER, Configuration((first.member,)), Ledger())
+        assert await first.node.propose(b"v") == b"0"
+        await first.stop()
+        await second.start()
+        await until(lambda: second.machine.values == [b"v"])
+        await second.stop()
+
+
+async def test_a_member_that_does_not_start_leaves_its_folder_free(tmp_path: Path) -> None:
+    async with cluster(tmp_path, "a") as its:
+        host = its.hosts["a"]
+        await host.stop()
+        (newest,) = (host.folder / "snapshots").iterdir()
+        content = newest.read_bytes()
+        newest.write_bytes(content[:-1])
+        with pytest.raises(StorageError, match=r"raft\.storage\.damaged"):
+            await host.start()
+        newest.write_bytes(content)
+        await host.start()
+        assert await host.node.propose(b"v") == b"0"
 
 
 async def test_a_listener_that_fails_stops_nothing(tmp_path: Path) -> None:
