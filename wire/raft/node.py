@@ -278,8 +278,8 @@ class RaftNode:
         replica = self._replica
         if replica.configuration.member(member.id) is not None:
             return Admission.KNOWN
-        if member.id in self._watch.former or replica.knows_all_members:
-            return Admission.REMOVED  # whoever is to join is told to the leader first
+        if replica.was_removed(member.id):
+            return Admission.REMOVED
         if replica.hears_leader and member.id != replica.leader:
             return Admission.UNKNOWN
         if self._strangers.get(member.id) != member.address:
@@ -370,8 +370,7 @@ class RaftNode:
             log.warning("raft_snapshot_not_received", error=str(error))
 
     def _dial(self) -> None:
-        configuration = self._replica.configuration
-        members = {each.id: each.address for each in (*configuration.voters, *configuration.learners)}
+        members = {each.id: each.address for each in self._replica.configuration.members}
         if self._replica.leader in members:
             self._strangers = {}
         self._dialed = members.keys() | self._strangers.keys()

@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from wire.core.errors import FatalError
+from wire.raft.membership import following
 from wire.raft.replica.configurations import Configurations, command_of
 from wire.raft.replica.library import Peer, monotonic
 from wire.raft.replica.proposals import Outcome, Ticket
@@ -58,16 +59,9 @@ class Replica(Proposing):
         """The members, the newest change included, whether it is committed or not."""
         return self._configurations.newest
 
-    @property
-    def configuration_is_committed(self) -> bool:
-        """Whether `configuration` can't be taken back any more."""
-        return self._configurations.index <= self.commit
-
-    @property
-    def knows_all_members(self) -> bool:
-        """Whether nobody is a member but those in `configuration`: as a leader knows it, once it has committed."""
-        first = max(self.no_op_index or 0, self._configurations.index)
-        return self.is_leader and self.no_op_index is not None and self.commit >= first
+    def was_removed(self, id_: MemberId) -> bool:
+        """Whether somebody was removed for good, by a change that can't be taken back any more."""
+        return id_ in self._configurations.at(self.commit).removed
 
     # the driver's side
 
@@ -92,8 +86,6 @@ class Replica(Proposing):
                 self._on_snapshot_reply(sender, message)
             case m.TimeoutNow():
                 self._on_timeout_now(sender, message)
-            case m.Removed():
-                self._on_removed(sender, message)
             case m.Propose() | m.ProposeReply() | m.Barrier() | m.BarrierReply() | m.RequestRefused():
                 self._on_request(sender, message)
             case _:
@@ -132,13 +124,13 @@ class Replica(Proposing):
         """Change the members, on the leader; `done` learns when the change is committed.
 
         At most one voter may come or go, or change its address; a voter comes from the learners, once it has what is
-        committed; this leader can't remove itself: it hands over first.
+        committed; who was removed never comes back; this leader can't remove itself: it hands over first.
         """
         refusal = self._change_refusal(wanted)
         if refusal is not None:
             done(refusal)
             return
-        index = self._append(command_of(wanted))
+        index = self._append(command_of(following(self._configurations.newest, wanted)))
         self._proposals.expect(index, self.term, Ticket(b"", monotonic() + timeout_s, done))
 
     def _change_refusal(self, wanted: Configuration) -> Rejected | None:
@@ -148,6 +140,10 @@ class Replica(Proposing):
         if self.commit < max(self._configurations.index, self.no_op_index or 0):
             return Rejected("raft.change_under_way", "an earlier change is not committed yet")
         newest = self._configurations.newest
+        for member in wanted.members:
+            if member.id in newest.removed:
+                hint = "let it join with an empty data folder, as a new incarnation"
+                return Rejected("raft.removed_member", f"{member.id} was removed and can't come back: {hint}")
         before, after = {each.id for each in newest.voters}, {each.id for each in wanted.voters}
         if len(before ^ after) > 1 or not after or after & {each.id for each in wanted.learners}:
             return Rejected("raft.change_refused", "at most one voter may come or go at a time")

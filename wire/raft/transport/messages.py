@@ -139,12 +139,6 @@ class RequestRefused(_Message, frozen=True, tag="no"):
     message: Annotated[str, Meta(max_length=2048)]
 
 
-class Removed(_Message, frozen=True, tag="rm"):
-    """The receiver is no member any more, since the configuration at `index`, which is committed."""
-
-    index: Number
-
-
 Message: TypeAlias = (
     PreVote
     | PreVoteReply
@@ -160,7 +154,6 @@ Message: TypeAlias = (
     | Barrier
     | BarrierReply
     | RequestRefused
-    | Removed
 )
 
 

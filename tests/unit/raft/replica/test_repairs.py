@@ -120,6 +120,22 @@ def test_nobody_gets_a_vote_before_having_what_is_committed(bench: Bench) -> Non
     assert bench.replica.configuration == promoted, "it counts from when it is in the log"
 
 
+def test_who_was_removed_never_comes_back_under_the_same_id(bench: Bench) -> None:
+    term = bench.lead(B)
+    bench.turn()
+    bench.put(B, AppendReply(term, 0, 1, True))
+    bench.turn()
+    without_c = Configuration((member("a"), member("b")))
+    done = bench.change(without_c)
+    bench.turn()
+    bench.put(B, AppendReply(term, 0, 2, True))
+    bench.turn()
+    assert done == [b""]
+    assert bench.replica.configuration.removed == (C,)
+    assert code_of(bench.change(Configuration(without_c.voters, (member("c"),)))) == "raft.removed_member"
+    assert bench.change(Configuration(without_c.voters, (member("d"),))) == []
+
+
 @pytest.mark.parametrize("voters", ["abcde", "a", "bc", "bcd"])
 def test_no_more_than_one_voter_comes_or_goes_at_a_time(bench: Bench, voters: str) -> None:
     term = bench.lead(B)
@@ -237,6 +253,21 @@ def test_a_piece_of_a_snapshot_that_was_lost_is_sent_again(bench: Bench) -> None
         bench.put(B, AppendReply(term, 0, 2, True))
         bench.put(C, AppendReply(term, 0, 0, True))
     assert piece in again
+
+
+def test_a_reply_that_comes_twice_asks_for_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(monkeypatch, settings=RaftSettings(trailing_entries=0, snapshot_piece_bytes=50))
+    term = bench.lead(B)
+    bench.turn()
+    bench.put(B, AppendReply(term, 0, 1, True))
+    bench.turn()
+    info = snapshot_of(bench)
+    bench.put(C, AppendReply(term, 0, 1, False))
+    assert [piece.offset for piece in bench.said(SnapshotPiece)] == [0]
+    bench.put(C, SnapshotReply(term, info.index, 50, False))
+    assert [piece.offset for piece in bench.said(SnapshotPiece)] == [50]
+    bench.put(C, SnapshotReply(term, info.index, 50, False))
+    assert not bench.said(SnapshotPiece)
 
 
 def test_a_piece_of_a_large_snapshot_is_sent_once_all_of_it_was_checked(
