@@ -232,6 +232,8 @@ class RaftNode:
             self._store.base[0],
             self._store.last[0],
             tuple(sorted(peers)) if replica.is_leader else (),
+            self.transport.counters.copy(),
+            self._inbox.dropped,
         )
 
     def _leader(self) -> Member | None:

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from tests.services.certificates import Authority
+from tests.integration.raft.transport_kit import Pki
 from tests.services.ports import free_ports
 from tests.sim.raft.machine import Ledger
 from tests.waiting import until
@@ -85,18 +85,14 @@ class Cluster:
     def __init__(self, folder: Path, settings: RaftSettings) -> None:
         self._folder = folder
         self._settings = settings
-        self._authority = Authority()
         self.hosts: dict[str, Host] = {}
         folder.mkdir(exist_ok=True)
-        (folder / "ca.pem").write_bytes(self._authority.pem)
+        self.pki = Pki(folder)
 
     def host(self, name: str, incarnation: str = "a") -> Host:
         (port,) = free_ports(1)
-        files = TlsFiles(self._folder / "ca.pem", self._folder / f"{name}.pem")
-        if not files.cert.exists():
-            self._authority.issue(name).write(files.cert)
         member = Member(MemberId(f"{name}/{incarnation}"), f"127.0.0.1:{port}")
-        self.hosts[name] = Host(member, self._folder / f"{name}-{incarnation}", files, self._settings)
+        self.hosts[name] = Host(member, self._folder / f"{name}-{incarnation}", self.pki.good(name), self._settings)
         return self.hosts[name]
 
     def found(self, *names: str) -> None:
