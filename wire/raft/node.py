@@ -122,7 +122,8 @@ class RaftNode:
 
     def _open_storage(self) -> Replica:
         self._storage.enter_context(locked(self._folder))
-        self._store = WriteAheadLog(DiskFiles(self._folder / "log"), f"{self._cluster_id}/{self.me.id}".encode())
+        files, owner = DiskFiles(self._folder / "log"), f"{self._cluster_id}/{self.me.id}".encode()
+        self._store = WriteAheadLog(files, owner, segment_bytes=self._settings.segment_bytes)
         self._storage.callback(self._store.close)
         if self._store.recovered is not None:
             log.warning("raft_log_cut", recovery=str(self._store.recovered))
