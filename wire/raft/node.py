@@ -17,7 +17,7 @@ from typing import Final, Self
 
 import structlog
 
-from wire.core.errors import FatalError
+from wire.core.errors import FatalError, UnavailableError
 from wire.raft.events import Event, Watch
 from wire.raft.inbox import Inbox
 from wire.raft.membership import with_learner, with_voter, without
@@ -209,7 +209,9 @@ class RaftNode:
         return None
 
     async def snapshot(self) -> SnapshotInfo:
-        """Take a snapshot of what is applied now, and return once it is on disk."""
+        """Take a snapshot of what is applied now, and return once it is on disk. Raises FatalError if it can't be."""
+        if self._stopping:
+            raise UnavailableError("raft.stopped", _STOPPED.message)
         self._inbox.wake.set()
         return await self._snapshotting.wanted()
 

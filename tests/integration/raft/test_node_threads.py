@@ -14,7 +14,6 @@ from tests.sim.raft.machine import Ledger
 from tests.waiting import until
 from wire.raft import RaftSettings
 from wire.raft.replica import requests
-from wire.raft.replica.requests import Requests
 from wire.raft.storage.files import DiskFile, DiskFiles
 
 SETTINGS = RaftSettings(
@@ -100,13 +99,3 @@ async def test_a_large_state_is_written_and_restored_chunk_by_chunk_in_another_t
         await until(lambda: other.machine.values == values)
     assert observed.here == set()
     assert observed.elsewhere == {"chunk", "restore", "_encode"}
-
-
-def test_what_is_known_of_requests_is_captured_as_of_now_and_encoded_later() -> None:
-    known = Requests(10, 1000)
-    known.add(b"before", b"1")
-    captured = known.snapshot()
-    known.add(b"after", b"2")
-    again = Requests(10, 1000)
-    again.restore(captured)
-    assert (again.result(b"before"), again.result(b"after")) == (b"1", None)

@@ -71,6 +71,9 @@ async def test_callers_hear_that_a_member_stops(tmp_path: Path) -> None:
         assert read is False
         assert isinstance(await node.propose(b"w"), Rejected)
         assert await node.read_barrier() is False
+        assert isinstance(await node.transfer_leadership(), Rejected)
+        with pytest.raises(UnavailableError, match=r"raft\.stopped"):
+            await node.snapshot()
 
 
 async def test_callers_too_many_are_refused_with_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -248,7 +248,7 @@ class Consensus(Library):
 
 
 class _Gate:
-    """Stands in the place of the library's transport: of what the library sends only its calls for votes go out."""
+    """Stands in the place of the library's transport: what the library still sends itself are its calls for votes."""
 
     ready = True
 
@@ -256,13 +256,9 @@ class _Gate:
         self._consensus = consensus
 
     def send(self, node: Peer, message: dict[str, Any]) -> bool:
-        if message["type"] == "request_vote":
-            vote = RequestVote(message["term"], message["last_log_index"], message["last_log_term"])
-            self._consensus.outbox.append((MemberId(node.id), vote))
+        vote = RequestVote(message["term"], message["last_log_index"], message["last_log_term"])
+        self._consensus.outbox.append((MemberId(node.id), vote))
         return True
-
-    def destroy(self) -> None:
-        pass
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("set"):  # the library registers what it wants to be told: it is not told

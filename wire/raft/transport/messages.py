@@ -139,6 +139,9 @@ class RequestRefused(_Message, frozen=True, tag="no"):
     message: Annotated[str, Meta(max_length=2048)]
 
 
+Request: TypeAlias = Propose | ProposeReply | Barrier | BarrierReply | RequestRefused
+"""What callers ask by way of another member, and the answers."""
+
 Message: TypeAlias = (
     PreVote
     | PreVoteReply
@@ -149,11 +152,7 @@ Message: TypeAlias = (
     | SnapshotPiece
     | SnapshotReply
     | TimeoutNow
-    | Propose
-    | ProposeReply
-    | Barrier
-    | BarrierReply
-    | RequestRefused
+    | Request
 )
 
 

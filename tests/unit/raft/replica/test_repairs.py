@@ -9,7 +9,6 @@ import pytest
 
 from tests.unit.raft.replica.kit import B, Bench, C, D, code_of, entries, member, snapshot_of, vote
 from wire.core.errors import FatalError
-from wire.raft.replica.requests import MAX_RESULT_BYTES, Requests
 from wire.raft.replica.settings import RaftSettings
 from wire.raft.storage import snapshot_files
 from wire.raft.transport.messages import (
@@ -359,16 +358,3 @@ def test_snapshots_are_taken_for_what_was_applied_not_for_what_is_kept(monkeypat
             snapshot_of(bench)
             taken += 1
     assert 5 <= taken <= 11
-
-
-def test_long_results_fit_into_a_snapshot() -> None:
-    requests = Requests(100_000, 1 << 30)
-    for n in range(3000):
-        requests.add(b"%d" % n, b"x" * 5000)
-    requests.add(b"huge", b"x" * (MAX_RESULT_BYTES + 1))
-    chunks = list(requests.snapshot())
-    assert max(map(len, chunks)) < 2 << 20
-    again = Requests(100_000, 1 << 30)
-    again.restore(iter(chunks))
-    assert again.result(b"2999") == b"x" * 5000
-    assert again.result(b"huge") is None
