@@ -319,6 +319,7 @@ async def test_a_false_server_is_not_believed(one: Node, pki: Pki, answer: bytes
     ):
         three.transport.set_peers({member_id("n2"): address, one.id: one.member.address})
         await until(lambda: three.counters.protocol_faults > 1 and three.reaches(one))
+        assert three.counters.refused == {"raft.protocol_fault": three.counters.protocol_faults}
 
 
 async def test_a_server_that_does_not_speak_our_protocol_is_not_greeted(pki: Pki) -> None:
