@@ -9,6 +9,8 @@ import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from tests.integration.raft.transport_kit import Pki
 from tests.services.ports import free_ports
 from tests.sim.raft.machine import Ledger
@@ -19,6 +21,8 @@ from wire.raft.transport.tls import TlsFiles, client_context, server_context
 
 CLUSTER = "test"
 QUICK = RaftSettings(heartbeat_s=0.05, election_min_s=0.3, election_max_s=0.6)
+PIECES = replace(QUICK, snapshot_entries=10, trailing_entries=0, snapshot_piece_bytes=100)
+"""Who is late gets a snapshot, in many pieces."""
 
 
 class Host:

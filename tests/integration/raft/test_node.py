@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests.integration.raft.cluster_kit import QUICK, Cluster, cluster
+from tests.integration.raft.cluster_kit import PIECES, QUICK, Cluster, cluster
 from tests.waiting import insist, until
 from wire.raft import LeaderChanged, Member, MemberId, MembersChanged, RaftSettings, Rejected, Role
 from wire.raft.replica.proposals import Outcome
@@ -85,11 +85,7 @@ async def test_a_restart_of_all_keeps_everything(tmp_path: Path) -> None:
 
 
 async def test_who_was_away_for_long_gets_a_snapshot(tmp_path: Path) -> None:
-    settings = RaftSettings(
-        heartbeat_s=0.05, election_min_s=0.3, election_max_s=0.6, snapshot_entries=10, trailing_entries=0,
-        snapshot_piece_bytes=100,
-    )  # fmt: skip
-    async with cluster(tmp_path, "a", "b", "c", settings=settings) as its:
+    async with cluster(tmp_path, "a", "b", "c", settings=PIECES) as its:
         leader = await its.leader()
         away = next(host for host in its.hosts.values() if host is not leader)
         await away.stop()

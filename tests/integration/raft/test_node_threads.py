@@ -9,17 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.integration.raft.cluster_kit import cluster
+from tests.integration.raft.cluster_kit import PIECES, cluster
 from tests.sim.raft.machine import Ledger
 from tests.waiting import until
-from wire.raft import RaftSettings
 from wire.raft.replica import requests
 from wire.raft.storage.files import DiskFile, DiskFiles
-
-SETTINGS = RaftSettings(
-    heartbeat_s=0.05, election_min_s=0.3, election_max_s=0.6, snapshot_entries=10, trailing_entries=0,
-    snapshot_piece_bytes=1000,
-)  # fmt: skip
 
 
 class Observed:
@@ -53,7 +47,7 @@ def observed(monkeypatch: pytest.MonkeyPatch) -> Observed:
 async def test_the_disk_works_in_another_thread_whatever_snapshots_come_and_go(
     tmp_path: Path, observed: Observed
 ) -> None:
-    async with cluster(tmp_path, "a", settings=SETTINGS) as its:
+    async with cluster(tmp_path, "a", settings=PIECES) as its:
         observed.watch(DiskFile, "append", "read", "truncate", "sync")
         observed.watch(DiskFiles, "names", "create", "open", "rename", "remove", "sync")
         leader = await its.leader()
@@ -84,7 +78,7 @@ async def test_a_large_state_is_written_and_restored_chunk_by_chunk_in_another_t
         observed.note("restore")
         restore(machine, chunks)
 
-    async with cluster(tmp_path, "a", "b", settings=SETTINGS) as its:
+    async with cluster(tmp_path, "a", "b", settings=PIECES) as its:
         monkeypatch.setattr(Ledger, "snapshot", observed_chunks)
         monkeypatch.setattr(Ledger, "restore", observed_restore)
         observed.watch(requests, "_encode")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.raft.cluster_kit import CLUSTER, QUICK, Host, cluster
+from tests.integration.raft.cluster_kit import CLUSTER, PIECES, QUICK, Host, cluster
 from tests.sim.raft.machine import Ledger
 from tests.waiting import insist, until
 from wire.core.errors import UnavailableError
@@ -20,13 +20,9 @@ from wire.raft.threads import in_thread
 SMALL = RaftSettings(
     heartbeat_s=0.05, election_min_s=0.3, election_max_s=0.6, max_append_bytes=1000, snapshot_entries=1_000_000
 )
-SNAPSHOTS = RaftSettings(
-    heartbeat_s=0.05, election_min_s=0.3, election_max_s=0.6, snapshot_entries=10, trailing_entries=0,
-    snapshot_piece_bytes=100,
-)  # fmt: skip
 
 
-@pytest.mark.parametrize("settings", [SMALL, SNAPSHOTS], ids=["entries", "pieces of a snapshot"])
+@pytest.mark.parametrize("settings", [SMALL, PIECES], ids=["entries", "pieces of a snapshot"])
 async def test_a_newcomer_gets_a_log_that_takes_many_messages(tmp_path: Path, settings: RaftSettings) -> None:
     async with cluster(tmp_path, "a", settings=settings) as its:
         leader = await its.leader()

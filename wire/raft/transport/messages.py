@@ -156,11 +156,14 @@ Message: TypeAlias = (
 )
 
 
+_ENTRY_BYTES: Final = 128  # of an entry in memory, besides its command
+
+
 def held_bytes(message: Message) -> int:
-    """Return how many bytes of commands and snapshots a message holds; the rest of it is small."""
+    """Return about how many bytes of commands and snapshots a message holds; the rest of it is small."""
     match message:
         case Append():
-            return sum(len(entry.command) for entry in message.entries)
+            return sum(len(entry.command) + _ENTRY_BYTES for entry in message.entries)
         case SnapshotPiece():
             return len(message.data)
         case Propose():
