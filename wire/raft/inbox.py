@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
@@ -85,9 +86,7 @@ class Inbox:
             if not answer.done():
                 answer.set_result(outcome)
 
-        def begin() -> None:
-            call(done)
-
+        begin = partial(call, done)
         self._answers[answer] = otherwise
         self._callers.take(size)
         self._add(begin)

@@ -45,7 +45,7 @@ class Requests:
             self._bytes -= len(oldest) + len(self._results.pop(oldest))
 
     def snapshot(self) -> Iterator[bytes]:
-        """Return all as of now, in chunks that are made as they are asked for; the first says how many follow."""
+        """Return all as of now, in chunks; the first says how many follow. They may be made in another thread."""
         return _chunks(list(self._results.items()))
 
     def restore(self, chunks: Iterator[bytes]) -> None:
