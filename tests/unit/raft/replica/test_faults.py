@@ -64,6 +64,18 @@ def test_whoever_waits_for_a_read_hears_that_the_member_stops(bench: Bench) -> N
     assert answers == [False]
 
 
+def test_whoever_waits_for_a_read_too_long_hears_that_nothing_is_known(bench: Bench) -> None:
+    leading(bench)
+    answers: list[bool] = []
+    bench.replica.barrier(1.0, answers.append)
+    bench.wait(0.5)
+    bench.replica.expire()
+    assert answers == []
+    bench.wait(0.6)
+    bench.replica.expire()
+    assert answers == [False]
+
+
 def test_leadership_is_handed_to_nobody_who_is_no_voter(bench: Bench) -> None:
     leading(bench)
     refused = bench.replica.hand_over(member("x").id)
@@ -94,6 +106,16 @@ def laggard_wants_a_snapshot(bench: Bench) -> int:
     return term
 
 
+def damage_newest(bench: Bench, at: int) -> None:
+    """Flip a bit in its newest snapshot."""
+    files = bench.files[1]
+    newest = files.names()[-1]
+    file = files.open(newest)
+    content = bytearray(file.read(0, file.size))
+    content[at] ^= 1
+    files.put(newest, bytes(content))
+
+
 def test_whoever_leads_no_more_sends_no_piece(bench: Bench) -> None:
     term = laggard_wants_a_snapshot(bench)
     assert bench.replica.transfers
@@ -104,12 +126,7 @@ def test_whoever_leads_no_more_sends_no_piece(bench: Bench) -> None:
 
 def test_a_leader_whose_snapshot_is_damaged_ends_instead_of_sending_it(bench: Bench) -> None:
     laggard_wants_a_snapshot(bench)
-    files = bench.files[1]
-    newest = files.names()[-1]
-    file = files.open(newest)
-    content = bytearray(file.read(0, file.size))
-    content[len(content) // 2] ^= 1
-    files.put(newest, bytes(content))
+    damage_newest(bench, 300)
     with pytest.raises(StorageError, match="is damaged at byte") as caught:
         bench.replica.transfer()
     assert caught.value.code == "raft.storage.damaged"
@@ -132,6 +149,21 @@ def test_a_piece_there_is_no_room_for_is_lost_and_the_next_one_begins_anew(
     assert bench.machine.values == other.machine.values
 
 
+def test_a_power_cut_between_a_snapshot_that_arrived_and_the_log_behind_it_is_made_good(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Bench(monkeypatch)
+    laggard_wants_a_snapshot(other)
+    (piece,) = other.said(SnapshotPiece)
+    bench.put(B, Append(1, 0, 0, 0, 0, entries(0, 1, 1)))
+    bench.turn()
+    bench.put(B, piece)
+    bench.replica.transfer()
+    bench.cut_power()
+    assert (bench.log.base[0], bench.log.last[0], bench.replica.applied) == (2, 2, 2)
+    assert bench.machine.values == other.machine.values
+
+
 def test_damage_behind_what_the_state_machine_reads_is_found(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     laggard_wants_a_snapshot(bench)
     bench.turn()
@@ -140,12 +172,8 @@ def test_damage_behind_what_the_state_machine_reads_is_found(bench: Bench, monke
         pass
 
     monkeypatch.setattr(Ledger, "restore", restore)
-    files = bench.files[1]
-    newest = files.names()[-1]
-    file = files.open(newest)
-    content = bytearray(file.read(0, file.size))
-    content[-60] ^= 1
-    files.put(newest, bytes(content))
+    bench.open()
+    damage_newest(bench, -60)
     with pytest.raises(StorageError, match="is damaged at byte"):
         bench.open()
 
