@@ -8,10 +8,11 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
-from tests.chaos.raft_member import CLUSTER, Answer, Ask, Start
+from tests.chaos.raft_member import CLUSTER, Answer, Ask, Change, Start
 from tests.services.certificates import Authority
 from tests.services.hosts import Hosts
 from tests.services.ports import free_ports
@@ -25,6 +26,8 @@ class Process:
     """One member. What it was asked and has not answered when it dies is answered with nothing known."""
 
     def __init__(self, start: Start, prefix: Sequence[str] = ()) -> None:
+        self.member = start.member
+        self.folder = Path(start.folder)
         self._start = start
         self._prefix = prefix
         self._process: asyncio.subprocess.Process | None = None
@@ -38,6 +41,24 @@ class Process:
         return self._process is not None
 
     async def start(self) -> None:
+        process, lines = await self._spawn()
+        async with asyncio.timeout(30):
+            while (line := await lines.readline()).strip() != b"ready":
+                assert line, f"a member did not start: {self.log.read_text()[-3000:]}"
+        self._process = process
+        self._listener = asyncio.get_running_loop().create_task(self._listen(lines))
+
+    async def refusal(self) -> str:
+        """Start it though it can't, and return what it says before it ends."""
+        said = self.log.stat().st_size
+        process, lines = await self._spawn()
+        async with asyncio.timeout(30):
+            while line := await lines.readline():
+                assert line.strip() != b"ready", f"{self.member.id} started"
+            assert await process.wait() != 0
+        return self.log.read_bytes()[said:].decode()
+
+    async def _spawn(self) -> tuple[asyncio.subprocess.Process, asyncio.StreamReader]:
         arguments = [
             *self._prefix,
             sys.executable,
@@ -46,17 +67,12 @@ class Process:
             msgspec.json.encode(self._start).decode(),
         ]
         with self.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
+            process = await asyncio.create_subprocess_exec(
                 *arguments, cwd=ROOT, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=log,
                 limit=1 << 24,
             )  # fmt: skip
-        assert self._process.stdout is not None
-        async with asyncio.timeout(30):
-            line = await self._process.stdout.readline()
-            while line.strip() != b"ready":
-                assert line, f"a member did not start: {self.log.read_text()[-3000:]}"
-                line = await self._process.stdout.readline()
-        self._listener = asyncio.get_running_loop().create_task(self._listen(self._process.stdout))
+        assert process.stdout is not None
+        return process, process.stdout
 
     async def _listen(self, lines: asyncio.StreamReader) -> None:
         while line := await lines.readline():
@@ -68,13 +84,26 @@ class Process:
             future.set_result(Answer(number))
 
     async def ask(self, value: str | None, timeout_s: float = 3.0) -> Answer:
-        number = next(self._numbers)
+        return await self._put(Ask(next(self._numbers), value, timeout_s))
+
+    async def change(self, what: Literal["add", "promote", "remove"], member: Member) -> bool:
+        """Have the members changed, and return whether they are; only who leads can do it."""
+        return (await self._put(Change(next(self._numbers), what, member))).taken
+
+    async def _put(self, request: Ask | Change) -> Answer:
         process = self._process
         if process is None or process.stdin is None:
-            return Answer(number)
-        future = self._waiting[number] = asyncio.get_running_loop().create_future()
-        process.stdin.write(msgspec.json.encode(Ask(number, value, timeout_s)) + b"\n")
+            return Answer(request.number)
+        future = self._waiting[request.number] = asyncio.get_running_loop().create_future()
+        process.stdin.write(msgspec.json.encode(request) + b"\n")
         return await future
+
+    def blank(self) -> Process:
+        """Return the same machine with an empty disk: another incarnation."""
+        incarnation = int(self.member.id.rpartition("/")[2]) + 1
+        member = Member(MemberId(f"{self.member.name}/{incarnation}"), self.member.address)
+        folder = str(self.folder.with_name(f"{self.member.name}-{incarnation}"))
+        return Process(msgspec.structs.replace(self._start, member=member, folder=folder), self._prefix)
 
     def send(self, number: signal.Signals) -> None:
         if self._process is not None:
@@ -109,6 +138,20 @@ class Processes:
             found_cluster(folder / member.name, CLUSTER, Configuration(voters=members), Ledger())
             start = Start(member, str(folder / member.name), str(ca), str(cert))
             self.members.append(Process(start, hosts.prefix(member.name) if hosts is not None else ()))
+
+    async def start_anew(self, old: Process) -> None:
+        """Put an empty disk in the place of a member's, who joins as somebody new and gets the vote of who it was."""
+        new = old.blank()
+        await self._change("remove", old.member)
+        await self._change("add", new.member)
+        self.members[self.members.index(old)] = new
+        await new.start()
+        await self._change("promote", new.member)
+
+    async def _change(self, what: Literal["add", "promote", "remove"], member: Member) -> None:
+        async with asyncio.timeout(60):
+            while not any([await process.change(what, member) for process in self.members]):
+                await asyncio.sleep(0.05)
 
     async def start(self) -> None:
         for process in self.members:

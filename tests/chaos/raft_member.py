@@ -6,16 +6,22 @@ import asyncio
 import random
 import sys
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from tests.sim.raft.machine import Ledger
-from wire.raft import Member, RaftNode, RaftSettings
+from wire.raft import Member, RaftNode, RaftSettings, Rejected
 from wire.raft.transport.listener import listening
 from wire.raft.transport.tls import TlsFiles, client_context, server_context
 
 SETTINGS = RaftSettings(
-    heartbeat_s=0.1, election_min_s=0.5, election_max_s=1.0, snapshot_entries=200, trailing_entries=50
+    heartbeat_s=0.1,
+    election_min_s=0.5,
+    election_max_s=1.0,
+    snapshot_entries=200,
+    trailing_entries=50,
+    segment_bytes=4096,
 )
 CLUSTER = "chaos"
 
@@ -29,7 +35,7 @@ class Start(msgspec.Struct):
     cert: str
 
 
-class Ask(msgspec.Struct):
+class Ask(msgspec.Struct, tag=True):
     """A value to be proposed; without one, all values as of now."""
 
     number: int
@@ -37,15 +43,40 @@ class Ask(msgspec.Struct):
     timeout_s: float = 3.0
 
 
+class Change(msgspec.Struct, tag=True):
+    """A change of the members, to be taken by whoever leads."""
+
+    number: int
+    what: Literal["add", "promote", "remove"]
+    member: Member
+
+
 class Answer(msgspec.Struct):
-    """`place` is None where nothing is known of the value; `values` answers a read that was confirmed."""
+    """`place` is None where nothing is known of the value; `values` answers a read that was confirmed.
+
+    `taken` says that a change of the members is in force.
+    """
 
     number: int
     place: int | None = None
     values: list[str] | None = None
+    taken: bool = False
 
 
-async def answer(node: RaftNode, machine: Ledger, ask: Ask) -> Answer:
+async def changed(node: RaftNode, change: Change) -> bool:
+    match change.what:
+        case "add":
+            return await node.add_member(change.member) == b""
+        case "promote":
+            return await node.promote(change.member.id) == b""
+        case "remove":
+            outcome = await node.remove_member(change.member.id)
+            return outcome == b"" or (isinstance(outcome, Rejected) and outcome.code == "raft.unknown_member")
+
+
+async def answer(node: RaftNode, machine: Ledger, ask: Ask | Change) -> Answer:
+    if isinstance(ask, Change):
+        return Answer(ask.number, taken=await changed(node, ask))
     if ask.value is None:
         confirmed = await node.read_barrier(ask.timeout_s)
         return Answer(ask.number, values=[value.decode() for value in machine.values] if confirmed else None)
@@ -59,10 +90,10 @@ async def serve(start: Start) -> None:
     host, _, port = start.member.address.rpartition(":")
     tls, rng = client_context(files), random.Random()
     node = RaftNode(start.member, CLUSTER, Path(start.folder), machine, tls=tls, rng=rng, settings=SETTINGS)
-    lines = asyncio.StreamReader()
+    lines, requests = asyncio.StreamReader(), msgspec.json.Decoder(Ask | Change)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
 
-    async def reply(ask: Ask) -> None:
+    async def reply(ask: Ask | Change) -> None:
         print(msgspec.json.encode(await answer(node, machine, ask)).decode(), flush=True)
 
     async with (
@@ -72,7 +103,7 @@ async def serve(start: Start) -> None:
     ):
         print("ready", flush=True)
         while line := await lines.readline():
-            answers.create_task(reply(msgspec.json.decode(line, type=Ask)))
+            answers.create_task(reply(requests.decode(line)))
 
 
 if __name__ == "__main__":

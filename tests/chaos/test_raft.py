@@ -6,9 +6,10 @@ import asyncio
 import itertools
 import os
 import random
+import re
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import pytest
 from tests.chaos.raft_cluster import Process, Processes
 from tests.services.hosts import hosts
 from tests.sim.raft.checks import Checker
+from tests.waiting import until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 
@@ -88,7 +90,55 @@ async def frozen(processes: Processes, rng: random.Random) -> None:
     await asyncio.sleep(rng.uniform(0.2, 1))
 
 
-@pytest.mark.parametrize("fault", [killed, frozen])
+def sealed(folder: Path) -> Path | None:
+    """A segment of the log that is not written to any more."""
+    return next(iter(sorted((folder / "log").glob("*.wal"))[:-1]), None)
+
+
+def newest(folder: Path) -> Path | None:
+    """The segment that is written to, if there is a little in it."""
+    return _with_content(max((folder / "log").glob("*.wal"), default=None))
+
+
+def snapshot(folder: Path) -> Path | None:
+    """The newest snapshot, if it is one of a state."""
+    return _with_content(max((each for each in (folder / "snapshots").iterdir() if not each.suffix), default=None))
+
+
+def _with_content(file: Path | None) -> Path | None:
+    with suppress(FileNotFoundError):  # it was removed meanwhile
+        return file if file is not None and file.stat().st_size > 1000 else None
+    return None
+
+
+async def damaged(processes: Processes, rng: random.Random) -> None:
+    """Flip a bit on the disk of one after the other, each in a file of another kind; it has to begin anew."""
+    kinds = [sealed, newest, snapshot]
+    for victim, kind in zip(list(processes.members), rng.sample(kinds, len(kinds)), strict=True):
+        file = await killed_with(victim, kind)
+        content = bytearray(file.read_bytes())
+        at = len(content) // 2
+        content[at] ^= 1 << rng.randrange(8)
+        file.write_bytes(content)
+        said = await victim.refusal()
+        named = re.search(rf"raft\.storage\.damaged: {re.escape(str(file))} is damaged at \w+ (\d+)", said)
+        assert named, said[-2000:]
+        assert int(named[1]) <= at
+        await processes.start_anew(victim)
+
+
+async def killed_with(victim: Process, kind: Callable[[Path], Path | None]) -> Path:
+    """Kill a member as soon as it has a file of a kind, and return that."""
+    while True:
+        await until(lambda: kind(victim.folder) is not None, 60)
+        await victim.kill()
+        file = kind(victim.folder)
+        if file is not None:
+            return file
+        await victim.start()
+
+
+@pytest.mark.parametrize("fault", [killed, frozen, damaged])
 async def test_what_was_confirmed_is_there_whoever_dies(tmp_path: Path, fault: Fault) -> None:
     async with running(Processes(tmp_path, "abc")) as processes:
         await ordeal(processes, fault)
@@ -117,8 +167,8 @@ async def ordeal(processes: Processes, fault: Fault) -> None:
     async with asyncio.TaskGroup() as group:
         for _ in range(CLIENTS):
             group.create_task(clients.work())
-        until = asyncio.get_running_loop().time() + SECONDS
-        while asyncio.get_running_loop().time() < until:
+        end = asyncio.get_running_loop().time() + SECONDS
+        while asyncio.get_running_loop().time() < end:
             await fault(processes, rng)
         clients.end()
     dumps = [await everything(process) for process in processes.members]

@@ -71,6 +71,13 @@ MUTANTS: Final = [
         "        if self._configurations.appended(entry):\n            self._reconfigured()\n",
         "        self._configurations.appended(entry)\n",
     ),
+    Mutant("3 who was removed comes back", _REPLICA, "if member.id in newest.removed:", "if False:"),
+    Mutant(
+        "3 who was removed is forgotten",
+        _REPLICA,
+        "command_of(following(self._configurations.newest, wanted))",
+        "command_of(wanted)",
+    ),
     Mutant(
         "5 entries that match are cut off",
         _REPLICATION,

@@ -211,7 +211,7 @@ CODES: Final[dict[str, str]] = {
     "source.stdin.record_too_large": "a row is longer than `max_record`",
     "source.stdin.unreadable": "standard input can't be read",
     # consensus
-    "raft.busy": "more commands wait to be committed than is allowed",
+    "raft.busy": "more commands, or more callers, wait than is allowed",
     "raft.change_refused": "the members can't be changed like that",
     "raft.change_under_way": "an earlier change of the members is not committed yet",
     "raft.incompatible_protocol": "two members have no version of the protocol in common",
@@ -232,6 +232,7 @@ CODES: Final[dict[str, str]] = {
     "raft.storage.foreign": "the stored data belongs to another member or cluster",
     "raft.storage.full": "there is no room to store the log or a snapshot",
     "raft.storage.gap": "the log begins behind what the newest snapshot covers",
+    "raft.storage.locked": "another process uses the member's data folder",
     "raft.storage.version": "another version of Wire wrote the stored data",
     "raft.tls": "the encrypted connection between members can't be made",
     "raft.too_large": "a command is larger than is allowed",

@@ -43,20 +43,16 @@ class _Seen(Protocol):
     def leader(self) -> MemberId | None: ...
     @property
     def configuration(self) -> Configuration: ...
-    @property
-    def configuration_is_committed(self) -> bool: ...
 
 
 class Watch:
-    """Compares what is seen with what was seen before, and tells. `former` are ids that were members and are not."""
+    """Compares what is seen with what was seen before, and tells."""
 
     def __init__(self) -> None:
         """Begin with nothing seen."""
-        self.former: set[MemberId] = set()
         self._listeners: list[Callable[[Event], None]] = []
         self._leader: MemberId | None = None
         self._members = Configuration()
-        self._committed: set[MemberId] = set()
         self._removed = False
         self._changed = asyncio.Event()
 
@@ -71,10 +67,6 @@ class Watch:
         if now.leader != self._leader:
             self._leader = now.leader
             events.append(LeaderChanged(now.leader, now.term))
-        if now.configuration_is_committed:  # what is not may be taken back
-            members = _ids(now.configuration)
-            self.former |= self._committed - members
-            self._committed = members
         if members_changed:
             self._members = now.configuration
             events.append(MembersChanged(now.configuration))
@@ -96,7 +88,3 @@ class Watch:
         """Return once something has changed so that the condition holds."""
         while not condition():
             await self._changed.wait()
-
-
-def _ids(configuration: Configuration) -> set[MemberId]:
-    return {each.id for each in (*configuration.voters, *configuration.learners)}

@@ -10,14 +10,14 @@ import asyncio
 import random
 import ssl
 from collections.abc import Callable, Set
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 import structlog
 
-from wire.core.errors import FatalError
+from wire.core.errors import FatalError, UnavailableError
 from wire.raft.events import Event, Watch
 from wire.raft.inbox import Inbox
 from wire.raft.membership import with_learner, with_voter, without
@@ -30,12 +30,13 @@ from wire.raft.replica.settings import RaftSettings
 from wire.raft.snapshotting import Snapshotting
 from wire.raft.status import PeerStatus, Status
 from wire.raft.storage.files import DiskFiles
+from wire.raft.storage.locking import locked
 from wire.raft.storage.ports import SnapshotInfo
 from wire.raft.storage.snapshots import FileSnapshots
 from wire.raft.storage.wal import WriteAheadLog
 from wire.raft.threads import in_thread
 from wire.raft.transport.handshake import Place
-from wire.raft.transport.messages import Message
+from wire.raft.transport.messages import Message, held_bytes
 from wire.raft.transport.ports import Admission, TransportSettings
 from wire.raft.transport.transport import Transport
 from wire.raft.types import Configuration, Member, MemberId, Rejected, StateMachine, Unknown
@@ -54,7 +55,8 @@ def found_cluster(folder: Path, cluster_id: str, founders: Configuration, machin
     """Make `folder` that of a founder. Every founder does so once, with the same list and a machine as new. Blocks."""
     settings = RaftSettings()
     requests = Requests(settings.max_requests, settings.max_requests_bytes)
-    found(FileSnapshots(DiskFiles(folder / "snapshots"), cluster_id.encode()), founders, machine, requests)
+    with locked(folder):
+        found(FileSnapshots(DiskFiles(folder / "snapshots"), cluster_id.encode()), founders, machine, requests)
 
 
 class RaftNode:
@@ -85,13 +87,18 @@ class RaftNode:
         self._inbox = Inbox()
         self._strangers: dict[MemberId, str] = {}
         self._stack = AsyncExitStack()
+        self._storage = ExitStack()
         self._watch = Watch()
         self._snapshotting = Snapshotting()
         self._tidy_due = 0.0
         self._stopping = False
 
     async def __aenter__(self) -> Self:
-        self._replica = await in_thread(self._open_storage)
+        try:
+            self._replica = await in_thread(self._open_storage)
+        except BaseException:
+            await in_thread(self._storage.close)
+            raise
         await self._stack.enter_async_context(self.transport)
         group = await self._stack.enter_async_context(asyncio.TaskGroup())
         self._watch.see(self._replica)
@@ -111,14 +118,17 @@ class RaftNode:
             self._replica.close()
             self._inbox.close()
             self._snapshotting.stop()
-            await in_thread(self._store.close)
-            await in_thread(self._snapshots.close)
+            await in_thread(self._storage.close)
 
     def _open_storage(self) -> Replica:
-        self._store = WriteAheadLog(DiskFiles(self._folder / "log"), f"{self._cluster_id}/{self.me.id}".encode())
+        self._storage.enter_context(locked(self._folder))
+        files, owner = DiskFiles(self._folder / "log"), f"{self._cluster_id}/{self.me.id}".encode()
+        self._store = WriteAheadLog(files, owner, segment_bytes=self._settings.segment_bytes)
+        self._storage.callback(self._store.close)
         if self._store.recovered is not None:
             log.warning("raft_log_cut", recovery=str(self._store.recovered))
         self._snapshots = FileSnapshots(DiskFiles(self._folder / "snapshots"), self._cluster_id.encode())
+        self._storage.callback(self._snapshots.close)
         return Replica(self.me, self._store, self._snapshots, self._machine, self._settings, self._rng)
 
     # what callers ask
@@ -140,7 +150,7 @@ class RaftNode:
             self._replica.propose(command, request_id, left_s, done)
 
         while True:
-            outcome = await self._outcome(attempt)
+            outcome = await self._outcome(attempt, len(command))
             again = isinstance(outcome, Rejected) and outcome.code in _PASSING
             if isinstance(outcome, Unknown):
                 unknown, again = outcome, bool(request_id)
@@ -188,7 +198,7 @@ class RaftNode:
             done(self._replica.hand_over(to))
 
         stopped: Rejected | None = Rejected("raft.stopped", _STOPPED.message)
-        refusal = await self._inbox.ask(begin, stopped)
+        refusal = self._refusal() or await self._inbox.ask(begin, stopped)
         if refusal is not None:
             return refusal
         try:
@@ -199,7 +209,9 @@ class RaftNode:
         return None
 
     async def snapshot(self) -> SnapshotInfo:
-        """Take a snapshot of what is applied now, and return once it is on disk."""
+        """Take a snapshot of what is applied now, and return once it is on disk. Raises FatalError if it can't be."""
+        if self._stopping:
+            raise UnavailableError("raft.stopped", _STOPPED.message)
         self._inbox.wake.set()
         return await self._snapshotting.wanted()
 
@@ -223,6 +235,8 @@ class RaftNode:
             self._store.base[0],
             self._store.last[0],
             tuple(sorted(peers)) if replica.is_leader else (),
+            self.transport.counters.copy(),
+            self._inbox.dropped,
         )
 
     def _leader(self) -> Member | None:
@@ -247,16 +261,20 @@ class RaftNode:
             return None
         return Rejected("raft.unknown_member", f"there is no member {id_}", self._leader())
 
-    def _refusal(self) -> Rejected | None:
-        """Say why nothing can be asked for now."""
+    def _refusal(self, size: int = 0) -> Rejected | None:
+        """Say why nothing of so many bytes can be asked for now."""
+        if self._stopping:
+            return Rejected("raft.stopped", _STOPPED.message)
         if self.trouble is not None:
             return Rejected(self.trouble.code, self.trouble.message)
-        return Rejected("raft.stopped", _STOPPED.message) if self._stopping else None
+        if not self._inbox.has_room(size):
+            return Rejected("raft.busy", "too many callers wait here already: try again later, or ask another member")
+        return None
 
-    async def _outcome(self, call: Callable[[Callable[[Outcome], None]], None]) -> Outcome:
-        refusal = self._refusal()
+    async def _outcome(self, call: Callable[[Callable[[Outcome], None]], None], size: int = 0) -> Outcome:
+        refusal = self._refusal(size)
         stopped: Outcome = _STOPPED
-        return refusal if refusal is not None else await self._inbox.ask(call, stopped)
+        return refusal if refusal is not None else await self._inbox.ask(call, stopped, size)
 
     # the network's side
 
@@ -265,8 +283,8 @@ class RaftNode:
         replica = self._replica
         if replica.configuration.member(member.id) is not None:
             return Admission.KNOWN
-        if member.id in self._watch.former or replica.knows_all_members:
-            return Admission.REMOVED  # whoever is to join is told to the leader first
+        if replica.was_removed(member.id):
+            return Admission.REMOVED
         if replica.hears_leader and member.id != replica.leader:
             return Admission.UNKNOWN
         if self._strangers.get(member.id) != member.address:
@@ -276,7 +294,7 @@ class RaftNode:
 
     def receive(self, sender: MemberId, message: Message) -> None:
         """Take a message in the next turn; drop it if too much is waiting."""
-        self._inbox.put(lambda: self._take(sender, message))
+        self._inbox.put(lambda: self._replica.receive(sender, message), held_bytes(message))
 
     def connected(self, peer: MemberId) -> None:
         """Nothing to do: what was lost is sent again."""
@@ -295,7 +313,8 @@ class RaftNode:
     async def _run(self) -> None:
         period_s = self._settings.heartbeat_s / _TICKS_PER_HEARTBEAT
         while not self._stopping:
-            busy = self._inbox or self._replica.unapplied or self._snapshotting.under_way
+            replica = self._replica
+            busy = self._inbox or replica.unapplied or replica.transfers or self._snapshotting.under_way
             if not busy or self.trouble is not None:
                 await self._inbox.doze(period_s)
             await self._turn()
@@ -303,8 +322,8 @@ class RaftNode:
 
     async def _turn(self) -> None:
         self._inbox.work()
-        if self._replica.arrived is not None:
-            await self._install()  # before anybody is told that a read may begin
+        if self._replica.transfers:
+            await self._transfer()  # before anybody is told that a read may begin
         if await self._persist():
             self._replica.tick()
             await self._persist()
@@ -326,12 +345,6 @@ class RaftNode:
             more = False
         self._tidy_due = monotonic() + (0 if more else _TIDY_S)
 
-    def _take(self, sender: MemberId, message: Message) -> None:
-        try:
-            self._replica.receive(sender, message)
-        except FatalError as error:
-            _let_pass(error)
-
     async def _persist(self) -> bool:
         """Have the log on disk, then send (I5). False while the disk is full: nothing leaves, it is tried again."""
         if self._store.dirty:
@@ -352,24 +365,19 @@ class RaftNode:
             self.transport.send(to, message)
         return True
 
-    async def _install(self) -> None:
+    async def _transfer(self) -> None:
+        """Let pass what could not be received: the leader sends it again."""
         try:
-            await in_thread(self._replica.install)
+            await in_thread(self._replica.transfer)
         except FatalError as error:
-            _let_pass(error)
+            if error.code not in ("raft.storage.full", "raft.snapshot.damaged", "raft.snapshot.gone"):
+                raise
+            log.warning("raft_snapshot_not_received", error=str(error))
 
     def _dial(self) -> None:
-        configuration = self._replica.configuration
-        members = {each.id: each.address for each in (*configuration.voters, *configuration.learners)}
+        members = {each.id: each.address for each in self._replica.configuration.members}
         if self._replica.leader in members:
             self._strangers = {}
         self._dialed = members.keys() | self._strangers.keys()
         self.transport.set_peers({**self._strangers, **members})
         self.transport.review()
-
-
-def _let_pass(error: FatalError) -> None:
-    """Let a snapshot that could not be received be: the leader sends it again. Raises any other error."""
-    if error.code not in ("raft.storage.full", "raft.snapshot.damaged", "raft.snapshot.gone"):
-        raise error
-    log.warning("raft_snapshot_not_received", error=str(error))

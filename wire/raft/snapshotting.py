@@ -59,7 +59,7 @@ class Snapshotting:
                 return
             info = await in_thread(self._writer.commit)
         except FatalError as error:
-            self._give_up(error)
+            await self._give_up(error)
             return
         self._writer = None
         replica.captured(info)
@@ -77,10 +77,10 @@ class Snapshotting:
     def _is_time(self, replica: Replica) -> bool:
         return bool(self._wanted) or (monotonic() >= self._not_before and replica.snapshot_due())
 
-    def _give_up(self, error: FatalError) -> None:
+    async def _give_up(self, error: FatalError) -> None:
         writer, self._writer = self._writer, None
         if writer is not None:
-            writer.abort()
+            await in_thread(writer.abort)
         for future in self._waiting:
             if not future.done():
                 future.set_exception(error)

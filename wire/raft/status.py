@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from wire.raft.transport.ports import TransportCounters
 from wire.raft.types import Member, MemberId, Role
 
 
@@ -16,7 +17,11 @@ class PeerStatus(Struct, frozen=True, order=True):
 
 
 class Status(Struct, frozen=True):
-    """`log_first` is the last entry that is *not* in the log any more; `peers` is empty unless this member leads."""
+    """`log_first` is the last entry that is *not* in the log any more; `peers` is empty unless this member leads.
+
+    Since the start, `transport` counts what came of connections, whoever was turned away by code, and `dropped` the
+    messages that came while too many waited.
+    """
 
     role: Role
     term: int
@@ -26,3 +31,5 @@ class Status(Struct, frozen=True):
     log_first: int
     log_last: int
     peers: tuple[PeerStatus, ...]
+    transport: TransportCounters
+    dropped: int

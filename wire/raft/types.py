@@ -28,14 +28,23 @@ class Member(Struct, frozen=True, order=True):
 
 
 class Configuration(Struct, frozen=True):
-    """All members. `voters` decide; `learners` get the log and have no vote. Both sorted, without anybody in common."""
+    """All members. `voters` decide; `learners` get the log and have no vote. Both sorted, without anybody in common.
+
+    `removed` are those who were members and never will be again, the last one last; of very many the first are gone.
+    """
 
     voters: tuple[Member, ...] = ()
     learners: tuple[Member, ...] = ()
+    removed: tuple[MemberId, ...] = ()
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """Voters and learners."""
+        return (*self.voters, *self.learners)
 
     def member(self, id_: MemberId) -> Member | None:
         """Return the member of that id, None if there is none."""
-        return next((each for each in (*self.voters, *self.learners) if each.id == id_), None)
+        return next((each for each in self.members if each.id == id_), None)
 
 
 class Entry(Struct, frozen=True, gc=False, array_like=True, forbid_unknown_fields=True):

@@ -9,7 +9,9 @@ import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from tests.services.certificates import Authority
+from msgspec.structs import replace
+
+from tests.integration.raft.transport_kit import Pki
 from tests.services.ports import free_ports
 from tests.sim.raft.machine import Ledger
 from tests.waiting import until
@@ -19,6 +21,8 @@ from wire.raft.transport.tls import TlsFiles, client_context, server_context
 
 CLUSTER = "test"
 QUICK = RaftSettings(heartbeat_s=0.05, election_min_s=0.3, election_max_s=0.6)
+PIECES = replace(QUICK, snapshot_entries=10, trailing_entries=0, snapshot_piece_bytes=100)
+"""Who is late gets a snapshot, in many pieces."""
 
 
 class Host:
@@ -28,7 +32,7 @@ class Host:
         self.member = member
         self.folder = folder
         self.machine = Ledger()
-        self._tls = tls
+        self.tls = tls
         self._settings = settings
         self._stop = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -64,7 +68,7 @@ class Host:
         host, _, port = self.member.address.rpartition(":")
         rng = random.Random(self.member.id)
         node = RaftNode(
-            self.member, CLUSTER, self.folder, self.machine, tls=client_context(self._tls), rng=rng,
+            self.member, CLUSTER, self.folder, self.machine, tls=client_context(self.tls), rng=rng,
             settings=self._settings,
         )  # fmt: skip
         try:
@@ -76,7 +80,7 @@ class Host:
             self._node = None
 
     def _server(self) -> ssl.SSLContext:
-        return server_context(self._tls)
+        return server_context(self.tls)
 
 
 class Cluster:
@@ -85,18 +89,14 @@ class Cluster:
     def __init__(self, folder: Path, settings: RaftSettings) -> None:
         self._folder = folder
         self._settings = settings
-        self._authority = Authority()
         self.hosts: dict[str, Host] = {}
         folder.mkdir(exist_ok=True)
-        (folder / "ca.pem").write_bytes(self._authority.pem)
+        self.pki = Pki(folder)
 
     def host(self, name: str, incarnation: str = "a") -> Host:
         (port,) = free_ports(1)
-        files = TlsFiles(self._folder / "ca.pem", self._folder / f"{name}.pem")
-        if not files.cert.exists():
-            self._authority.issue(name).write(files.cert)
         member = Member(MemberId(f"{name}/{incarnation}"), f"127.0.0.1:{port}")
-        self.hosts[name] = Host(member, self._folder / f"{name}-{incarnation}", files, self._settings)
+        self.hosts[name] = Host(member, self._folder / f"{name}-{incarnation}", self.pki.good(name), self._settings)
         return self.hosts[name]
 
     def found(self, *names: str) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from tests.integration.raft.cluster_kit import QUICK, Cluster, cluster
+from tests.integration.raft.cluster_kit import PIECES, QUICK, Cluster, cluster
 from tests.waiting import insist, until
 from wire.raft import LeaderChanged, Member, MemberId, MembersChanged, RaftSettings, Rejected, Role
 from wire.raft.replica.proposals import Outcome
@@ -85,11 +85,7 @@ async def test_a_restart_of_all_keeps_everything(tmp_path: Path) -> None:
 
 
 async def test_who_was_away_for_long_gets_a_snapshot(tmp_path: Path) -> None:
-    settings = RaftSettings(
-        heartbeat_s=0.05, election_min_s=0.3, election_max_s=0.6, snapshot_entries=10, trailing_entries=0,
-        snapshot_piece_bytes=100,
-    )  # fmt: skip
-    async with cluster(tmp_path, "a", "b", "c", settings=settings) as its:
+    async with cluster(tmp_path, "a", "b", "c", settings=PIECES) as its:
         leader = await its.leader()
         away = next(host for host in its.hosts.values() if host is not leader)
         await away.stop()
@@ -136,6 +132,32 @@ async def test_a_removed_member_learns_of_it_and_the_others_go_on(tmp_path: Path
         await until(lambda: removed.node.status().role is Role.REMOVED)
         assert await leader.node.propose(b"v") == b"0"
         assert isinstance(await removed.node.propose(b"w", timeout_s=0.2), Rejected)
+
+
+async def test_a_removed_member_never_comes_back_also_after_all_the_others_were_restarted(tmp_path: Path) -> None:
+    async with cluster(tmp_path, "a", "b", "c") as its:
+        leader = await its.leader()
+        removed = next(host for host in its.hosts.values() if host is not leader)
+        await removed.stop()
+        assert await leader.node.remove_member(removed.member.id) == b""
+        del its.hosts[removed.member.name]
+        assert await leader.node.propose(b"v") == b"0"
+        await leader.node.snapshot()
+        for host in its.hosts.values():
+            await host.stop()
+        for host in its.hosts.values():
+            await host.start()
+        leader = await its.leader()
+        await removed.start()
+        try:
+            await until(lambda: removed.node.status().role is Role.REMOVED)
+        finally:
+            await removed.stop()
+        outcome = await leader.node.add_member(removed.member)
+        assert isinstance(outcome, Rejected)
+        assert outcome.code == "raft.removed_member"
+        assert "new incarnation" in outcome.message
+        assert await leader.node.propose(b"w") == b"1"
 
 
 async def test_a_leader_hands_over_before_it_is_removed(tmp_path: Path) -> None:

@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from pathlib import Path
 
 import pytest
 
-from tests.integration.raft.cluster_kit import QUICK, cluster
+from tests.integration.raft.cluster_kit import CLUSTER, PIECES, QUICK, Host, cluster
+from tests.sim.raft.machine import Ledger
 from tests.waiting import insist, until
 from wire.core.errors import UnavailableError
-from wire.raft import Event, RaftSettings, Rejected, Unknown
+from wire.raft import Configuration, Event, RaftSettings, Rejected, Unknown, found_cluster, inbox
+from wire.raft.storage.errors import StorageError
 from wire.raft.threads import in_thread
 
 SMALL = RaftSettings(
     heartbeat_s=0.05, election_min_s=0.3, election_max_s=0.6, max_append_bytes=1000, snapshot_entries=1_000_000
 )
-SNAPSHOTS = RaftSettings(
-    heartbeat_s=0.05, election_min_s=0.3, election_max_s=0.6, snapshot_entries=10, trailing_entries=0,
-    snapshot_piece_bytes=100,
-)  # fmt: skip
 
 
-@pytest.mark.parametrize("settings", [SMALL, SNAPSHOTS], ids=["entries", "pieces of a snapshot"])
+@pytest.mark.parametrize("settings", [SMALL, PIECES], ids=["entries", "pieces of a snapshot"])
 async def test_a_newcomer_gets_a_log_that_takes_many_messages(tmp_path: Path, settings: RaftSettings) -> None:
     async with cluster(tmp_path, "a", settings=settings) as its:
         leader = await its.leader()
@@ -68,6 +67,30 @@ async def test_callers_hear_that_a_member_stops(tmp_path: Path) -> None:
         assert read is False
         assert isinstance(await node.propose(b"w"), Rejected)
         assert await node.read_barrier() is False
+        assert isinstance(await node.transfer_leadership(), Rejected)
+        with pytest.raises(UnavailableError, match=r"raft\.stopped"):
+            await node.snapshot()
+
+
+async def test_callers_too_many_are_refused_with_advice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inbox, "_MAX_CALLERS", 2)
+    async with cluster(tmp_path, "a", "b", "c") as its:
+        leader = await its.leader()
+        others = [host for host in its.hosts.values() if host is not leader]
+        for host in others:
+            await host.stop()
+        loop = asyncio.get_running_loop()
+        waiting = [loop.create_task(leader.node.propose(b"%d" % n, timeout_s=60)) for n in range(2)]
+        await until(lambda: leader.node.status().log_last > leader.node.status().commit + 1)
+        member = leader.member.id
+        for outcome in (await leader.node.propose(b"v"), await leader.node.promote(member)):
+            assert isinstance(outcome, Rejected)
+            assert outcome.code == "raft.busy"
+            assert "try again later, or ask another member" in outcome.message
+        assert await leader.node.read_barrier(0.2) is False
+        await others[0].start()
+        assert {type(outcome) for outcome in await asyncio.gather(*waiting)} <= {bytes, Unknown}
+        assert isinstance(await leader.node.propose(b"v"), bytes)
 
 
 async def test_nobody_hears_rejected_of_what_may_have_been_carried_out(tmp_path: Path) -> None:
@@ -126,6 +149,36 @@ async def test_a_member_with_nothing_to_do_gives_back_what_its_log_does_not_need
         tidy = node._store.tidy
         monkeypatch.setattr(node._store, "tidy", lambda: tidied.append(tidy()))
         await until(lambda: len(tidied) > 1)
+
+
+async def test_a_second_member_on_the_same_folder_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
+    async with cluster(tmp_path, "a") as its:
+        first = its.hosts["a"]
+        await its.leader()
+        second = Host(first.member, first.folder, first.tls, QUICK)
+        with pytest.raises(StorageError, match=f"in use by another member .process {os.getpid()}"):
+            await second.start()
+        with pytest.raises(StorageError, match=r"raft\.storage\.locked"):
+            found_cluster(first.folder, CLUSTER, Configuration((first.member,)), Ledger())
+        assert await first.node.propose(b"v") == b"0"
+        await first.stop()
+        await second.start()
+        await until(lambda: second.machine.values == [b"v"])
+        await second.stop()
+
+
+async def test_a_member_that_does_not_start_leaves_its_folder_free(tmp_path: Path) -> None:
+    async with cluster(tmp_path, "a") as its:
+        host = its.hosts["a"]
+        await host.stop()
+        (newest,) = (host.folder / "snapshots").iterdir()
+        content = newest.read_bytes()
+        newest.write_bytes(content[:-1])
+        with pytest.raises(StorageError, match=r"raft\.storage\.damaged"):
+            await host.start()
+        newest.write_bytes(content)
+        await host.start()
+        assert await host.node.propose(b"v") == b"0"
 
 
 async def test_a_listener_that_fails_stops_nothing(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from tests.waiting import until
 from wire.raft.transport.framing import framed
 from wire.raft.transport.handshake import MAX_GREETING_BYTES, Refusal, Welcome
 from wire.raft.transport.handshake import encode as encode_greeting
-from wire.raft.transport.messages import Removed, TimeoutNow, encode
+from wire.raft.transport.messages import TimeoutNow, VoteReply, encode
 from wire.raft.transport.ports import Admission
 from wire.raft.transport.tls import TlsFiles, client_context, server_context
 from wire.raft.types import MemberId
@@ -197,7 +197,7 @@ async def test_a_pickle_is_refused_and_nothing_of_it_is_run(one: Node, pki: Pki,
         b"\xff\xff\xff\xff",
         framed(b"\xdd\xff\xff\xff\xff"),
         framed(b"\x92" * 10_000),
-        framed(encode(Removed(1, 2)) + b"\x00"),
+        framed(encode(VoteReply(1, True)) + b"\x00"),
         framed(hello()),
     ],
     ids=["over-long", "longest", "announces much", "deep", "something behind it", "a second hello"],
@@ -319,6 +319,7 @@ async def test_a_false_server_is_not_believed(one: Node, pki: Pki, answer: bytes
     ):
         three.transport.set_peers({member_id("n2"): address, one.id: one.member.address})
         await until(lambda: three.counters.protocol_faults > 1 and three.reaches(one))
+        assert three.counters.refused == {"raft.protocol_fault": three.counters.protocol_faults}
 
 
 async def test_a_server_that_does_not_speak_our_protocol_is_not_greeted(pki: Pki) -> None:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Protocol
 
 from tests.services.certificates import Authority
 from tests.services.ports import free_ports
@@ -203,9 +204,13 @@ def hello(**fields: object) -> bytes:
     return encode_greeting(Hello(**{**good, **fields}))  # type: ignore[arg-type]
 
 
+class Reachable(Protocol):
+    member: Member
+
+
 @asynccontextmanager
 async def stranger(
-    to: Node, context: ssl.SSLContext | None, receive_buffer: int | None = None
+    to: Reachable, context: ssl.SSLContext | None, receive_buffer: int | None = None
 ) -> AsyncIterator[Stranger]:
     host, _, port = to.member.address.rpartition(":")
     sock = socket.socket()

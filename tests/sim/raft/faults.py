@@ -9,7 +9,7 @@ from tests.sim.raft.checks import ViolationError
 from tests.sim.raft.world import Node, World
 from wire.raft.replica.proposals import Outcome
 from wire.raft.replica.replica import Replica
-from wire.raft.types import Configuration, Member, MemberId
+from wire.raft.types import Configuration, Member, MemberId, Rejected
 
 CALM_S = 40.0
 
@@ -236,7 +236,8 @@ class Trial:
         if len(leaders) != 1 or leaders[0].replica is None:
             raise ViolationError(f"at the end these lead: {[each.member.id for each in leaders]}")
         configuration = leaders[0].replica.configuration
-        members = [each.id for each in (*configuration.voters, *configuration.learners)]
+        self._check_removed(leaders[0].replica)
+        members = [each.id for each in configuration.members]
         machines = []
         for member in members:
             node = self.world.nodes[member]
@@ -246,3 +247,16 @@ class Trial:
         self.world.checker.end(machines)
         if not any(value.startswith(b"last") for value in leaders[0].machine.values[-3:]):
             raise ViolationError("what was proposed in the calm was not carried out")
+
+    def _check_removed(self, leader: Replica) -> None:
+        """Everybody who is known to be removed is a member for nobody, and never will be."""
+        newest = leader.configuration
+        for id_ in newest.removed:
+            outcomes: list[Outcome] = []
+            back = Configuration(newest.voters, (*newest.learners, Member(id_, "back:1")))
+            leader.change(back, 3.0, outcomes.append)
+            if not isinstance(outcomes[0], Rejected) or outcomes[0].code != "raft.removed_member":
+                raise ViolationError(f"{id_} was removed and could come back")
+            for node in self.world.nodes.values():
+                if node.member.id == id_ and node.replica is not None and node.replica.is_leader:
+                    raise ViolationError(f"{id_} was removed and leads")

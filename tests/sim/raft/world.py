@@ -151,8 +151,8 @@ class World:
             self._sync_and_send(node, replica)  # what a full disk has held up
             action(replica)
             self._sync_and_send(node, replica)
-            if replica.arrived is not None:
-                replica.install()
+            if replica.transfers:
+                replica.transfer()
                 self._sync_and_send(node, replica)
             if replica.snapshot_due():
                 self._take_snapshot(replica)
@@ -186,9 +186,17 @@ class World:
         node = self.nodes.get(to)
         if node is None:
             return
+        if node.replica is not None and node.replica.was_removed(sender):
+            self._refuse(self.nodes[sender])
+            return
         self.turn(node, lambda replica: replica.receive(sender, message))
         if self.rng.random() < 0.7:
             self.turn(node, lambda replica: replica.tick())
+
+    def _refuse(self, node: Node) -> None:
+        """Tell a member that it was removed, as the transport does."""
+        if node.replica is not None:
+            node.replica.removed = True
 
     def _tick_later(self, node: Node, life: int) -> None:
         def tick() -> None:

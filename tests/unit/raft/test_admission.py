@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.sim.raft.machine import Ledger
-from tests.unit.raft.replica.kit import B, Bench, member
+from tests.unit.raft.replica.kit import B, Bench, member, snapshot_of
 from wire.raft import Configuration, RaftNode
 from wire.raft.transport.messages import Append, AppendReply
 from wire.raft.transport.ports import Admission
@@ -45,13 +45,43 @@ def test_a_leader_nobody_told_of_is_heard_while_it_leads(node: RaftNode, bench: 
 def test_nobody_is_told_to_be_removed_by_a_change_that_may_be_taken_back(node: RaftNode, bench: Bench) -> None:
     term = bench.lead(B)
     bench.turn()
-    assert node.admit(member("x")) is Admission.UNKNOWN, "its first entry is not committed"
     bench.put(B, AppendReply(term, 0, 1, True))
     bench.turn()
-    assert node.admit(member("x")) is Admission.REMOVED
     bench.change(Configuration((member("a"), member("b"))))
     bench.turn()
     assert node.admit(member("c")) is Admission.UNKNOWN
     bench.put(B, AppendReply(term, 0, 2, True))
     bench.turn()
     assert node.admit(member("c")) is Admission.REMOVED
+    assert node.admit(member("x")) is Admission.UNKNOWN, "it was never a member: it may be about to join"
+
+
+def test_who_was_removed_is_known_after_a_restart(node: RaftNode, bench: Bench) -> None:
+    removed(bench)
+    bench.cut_power()
+    node._replica = bench.replica
+    assert node.admit(member("c")) is Admission.KNOWN, "as long as it is not known what is committed"
+    bench.put(B, Append(2, 2, 1, 2, 0, ()))
+    assert node.admit(member("c")) is Admission.REMOVED
+
+
+def test_who_was_removed_is_known_though_the_log_of_it_is_gone(node: RaftNode, bench: Bench) -> None:
+    removed(bench)
+    snapshot_of(bench)
+    bench.turn()
+    bench.cut_power()
+    node._replica = bench.replica
+    assert bench.log.base[0] == 2
+    assert node.admit(member("c")) is Admission.REMOVED
+
+
+def removed(bench: Bench) -> None:
+    """Have it remove `c`, as the leader of term 1."""
+    term = bench.lead(B)
+    bench.turn()
+    bench.put(B, AppendReply(term, 0, 1, True))
+    bench.turn()
+    bench.change(Configuration((member("a"), member("b"))))
+    bench.turn()
+    bench.put(B, AppendReply(term, 0, 2, True))
+    bench.turn()

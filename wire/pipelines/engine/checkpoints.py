@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import os
 import sqlite3
 import zlib
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
 from wire.core.errors import FatalError, FencedError, RetryableError, UnavailableError
+from wire.core.locking import HeldError, lock_folder
 from wire.core.records import Checkpoint, Fingerprint, PartitionId, PartitionKey, Position
 
 T = TypeVar("T")
@@ -236,28 +236,16 @@ def _checksum(row: Sequence[object]) -> int:
 
 
 def _lock(folder: Path) -> int:
-    """Return a descriptor that keeps every other process out of the folder until it is closed."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as exc:
-        raise _unusable(folder, exc) from exc
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.truncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-    except BlockingIOError as exc:
-        holder = os.read(descriptor, 32).decode(errors="replace") or "unknown"
-        os.close(descriptor)
+        return lock_folder(folder)
+    except HeldError as exc:
         raise UnavailableError(
             "checkpoint.locked",
-            f"the state folder {folder} is in use by another run (process {holder})",
+            f"the state folder {folder} is in use by another run (process {exc.holder})",
             hint="wait for it to end, or give this run its own --state-dir",
         ) from exc
     except OSError as exc:
-        os.close(descriptor)
         raise _unusable(folder, exc) from exc
-    return descriptor
 
 
 def _unusable(folder: Path, exc: OSError) -> UnavailableError:

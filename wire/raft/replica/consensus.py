@@ -20,7 +20,6 @@ from wire.raft.transport.messages import (
     Message,
     PreVote,
     PreVoteReply,
-    Removed,
     RequestVote,
     TimeoutNow,
     VoteReply,
@@ -194,10 +193,6 @@ class Consensus(Library):
         return (term, index) >= (last_term, last_index)
 
     def _on_pre_vote(self, sender: MemberId, message: PreVote) -> None:
-        newest = self._configurations
-        if newest.newest.member(sender) is None and newest.index <= self.commit and self.is_leader:
-            self._send(sender, Removed(self.term, newest.index))
-            return
         led = self.is_leader or monotonic() - self._leader_heard_at < self._settings.election_min_s
         granted = message.term > self.term and not led and self._up_to_date(message.last_index, message.last_term)
         self._send(sender, PreVoteReply(self.term, message.round, granted))
@@ -234,11 +229,6 @@ class Consensus(Library):
         if message.term == self.term and sender == self.leader and self._is_voter:
             self._told_to_campaign = True
 
-    def _on_removed(self, sender: MemberId, message: Removed) -> None:
-        """Learn that this member is none any more: an id that was removed never comes back."""
-        if message.term >= self.term and message.index > self._configurations.index and not self.is_leader:
-            self.removed = True
-
     # the library's ways that are not taken
 
     def _SyncObj__generateRaftTimeout(self) -> float:  # noqa: N802 (the library's name)
@@ -258,7 +248,7 @@ class Consensus(Library):
 
 
 class _Gate:
-    """Stands in the place of the library's transport: of what the library sends only its calls for votes go out."""
+    """Stands in the place of the library's transport: what the library still sends itself are its calls for votes."""
 
     ready = True
 
@@ -266,13 +256,9 @@ class _Gate:
         self._consensus = consensus
 
     def send(self, node: Peer, message: dict[str, Any]) -> bool:
-        if message["type"] == "request_vote":
-            vote = RequestVote(message["term"], message["last_log_index"], message["last_log_term"])
-            self._consensus.outbox.append((MemberId(node.id), vote))
+        vote = RequestVote(message["term"], message["last_log_index"], message["last_log_term"])
+        self._consensus.outbox.append((MemberId(node.id), vote))
         return True
-
-    def destroy(self) -> None:
-        pass
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("set"):  # the library registers what it wants to be told: it is not told

@@ -106,14 +106,12 @@ def monotonic() -> float:
     return now
 
 
-def check_library(sample: object | None = None) -> None:
-    """Refuse a release that is not the one the repairs were made for. Raises UnavailableError."""
+def check_library(sample: object) -> None:
+    """Refuse a release that is not the one the repairs were made for, by an instance of it. Raises UnavailableError."""
     hint = f"install pysyncobj=={RELEASE}, exactly"
     if VERSION != RELEASE:
         raise UnavailableError("raft.library", f"pysyncobj is {VERSION}, and {RELEASE} is what is repaired", hint=hint)
-    missing = [*_changed(OVERRIDDEN | CALLED)]
-    if sample is not None:
-        missing += [name for name in Private.names if not hasattr(sample, name)]
+    missing = [*_changed(OVERRIDDEN | CALLED), *(name for name in Private.names if not hasattr(sample, name))]
     if missing:
         raise UnavailableError("raft.library", f"pysyncobj {VERSION} lacks {', '.join(missing)}", hint=hint)
 

@@ -22,9 +22,6 @@ class LibraryLog:
         """Show `store`."""
         self._store = store
 
-    def __len__(self) -> int:
-        return self._store.last[0] - self._store.base[0] + 1
-
     def __getitem__(self, place: int | slice) -> Any:
         store = self._store
         if place == -1:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Final
+from typing import Final, assert_never
 
 from wire.core.errors import FatalError
 from wire.raft.replica.backlog import Backlog
@@ -100,7 +100,7 @@ class Proposing(Replication):
         elif self.is_leader:
             index = self._append(COMMAND + bytes((len(request_id),)) + request_id + command)
             self._proposals.expect(index, self.term, ticket)
-        elif self.leader is not None:
+        elif self.leader is not None:  # pragma: no branch (or it would have been refused)
             self._send(self.leader, m.Propose(self.term, self._proposals.ask(ticket), request_id, command))
 
     def _refusal(self, size: int, request_id: bytes = b"") -> Rejected | None:
@@ -131,7 +131,7 @@ class Proposing(Replication):
         self._unsent = True
         return entry.index
 
-    def _on_request(self, sender: MemberId, message: m.Message) -> None:
+    def _on_request(self, sender: MemberId, message: m.Request) -> None:
         match message:
             case m.Propose():
                 refusal = self._refusal(len(message.command)) if self.is_leader else NOT_LEADER
@@ -158,6 +158,8 @@ class Proposing(Replication):
                 ticket = self._proposals.answered(message.number)
                 if ticket is not None:
                     ticket.done(message.index.to_bytes(8, "big"))
+            case _:
+                assert_never(message)
 
     def _leader_changed(self) -> None:
         self._handover = None

@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from wire.core.errors import FatalError
+from wire.raft.membership import following
 from wire.raft.replica.configurations import Configurations, command_of
 from wire.raft.replica.library import Peer, monotonic
 from wire.raft.replica.proposals import Outcome, Ticket
@@ -18,7 +19,7 @@ from wire.raft.replica.proposing import NOT_LEADER, Proposing
 from wire.raft.replica.recovery import recover, restore
 from wire.raft.replica.requests import Requests
 from wire.raft.replica.settings import RaftSettings
-from wire.raft.storage.ports import LogStore, SnapshotInfo, SnapshotStore
+from wire.raft.storage.ports import LogStore, SnapshotInfo, SnapshotReceiver, SnapshotStore
 from wire.raft.transport import messages as m
 from wire.raft.types import Configuration, Member, MemberId, Rejected, StateMachine
 
@@ -35,7 +36,7 @@ class Capture(Struct, frozen=True):
 
 
 class Replica(Proposing):
-    """One member. Not for concurrent use; every method returns at once but `install`, which blocks."""
+    """One member. Not for concurrent use; every method returns at once but `transfer`, which blocks."""
 
     def __init__(
         self,
@@ -50,6 +51,7 @@ class Replica(Proposing):
         requests = Requests(settings.max_requests, settings.max_requests_bytes)
         recovered = recover(store, snapshots, machine, requests)
         self._expiry_due = 0.0
+        self._installed: int | None = None
         super().__init__(me, store, snapshots, machine, requests, recovered, settings, rng)
 
     @property
@@ -57,16 +59,9 @@ class Replica(Proposing):
         """The members, the newest change included, whether it is committed or not."""
         return self._configurations.newest
 
-    @property
-    def configuration_is_committed(self) -> bool:
-        """Whether `configuration` can't be taken back any more."""
-        return self._configurations.index <= self.commit
-
-    @property
-    def knows_all_members(self) -> bool:
-        """Whether nobody is a member but those in `configuration`: as a leader knows it, once it has committed."""
-        first = max(self.no_op_index or 0, self._configurations.index)
-        return self.is_leader and self.no_op_index is not None and self.commit >= first
+    def was_removed(self, id_: MemberId) -> bool:
+        """Whether somebody was removed for good, by a change that can't be taken back any more."""
+        return id_ in self._configurations.at(self.commit).removed
 
     # the driver's side
 
@@ -91,8 +86,6 @@ class Replica(Proposing):
                 self._on_snapshot_reply(sender, message)
             case m.TimeoutNow():
                 self._on_timeout_now(sender, message)
-            case m.Removed():
-                self._on_removed(sender, message)
             case m.Propose() | m.ProposeReply() | m.Barrier() | m.BarrierReply() | m.RequestRefused():
                 self._on_request(sender, message)
             case _:
@@ -115,6 +108,9 @@ class Replica(Proposing):
 
     def expire(self) -> None:
         """Answer reads that may begin, and whoever has waited too long. Part of `tick`, or in its place."""
+        if self._installed is not None:
+            self._proposals.skipped(self._installed, self._requests.result)
+            self._installed = None
         self._settle_reads()
         now = monotonic()
         if now >= self._expiry_due:
@@ -128,13 +124,13 @@ class Replica(Proposing):
         """Change the members, on the leader; `done` learns when the change is committed.
 
         At most one voter may come or go, or change its address; a voter comes from the learners, once it has what is
-        committed; this leader can't remove itself: it hands over first.
+        committed; who was removed never comes back; this leader can't remove itself: it hands over first.
         """
         refusal = self._change_refusal(wanted)
         if refusal is not None:
             done(refusal)
             return
-        index = self._append(command_of(wanted))
+        index = self._append(command_of(following(self._configurations.newest, wanted)))
         self._proposals.expect(index, self.term, Ticket(b"", monotonic() + timeout_s, done))
 
     def _change_refusal(self, wanted: Configuration) -> Rejected | None:
@@ -144,6 +140,10 @@ class Replica(Proposing):
         if self.commit < max(self._configurations.index, self.no_op_index or 0):
             return Rejected("raft.change_under_way", "an earlier change is not committed yet")
         newest = self._configurations.newest
+        for member in wanted.members:
+            if member.id in newest.removed:
+                hint = "let it join with an empty data folder, as a new incarnation"
+                return Rejected("raft.removed_member", f"{member.id} was removed and can't come back: {hint}")
         before, after = {each.id for each in newest.voters}, {each.id for each in wanted.voters}
         if len(before ^ after) > 1 or not after or after & {each.id for each in wanted.learners}:
             return Rejected("raft.change_refused", "at most one voter may come or go at a time")
@@ -201,7 +201,7 @@ class Replica(Proposing):
         self._applied_bytes = 0
         state = self._machine.snapshot()
         begun = next(state, None)  # what a generator gives is as of when it is first asked
-        chunks = chain(list(self._requests.snapshot()), () if begun is None else (begun,), state)
+        chunks = chain(self._requests.snapshot(), () if begun is None else (begun,), state)
         return Capture(self.applied, term, self._configurations.at(self.applied), chunks)
 
     def captured(self, info: SnapshotInfo) -> None:
@@ -211,17 +211,29 @@ class Replica(Proposing):
         self._configurations.compacted(info.index)
         self._store.compact(base)
 
-    def install(self) -> None:
-        """Put the snapshot that has arrived in the place of the state, whole or not at all. Blocks.
+    @property
+    def transfers(self) -> bool:
+        """Whether there is something for `transfer` to do."""
+        return self._piece is not None or bool(self._pieces_due)
+
+    def transfer(self) -> None:
+        """Do what snapshots that come and go ask of the disk, in a few MiB, but for one that is whole. Blocks.
+
+        Tells nobody anything: in another thread the callers could not hear it.
+        """
+        piece, self._piece = self._piece, None
+        if piece is not None:
+            receiver = self._take_piece(*piece)
+            if receiver is not None:
+                self._install(piece[0], receiver)
+        self._send_pieces()
+
+    def _install(self, sender: MemberId, receiver: SnapshotReceiver) -> None:
+        """Put the snapshot that has arrived in the place of the state, whole or not at all.
 
         Whatever of the log follows the snapshot is kept.
         """
-        arrived, self.arrived = self.arrived, None
-        if arrived is None:
-            return
-        info = arrived.receiver.commit()
-        if info.index <= self.commit:
-            return
+        info = receiver.commit()
         if self._store.term_at(info.index) != info.term:
             self._store.reset(info.index, info.term)  # a crash before this is on disk is made good by `recover`
         restore(self._snapshots.chunks(info), self._machine, self._requests)
@@ -229,8 +241,8 @@ class Replica(Proposing):
         self._configurations = Configurations(info.index, info.configuration, behind)
         self.applied = self.commit = info.index
         self._reconfigured()
-        self._proposals.skipped(info.index, self._requests.result)
-        self._send(arrived.sender, m.SnapshotReply(self.term, info.index, info.size, True))
+        self._installed = info.index
+        self._send(sender, m.SnapshotReply(self.term, info.index, info.size, True))
 
     def step_down(self) -> None:
         """Lead no more, because of a disk that takes nothing: somebody else can."""

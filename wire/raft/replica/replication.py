@@ -8,8 +8,6 @@ from __future__ import annotations
 import random
 from typing import Final
 
-from msgspec import Struct
-
 from wire.core.errors import FatalError
 from wire.raft.replica.barriers import Barriers
 from wire.raft.replica.consensus import Consensus
@@ -22,14 +20,7 @@ from wire.raft.transport.messages import Append, AppendReply, SnapshotPiece, Sna
 from wire.raft.types import Entry, Member, MemberId
 
 _LOST_AFTER_HEARTBEATS: Final = 4
-
-
-class Arrived(Struct, eq=False):
-    """A snapshot of which all bytes are there: `Replica.install` does the rest."""
-
-    sender: MemberId
-    info: SnapshotInfo
-    receiver: SnapshotReceiver
+_BYTES_PER_TURN: Final = 4 << 20
 
 
 class Replication(Consensus):
@@ -45,11 +36,12 @@ class Replication(Consensus):
         rng: random.Random,
     ) -> None:
         """Begin with what was recovered."""
-        self.arrived: Arrived | None = None
         self._snapshots = snapshots
         self._barriers = Barriers()
         self._progress: dict[Peer, Progress] = {}
         self._receiving: tuple[SnapshotInfo, SnapshotReceiver] | None = None
+        self._piece: tuple[MemberId, SnapshotPiece] | None = None
+        self._pieces_due: dict[Peer, None] = {}
         self._unsent = False
         super().__init__(me, store, recovered, settings, rng)
 
@@ -83,7 +75,7 @@ class Replication(Consensus):
             if now - max(progress.heard_at, progress.sent_at) > patience_s:
                 progress.lost(self.match[peer])
             elif progress.snapshot is not None and now - progress.sent_at > patience_s:
-                self._send_piece(peer, progress, now)  # the piece or its reply was lost; replies to heartbeats come
+                self._pieces_due[peer] = None  # the piece or its reply was lost; replies to heartbeats come
             if not self._send_what_is_missing(peer, progress, now):
                 self._send_append(peer, progress.next_index - 1 if progress.snapshot is None else 0, ())
 
@@ -96,11 +88,13 @@ class Replication(Consensus):
                 self._send_what_is_missing(peer, progress, now)
 
     def _send_what_is_missing(self, peer: Peer, progress: Progress, now: float) -> bool:
-        """Send entries as far as the window allows (I8), or the snapshot; return whether anything was sent."""
+        """Send entries as far as the window allows (I8), or begin with the snapshot; return whether any were sent."""
         if progress.snapshot is not None:
             return False  # one piece at a time: the reply asks for the next
         if progress.next_index <= self._store.base[0]:
-            return self._send_piece(peer, progress, now)
+            progress.snapshot, progress.offset = self._snapshots.newest, 0
+            self._pieces_due[peer] = None
+            return False
         sent = False
         while progress.open and progress.next_index <= self._store.last[0]:
             entries = tuple(self._store.entries(progress.next_index, self._settings.max_append_bytes))
@@ -136,22 +130,28 @@ class Replication(Consensus):
 
     # snapshots to those who are too late for entries
 
-    def _send_piece(self, peer: Peer, progress: Progress, now: float) -> bool:
-        info = progress.snapshot or self._snapshots.newest
-        if info is None:
-            return False
-        if progress.snapshot is None:
-            progress.snapshot, progress.offset = info, 0
-        try:
-            data = self._snapshots.read(info, progress.offset, self._settings.snapshot_piece_bytes)
-        except FatalError as error:
-            if error.code != "raft.snapshot.gone":
-                raise
-            progress.lost(self.match[peer])  # there are newer ones by now: begin with one of them
-            return False
+    def _send_pieces(self) -> None:
+        """Send the pieces that are due, or check some more of what is to be sent. Blocks."""
+        size = 0
+        while self._pieces_due and size < _BYTES_PER_TURN:
+            peer = next(iter(self._pieces_due))
+            progress = self._progress.get(peer)
+            if self.is_leader and progress is not None and progress.snapshot is not None:
+                try:
+                    if not self._snapshots.check(progress.snapshot):
+                        return
+                    size += self._send_piece(peer, progress, progress.snapshot)
+                except FatalError as error:
+                    if error.code != "raft.snapshot.gone":
+                        raise
+                    progress.lost(self.match[peer])  # there are newer ones by now: begin with one of them
+            del self._pieces_due[peer]
+
+    def _send_piece(self, peer: Peer, progress: Progress, info: SnapshotInfo) -> int:
+        data = self._snapshots.read(info, progress.offset, self._settings.snapshot_piece_bytes)
         self._send(self._peers[peer], SnapshotPiece(self.term, info, progress.offset, data))
-        progress.sent_at = now
-        return True
+        progress.sent_at = monotonic()
+        return len(data)
 
     def _on_snapshot_reply(self, sender: MemberId, message: SnapshotReply) -> None:
         self._newer(message.term)
@@ -171,7 +171,7 @@ class Replication(Consensus):
             and progress.offset != message.offset  # a reply that comes twice must not ask for two pieces
         ):
             progress.offset = message.offset
-            self._send_piece(peer, progress, progress.heard_at)
+            self._pieces_due[peer] = None
 
     # the follower's side
 
@@ -239,12 +239,15 @@ class Replication(Consensus):
         return changed
 
     def _on_snapshot_piece(self, sender: MemberId, message: SnapshotPiece) -> None:
+        if self._follow(sender, message.term):
+            self._piece = (sender, message)  # an earlier one that waits is sent again
+
+    def _take_piece(self, sender: MemberId, message: SnapshotPiece) -> SnapshotReceiver | None:
+        """Write a piece, and return the receiver once all of the snapshot is there. Blocks."""
         info = message.info
-        if not self._follow(sender, message.term) or self.arrived is not None:
-            return
         if info.index <= self.commit:
             self._send(sender, SnapshotReply(self.term, info.index, info.size, True))
-            return
+            return None
         if self._receiving is None or self._receiving[0] != info:
             self._receiving = (info, self._snapshots.receive(info))
         receiver = self._receiving[1]
@@ -253,8 +256,8 @@ class Replication(Consensus):
         except FatalError:
             self._receiving = None  # the receiver is of no use any more; the leader sends again
             raise
-        if receiver.offset >= info.size:
-            self.arrived = Arrived(sender, info, receiver)
-            self._receiving = None
-        else:
+        if receiver.offset < info.size:
             self._send(sender, SnapshotReply(self.term, info.index, receiver.offset, False))
+            return None
+        self._receiving = None
+        return receiver

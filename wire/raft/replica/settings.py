@@ -6,6 +6,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from wire.raft.storage.wal import SEGMENT_BYTES
+
 _MIB: Final = 1 << 20
 
 
@@ -24,4 +26,5 @@ class RaftSettings(Struct, frozen=True, kw_only=True):
     snapshot_entries: int = 100_000
     trailing_entries: int = 10_000  # kept behind a snapshot for members that are a little late
     snapshot_piece_bytes: int = _MIB
+    segment_bytes: int = SEGMENT_BYTES  # of the log, in one file
     apply_budget_s: float = 0.005  # of applying in one turn, then others may run

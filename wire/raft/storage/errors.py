@@ -15,7 +15,7 @@ class StorageError(FatalError):
 
     Codes: `raft.storage.full` (there is no room), `raft.storage.failed` (the disk refused something),
     `raft.storage.damaged` (what is there is not what was written), `raft.storage.foreign` (it is another member's),
-    `raft.storage.version` (another version of Wire wrote it).
+    `raft.storage.locked` (another process uses it), `raft.storage.version` (another version of Wire wrote it).
     """
 
 

@@ -146,8 +146,12 @@ class SnapshotStore(Protocol):
         """Return what was written, chunk by chunk. Raises StorageError at a chunk that is damaged."""
         ...
 
+    def check(self, info: SnapshotInfo) -> bool:
+        """Read on in the snapshot for some milliseconds; return whether all of it was read and is whole."""
+        ...
+
     def read(self, info: SnapshotInfo, offset: int, size: int) -> bytes:
-        """Return a piece of the snapshot as another member's `SnapshotReceiver` takes it."""
+        """Return a piece of the snapshot, once it is checked, as another member's `SnapshotReceiver` takes it."""
         ...
 
     def receive(self, info: SnapshotInfo) -> SnapshotReceiver:

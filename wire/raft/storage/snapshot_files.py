@@ -26,6 +26,8 @@ from wire.raft.storage.snapshot_format import (
 SYNC_BYTES: Final = 16 << 20
 """How much is written between two syncs: a crash costs a transfer no more, and the log's own syncs never wait long."""
 
+_VERIFY_BYTES: Final = 4 << 20
+
 _DAMAGED_HINT: Final = (
     "the log that led there may be gone: remove this member from the cluster, empty its data folder and let it join "
     "anew, or restore the folder from a copy"
@@ -69,6 +71,7 @@ class SnapshotFile:
         self.info = SnapshotInfo(
             header.index, header.term, header.configuration, self._footer.size, self._footer.checksum
         )
+        self._unverified = self.chunks()
 
     def _read_ends(self) -> tuple[Header, Footer]:
         header, frame = read_header(_Forward(self._file).take)
@@ -107,8 +110,17 @@ class SnapshotFile:
 
     def verify(self) -> None:
         """Read all of it. Raises StorageError if anything is damaged."""
-        for _ in self.chunks():
+        while not self.verify_some():
             pass
+
+    def verify_some(self) -> bool:
+        """Read on for some MiB; return whether all of it was read. Once this has raised StorageError it is damaged."""
+        read = 0
+        for chunk in self._unverified:
+            read += len(chunk)
+            if read >= _VERIFY_BYTES:
+                return False
+        return True
 
     def read(self, offset: int, size: int) -> bytes:
         """Return bytes of the file, less than `size` only at its end. Raises StorageError."""

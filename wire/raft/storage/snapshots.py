@@ -97,18 +97,31 @@ class FileSnapshots:
         with contextlib.closing(self._find(info)) as file:
             yield from file.chunks()
 
+    def check(self, info: SnapshotInfo) -> bool:
+        """Read some MiB on in the file; return whether all of it was read and is whole.
+
+        From the first call on it stays readable, also when it is removed to make room for newer ones.
+        """
+        self._idle.discard(info)
+        file = self._open.pop(info, None) or self._find(info)
+        try:
+            whole = file.verify_some()
+        except BaseException:
+            file.close()
+            raise
+        self._open[info] = file  # the end of the dict is what was used last
+        if len(self._open) > _MAX_OPEN:  # I8
+            self._close_sent(next(iter(self._open)))
+        return whole
+
     def read(self, info: SnapshotInfo, offset: int, size: int) -> bytes:
         """Return bytes of the file, less than `size` only at its end.
 
-        The first call for a snapshot, were it for 0 bytes, reads all of it once, so that no damage is ever sent. While
-        it is being read it stays readable, also when it is removed to make room for newer ones.
+        Whatever `check` has not read of it is read first, so that no damage is ever sent.
         """
-        file = self._open.pop(info, None) or self._find_verified(info)
-        self._open[info] = file  # the end of the dict is what was used last
-        self._idle.discard(info)
-        if len(self._open) > _MAX_OPEN:  # I8
-            self._close_sent(next(iter(self._open)))
-        return file.read(offset, size)
+        while not self.check(info):
+            pass
+        return self._open[info].read(offset, size)
 
     def receive(self, info: SnapshotInfo) -> Receiver:
         """Begin to receive one, or go on with it: `offset` says from where. Unfinished transfers of others are dropped.
@@ -207,15 +220,6 @@ class FileSnapshots:
         if file.info != info:
             file.close()
             raise StorageError("raft.snapshot.gone", f"{path} was replaced meanwhile", hint=_GONE_HINT)
-        return file
-
-    def _find_verified(self, info: SnapshotInfo) -> SnapshotFile:
-        file = self._find(info)
-        try:
-            file.verify()
-        except BaseException:
-            file.close()
-            raise
         return file
 
     def _close_sent(self, info: SnapshotInfo) -> None:

@@ -139,11 +139,8 @@ class RequestRefused(_Message, frozen=True, tag="no"):
     message: Annotated[str, Meta(max_length=2048)]
 
 
-class Removed(_Message, frozen=True, tag="rm"):
-    """The receiver is no member any more, since the configuration at `index`, which is committed."""
-
-    index: Number
-
+Request: TypeAlias = Propose | ProposeReply | Barrier | BarrierReply | RequestRefused
+"""What callers ask by way of another member, and the answers."""
 
 Message: TypeAlias = (
     PreVote
@@ -155,13 +152,25 @@ Message: TypeAlias = (
     | SnapshotPiece
     | SnapshotReply
     | TimeoutNow
-    | Propose
-    | ProposeReply
-    | Barrier
-    | BarrierReply
-    | RequestRefused
-    | Removed
+    | Request
 )
+
+
+_ENTRY_BYTES: Final = 128  # of an entry in memory, besides its command
+
+
+def held_bytes(message: Message) -> int:
+    """Return about how many bytes of commands and snapshots a message holds; the rest of it is small."""
+    match message:
+        case Append():
+            return sum(len(entry.command) + _ENTRY_BYTES for entry in message.entries)
+        case SnapshotPiece():
+            return len(message.data)
+        case Propose():
+            return len(message.command)
+        case _:
+            return 0
+
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final[msgspec.msgpack.Decoder[Message]] = msgspec.msgpack.Decoder(Message)

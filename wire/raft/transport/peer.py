@@ -151,6 +151,7 @@ class Peer:
                 self._counters.idled += 1
             case ProtocolError():
                 self._counters.protocol_faults += 1
+                count(self._counters.refused, exc.code)
         log.warning("raft_peer_disconnected", peer=self.member.id, address=self.member.address, reason=str(exc))
 
     def _failed(self, exc: OSError | WireError) -> None:
@@ -163,6 +164,7 @@ class Peer:
                 count(self._counters.refused, exc.code)
             case ProtocolError():
                 self._counters.protocol_faults += 1
+                count(self._counters.refused, exc.code)
             case ssl.SSLCertVerificationError():
                 count(self._counters.refused, "raft.tls")
             case ssl.SSLError() | LostError(__cause__=ssl.SSLError()):

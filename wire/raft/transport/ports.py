@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Final, Protocol
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from wire.raft.transport.messages import Message
 from wire.raft.types import Member, MemberId
@@ -100,6 +101,10 @@ class TransportCounters(Struct):
     protocol_faults: int = 0
     refused: dict[str, int] = field(default_factory=dict)  # whom we turned away, by code
     refusals: dict[str, int] = field(default_factory=dict)  # how often we were turned away, by code
+
+    def copy(self) -> TransportCounters:
+        """Return what is counted up to now."""
+        return replace(self, refused=dict(self.refused), refusals=dict(self.refusals))
 
 
 def count(by_code: dict[str, int], code: str) -> None:

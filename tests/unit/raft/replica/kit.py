@@ -63,7 +63,9 @@ class Bench:
         self.replica.receive(sender, message)
 
     def turn(self) -> list[tuple[MemberId, Message]]:
-        """Sync, tick and sync, as the driver does; return all that may be sent."""
+        """Transfer, sync, tick and sync, as the driver does; return all that may be sent."""
+        if self.replica.transfers:
+            self.replica.transfer()
         self.log.sync()
         self.replica.tick()
         self.log.sync()

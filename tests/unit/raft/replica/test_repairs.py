@@ -9,8 +9,8 @@ import pytest
 
 from tests.unit.raft.replica.kit import B, Bench, C, D, code_of, entries, member, snapshot_of, vote
 from wire.core.errors import FatalError
-from wire.raft.replica.requests import MAX_RESULT_BYTES, Requests
 from wire.raft.replica.settings import RaftSettings
+from wire.raft.storage import snapshot_files
 from wire.raft.transport.messages import (
     Append,
     AppendReply,
@@ -47,7 +47,7 @@ def test_a_snapshot_that_arrives_commits_no_more_than_it_covers(bench: Bench, mo
     bench.put(B, Append(1, 0, 0, 0, 0, entries(1, 1, 9)))
     bench.turn()
     bench.put(B, SnapshotPiece(1, info, 0, data))
-    bench.replica.install()
+    bench.replica.transfer()
     assert (bench.replica.commit, bench.replica.applied, bench.log.last) == (5, 5, (9, 1)), "a tail that fits is kept"
     assert bench.machine.values == other.machine.values
     assert [reply.done for reply in bench.said(SnapshotReply)] == [True]
@@ -117,6 +117,22 @@ def test_nobody_gets_a_vote_before_having_what_is_committed(bench: Bench) -> Non
     bench.put(D, AppendReply(term, 0, 2, True))
     assert bench.change(promoted) == []
     assert bench.replica.configuration == promoted, "it counts from when it is in the log"
+
+
+def test_who_was_removed_never_comes_back_under_the_same_id(bench: Bench) -> None:
+    term = bench.lead(B)
+    bench.turn()
+    bench.put(B, AppendReply(term, 0, 1, True))
+    bench.turn()
+    without_c = Configuration((member("a"), member("b")))
+    done = bench.change(without_c)
+    bench.turn()
+    bench.put(B, AppendReply(term, 0, 2, True))
+    bench.turn()
+    assert done == [b""]
+    assert bench.replica.configuration.removed == (C,)
+    assert code_of(bench.change(Configuration(without_c.voters, (member("c"),)))) == "raft.removed_member"
+    assert bench.change(Configuration(without_c.voters, (member("d"),))) == []
 
 
 @pytest.mark.parametrize("voters", ["abcde", "a", "bc", "bcd"])
@@ -238,6 +254,38 @@ def test_a_piece_of_a_snapshot_that_was_lost_is_sent_again(bench: Bench) -> None
     assert piece in again
 
 
+def test_a_reply_that_comes_twice_asks_for_one_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(monkeypatch, settings=RaftSettings(trailing_entries=0, snapshot_piece_bytes=50))
+    term = bench.lead(B)
+    bench.turn()
+    bench.put(B, AppendReply(term, 0, 1, True))
+    bench.turn()
+    info = snapshot_of(bench)
+    bench.put(C, AppendReply(term, 0, 1, False))
+    assert [piece.offset for piece in bench.said(SnapshotPiece)] == [0]
+    bench.put(C, SnapshotReply(term, info.index, 50, False))
+    assert [piece.offset for piece in bench.said(SnapshotPiece)] == [50]
+    bench.put(C, SnapshotReply(term, info.index, 50, False))
+    assert not bench.said(SnapshotPiece)
+
+
+def test_a_piece_of_a_large_snapshot_is_sent_once_all_of_it_was_checked(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshot_files, "_VERIFY_BYTES", 1)
+    term = bench.lead(B)
+    bench.turn()
+    bench.propose(b"v")
+    bench.turn()
+    bench.put(B, AppendReply(term, 0, 2, True))
+    bench.turn()
+    info = snapshot_of(bench)
+    bench.put(C, AppendReply(term, 0, 1, False))
+    steps = [bench.said(SnapshotPiece) for _ in range(4)]
+    assert steps[:2] == [[], []]
+    assert [piece.info for step in steps for piece in step] == [info]
+
+
 # 11: every caller hears
 
 
@@ -310,16 +358,3 @@ def test_snapshots_are_taken_for_what_was_applied_not_for_what_is_kept(monkeypat
             snapshot_of(bench)
             taken += 1
     assert 5 <= taken <= 11
-
-
-def test_long_results_fit_into_a_snapshot() -> None:
-    requests = Requests(100_000, 1 << 30)
-    for n in range(3000):
-        requests.add(b"%d" % n, b"x" * 5000)
-    requests.add(b"huge", b"x" * (MAX_RESULT_BYTES + 1))
-    chunks = list(requests.snapshot())
-    assert max(map(len, chunks)) < 2 << 20
-    again = Requests(100_000, 1 << 30)
-    again.restore(iter(chunks))
-    assert again.result(b"2999") == b"x" * 5000
-    assert again.result(b"huge") is None

@@ -206,6 +206,16 @@ class LogStoreSuite:
         assert refusal.value.code == "raft.storage.foreign"
         assert open_log(owner=b"cluster/one").last == (3, 1)
 
+    def test_tidying_changes_nothing_that_is_read(self, open_log: Open) -> None:
+        log = open_log()
+        fill(log, 1, 9)
+        log.compact(5)
+        log.sync()
+        before = content(log)
+        while log.tidy():
+            pass
+        assert content(log) == content(open_log()) == before
+
     def test_closing_twice_is_closing_once(self, open_log: Open) -> None:
         log = open_log()
         log.close()

@@ -5,23 +5,26 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from random import Random
 
 import pytest
 
+from tests.sim.disk import SimulatedFiles
 from wire.raft.storage.errors import StorageError
-from wire.raft.storage.files import DiskFile, DiskFiles
+from wire.raft.storage.files import DiskFile, DiskFiles, Files
 from wire.raft.storage.ports import SnapshotInfo, SnapshotReceiver, SnapshotStore
 from wire.raft.storage.snapshots import FileSnapshots
 from wire.raft.types import Configuration, Member, MemberId
 
+OWNER = b"cluster-1"
 CONFIGURATION = Configuration(
     voters=(Member(MemberId("a/1"), "a:1"), Member(MemberId("b/1"), "b:1")), learners=(Member(MemberId("c/1"), "c:1"),)
 )
 CHUNKS = [b"first", b"", b"second chunk", bytes(40)]
 
 
-def opened(folder: Path, owner: bytes = b"cluster-1", retain: int = 3) -> FileSnapshots:
-    return FileSnapshots(DiskFiles(folder), owner, retain)
+def opened(place: Path | Files, owner: bytes = OWNER, retain: int = 3) -> FileSnapshots:
+    return FileSnapshots(DiskFiles(place) if isinstance(place, Path) else place, owner, retain)
 
 
 def written(store: SnapshotStore, index: int, chunks: Iterable[bytes] = CHUNKS, term: int = 2) -> SnapshotInfo:
@@ -51,10 +54,11 @@ def refused(code: str) -> Iterator[pytest.ExceptionInfo[StorageError]]:
     assert caught.value.code == code
 
 
-def sample(folder: Path) -> tuple[SnapshotInfo, bytes]:
-    """Return a snapshot as another member has it."""
-    info = written(opened(folder), 9)
-    return info, (folder / name(9)).read_bytes()
+def as_sent(index: int, chunks: Iterable[bytes] = CHUNKS) -> tuple[SnapshotInfo, bytes]:
+    """Return a snapshot as another member sends it."""
+    sender = opened(SimulatedFiles(Random(0)))
+    info = written(sender, index, chunks)
+    return info, sender.read(info, 0, info.size)
 
 
 class CountedFile(DiskFile):

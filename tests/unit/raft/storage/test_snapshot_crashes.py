@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 from collections.abc import Callable
 from random import Random
 
 import pytest
 
 from tests.sim.disk import Crash, SimulatedFile, SimulatedFiles
+from tests.unit.raft.storage.snapshot_support import CONFIGURATION, as_sent, deliver, opened, refused, written
 from wire.raft.storage.errors import StorageError
 from wire.raft.storage.ports import SnapshotInfo
 from wire.raft.storage.snapshot_files import SYNC_BYTES
 from wire.raft.storage.snapshots import FileSnapshots
-from wire.raft.types import Configuration, Member, MemberId
 
-OWNER = b"cluster-1"
-CONFIGURATION = Configuration(voters=(Member(MemberId("a/1"), "a:1"),))
 OLD, NEW = 4, 9
 SEEDS = range(4)
 
@@ -31,32 +30,19 @@ def content(index: int) -> list[bytes]:
     return [random.randbytes(size) for size in (700, 0, 3000 if index % 3 else 1 << 20, 90)]
 
 
-def opened(files: SimulatedFiles) -> FileSnapshots:
-    return FileSnapshots(files, OWNER, retain=2)
-
-
 def write(store: FileSnapshots, index: int) -> SnapshotInfo:
-    writer = store.begin(index, 1, CONFIGURATION)
-    for chunk in content(index):
-        writer.write(chunk)
-    return writer.commit()
+    return written(store, index, content(index))
 
 
-def sample(index: int) -> tuple[SnapshotInfo, bytes]:
-    """Return a snapshot as another member has it."""
-    store = opened(SimulatedFiles(Random(0)))
-    info = write(store, index)
-    return info, store.read(info, 0, info.size)
+@functools.cache
+def sent(index: int) -> tuple[SnapshotInfo, bytes]:
+    return as_sent(index, content(index))
 
 
-SENT = sample(NEW)
-
-
-def receive(store: FileSnapshots, index: int, piece: int = 300_000) -> SnapshotInfo:
-    info, data = SENT if index == NEW else sample(index)
+def receive(store: FileSnapshots, index: int) -> SnapshotInfo:
+    info, data = sent(index)
     receiver = store.receive(info)
-    while receiver.offset < info.size:
-        assert receiver.accept(receiver.offset, data[receiver.offset : receiver.offset + piece])
+    deliver(receiver, data, 300_000)
     return receiver.commit()
 
 
@@ -66,7 +52,7 @@ by_either = pytest.mark.parametrize("come_by", [write, receive])
 def disk_with_an_old_one(seed: int) -> SimulatedFiles:
     files = SimulatedFiles(Random(seed))
     for index in (1, 2, OLD):
-        write(opened(files), index)
+        write(opened(files, retain=2), index)
     return files
 
 
@@ -81,7 +67,7 @@ def points_of(act: Callable[[FileSnapshots], object]) -> int:
     """Return at how many places a crash can come between, opening included."""
     files = disk_with_an_old_one(0)
     before = files.points
-    act(opened(files))
+    act(opened(files, retain=2))
     return files.points - before
 
 
@@ -97,9 +83,9 @@ def test_a_crash_at_any_point_leaves_the_old_or_the_new_one_whole(
             files = disk_with_an_old_one(seed)
             files.fuse = fuse
             with contextlib.suppress(Crash):
-                come_by(opened(files), NEW)
+                come_by(opened(files, retain=2), NEW)
             leave(files)
-            store = opened(files)
+            store = opened(files, retain=2)
             index = assert_whole(store)
             assert index in (OLD, NEW)
             found.add(index)
@@ -107,8 +93,8 @@ def test_a_crash_at_any_point_leaves_the_old_or_the_new_one_whole(
             assert len([name for name in files.names() if not name.endswith(".part")]) <= 2
             # what is newest once stays so, whatever comes: the log behind it may have been dropped by now
             files.cut_power()
-            assert assert_whole(opened(files)) == index
-            come_by(store := opened(files), NEW)
+            assert assert_whole(opened(files, retain=2)) == index
+            come_by(store := opened(files, retain=2), NEW)
             assert assert_whole(store) == NEW
     assert found == {OLD, NEW}
 
@@ -119,9 +105,9 @@ def test_what_was_committed_is_the_newest_after_any_crash(
 ) -> None:
     for seed in range(30):
         files = disk_with_an_old_one(seed)
-        info = come_by(opened(files), NEW)
+        info = come_by(opened(files, retain=2), NEW)
         files.cut_power()
-        store = opened(files)
+        store = opened(files, retain=2)
         assert store.newest == info
         assert assert_whole(store) == NEW
 
@@ -130,34 +116,34 @@ def test_a_history_of_crashes_never_loses_a_snapshot_nor_shows_half_of_one() -> 
     for seed in range(40):
         random = Random(seed)
         files = SimulatedFiles(random)
-        write(opened(files), 1)
+        write(opened(files, retain=2), 1)
         least = 1
         for index in range(2, 14):
             files.fuse = random.randint(1, 60)
             with contextlib.suppress(Crash):
-                (write if random.random() < 0.5 else receive)(opened(files), index)
+                (write if random.random() < 0.5 else receive)(opened(files, retain=2), index)
                 least = index
             (files.kill if random.random() < 0.5 else files.cut_power)()
-            found = assert_whole(opened(files))
+            found = assert_whole(opened(files, retain=2))
             assert least <= found <= index, f"seed {seed}"
             least = found
 
 
 def test_what_of_a_transfer_was_synced_is_not_asked_for_again_after_a_crash() -> None:
     sender = opened(SimulatedFiles(Random(0)))
-    writer = sender.begin(NEW, 1, CONFIGURATION)
+    writer = sender.begin(NEW, 2, CONFIGURATION)
     random, chunk = Random(1), 1 << 20
     for _ in range(SYNC_BYTES // chunk + 1):
         writer.write(random.randbytes(chunk))
     info = writer.commit()
     for seed in range(4):
         files = SimulatedFiles(Random(seed))
-        receiver = opened(files).receive(info)
+        receiver = opened(files, retain=2).receive(info)
         while receiver.offset < SYNC_BYTES:
             receiver.accept(receiver.offset, sender.read(info, receiver.offset, chunk))
         arrived = receiver.offset
         files.cut_power()
-        store = opened(files)
+        store = opened(files, retain=2)
         receiver = store.receive(info)
         assert arrived - 2 * chunk < receiver.offset <= arrived
         receiver.accept(receiver.offset, sender.read(info, receiver.offset, info.size))
@@ -167,15 +153,14 @@ def test_what_of_a_transfer_was_synced_is_not_asked_for_again_after_a_crash() ->
 
 @by_either
 def test_a_full_disk_costs_only_what_was_unfinished(come_by: Callable[[FileSnapshots, int], SnapshotInfo]) -> None:
-    size = SENT[0].size
+    size = sent(NEW)[0].size
     for room in [0, 1, 500, size // 2, size - 41, size - 1]:
         files = disk_with_an_old_one(0)
         before = files.names()
-        store = opened(files)
+        store = opened(files, retain=2)
         files.room = sum(len(files.content(name)) for name in before) + room
-        with pytest.raises(StorageError) as caught:
+        with refused("raft.storage.full"):
             come_by(store, NEW)
-        assert caught.value.code == "raft.storage.full"
         assert files.names() == before
         assert assert_whole(store) == OLD
         files.room = None
@@ -186,17 +171,16 @@ def test_a_full_disk_costs_only_what_was_unfinished(come_by: Callable[[FileSnaps
 def failing_syncs(come_by: Callable[[FileSnapshots, int], SnapshotInfo]) -> list[tuple[SimulatedFiles, FileSnapshots]]:
     """Return what is left when the first sync fails, when the second does, and so on."""
     files = disk_with_an_old_one(0)
-    store = opened(files)
+    store = opened(files, retain=2)
     before = files.syncs
     come_by(store, NEW)
     left = []
     for failing in range(1, files.syncs - before + 1):
         failed = disk_with_an_old_one(failing)
-        store = opened(failed)
+        store = opened(failed, retain=2)
         failed.fail_sync_in = failing
-        with pytest.raises(StorageError) as caught:
+        with refused("raft.storage.failed"):
             come_by(store, NEW)
-        assert caught.value.code == "raft.storage.failed"
         left.append((failed, store))
     return left
 
@@ -208,14 +192,14 @@ def test_after_a_failed_sync_the_old_one_stays_the_newest_until_a_restart(
     for files, store in failing_syncs(come_by):
         assert assert_whole(store) == OLD
         files.cut_power()
-        assert assert_whole(opened(files)) in (OLD, NEW)
+        assert assert_whole(opened(files, retain=2)) in (OLD, NEW)
 
 
 def test_a_failed_sync_of_a_file_costs_that_file_and_one_of_the_folder_ends_all_writing() -> None:
     (of_file, after_file), (of_folder, after_folder) = failing_syncs(write)
     assert write(after_file, NEW) == after_file.newest
     of_file.cut_power()
-    assert assert_whole(opened(of_file)) == NEW
+    assert assert_whole(opened(of_file, retain=2)) == NEW
 
     unfinished = after_folder.newest
     for act in (write, receive):
@@ -223,54 +207,51 @@ def test_a_failed_sync_of_a_file_costs_that_file_and_one_of_the_folder_ends_all_
             act(after_folder, NEW + 1)
         assert "since the folder could not be synced" in caught.value.message
     assert after_folder.newest == unfinished
-    write(opened(of_folder), NEW + 1)
+    write(opened(of_folder, retain=2), NEW + 1)
     of_folder.cut_power()
-    assert assert_whole(opened(of_folder)) == NEW + 1
+    assert assert_whole(opened(of_folder, retain=2)) == NEW + 1
 
 
 def test_a_snapshot_under_way_when_the_folder_could_not_be_synced_is_refused_too() -> None:
     files = disk_with_an_old_one(0)
-    store = opened(files)
-    writer = store.begin(NEW, 1, CONFIGURATION)
+    store = opened(files, retain=2)
+    writer = store.begin(NEW, 2, CONFIGURATION)
     files.fail_sync_in = 1
     with pytest.raises(StorageError):
-        store.receive(SENT[0])
-    with pytest.raises(StorageError) as caught:
+        store.receive(sent(NEW)[0])
+    with refused("raft.storage.failed"):
         writer.commit()
-    assert caught.value.code == "raft.storage.failed"
     assert assert_whole(store) == OLD
     assert not any(name.endswith(".tmp") for name in files.names())
 
 
 def test_an_unfinished_transfer_that_cannot_be_read_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     files = disk_with_an_old_one(0)
-    store = opened(files)
-    assert store.receive(SENT[0]).accept(0, SENT[1][:-1])
+    store = opened(files, retain=2)
+    assert store.receive(sent(NEW)[0]).accept(0, sent(NEW)[1][:-1])
 
     def refuse(*_: object) -> bytes:
         raise OSError(errno.EIO, "Input/output error")
 
     with monkeypatch.context() as patched:
         patched.setattr(SimulatedFile, "read", refuse)
-        with pytest.raises(StorageError) as caught:
-            store.receive(SENT[0])
-    assert caught.value.code == "raft.storage.failed"
-    assert store.receive(SENT[0]).offset == 0
+        with refused("raft.storage.failed"):
+            store.receive(sent(NEW)[0])
+    assert store.receive(sent(NEW)[0]).offset == 0
 
 
 @pytest.mark.parametrize("operation", ["names", "rename", "remove"])
 def test_a_folder_that_refuses_is_named(operation: str, monkeypatch: pytest.MonkeyPatch) -> None:
     files = disk_with_an_old_one(0)
-    store = opened(files)
+    store = opened(files, retain=2)
 
     def refuse(*_: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(files, operation, refuse)
     if operation == "rename":
-        with pytest.raises(StorageError) as caught:
+        with refused("raft.storage.failed"):
             write(store, NEW)
-        assert caught.value.code == "raft.storage.failed"
         assert assert_whole(store) == OLD
     else:
         write(store, NEW)  # what is durable is not undone because an older one can't be removed

@@ -14,17 +14,10 @@ from tests.unit.raft.storage.snapshot_support import (
     names,
     opened,
     refused,
-    sample,
     written,
 )
 from wire.raft.storage.ports import SnapshotInfo
 from wire.raft.storage.snapshot_format import DamageError, decode_footer
-from wire.raft.storage.snapshots import FileSnapshots
-
-
-@pytest.fixture(name="sample")
-def _sample(tmp_path: Path) -> tuple[SnapshotInfo, bytes]:
-    return sample(tmp_path / "sender")
 
 
 def test_a_damaged_newest_is_not_passed_over(tmp_path: Path) -> None:
@@ -58,7 +51,7 @@ def surviving(content: bytes) -> list[bytes]:
     """Return what is read from a file of that content; raises StorageError after any damage."""
     files = SimulatedFiles(Random(0))
     files.put(name(9), content)
-    store = FileSnapshots(files, b"cluster-1")
+    store = opened(files)
     assert store.newest is not None
     got: list[bytes] = []
     try:

@@ -12,23 +12,16 @@ from tests.sim.disk import SimulatedFiles
 from tests.unit.raft.storage.snapshot_support import (
     CHUNKS,
     CountedFiles,
+    as_sent,
     deliver,
     name,
     names,
     opened,
     refused,
-    sample,
     written,
 )
 from wire.raft.storage.ports import SnapshotInfo
-from wire.raft.storage.snapshots import FileSnapshots
 from wire.raft.types import Configuration
-
-
-@pytest.fixture(name="sample")
-def _sample(tmp_path: Path) -> tuple[SnapshotInfo, bytes]:
-    return sample(tmp_path / "sender")
-
 
 # sending
 
@@ -48,6 +41,37 @@ def test_damage_is_never_sent(tmp_path: Path) -> None:
     (tmp_path / name(9)).write_bytes(content.replace(b"second", b"sEcond"))
     with refused("raft.storage.damaged"):
         store.read(info, 0, 7)
+
+
+def test_a_large_snapshot_is_checked_step_by_step_before_any_of_it_is_sent(tmp_path: Path) -> None:
+    files = CountedFiles(tmp_path)
+    store = opened(files)
+    info = written(store, 9, [bytes(1 << 20)] * 11)
+    files.reads.clear()
+    steps, most = 1, 0
+    while not store.check(info):
+        steps, most = steps + 1, max(most, sum(files.reads))
+        files.reads.clear()
+    assert steps == 3
+    assert most < 7 << 20
+    files.reads.clear()
+    store.read(info, 0, 7)
+    assert files.reads == [7]
+
+
+def test_damage_is_found_again_by_whoever_asks_again(tmp_path: Path) -> None:
+    store = opened(tmp_path)
+    info = written(store, 9, [bytes(1 << 20)] * 11)
+    assert not store.check(info)
+    written(store, 10)
+    content = bytearray((tmp_path / name(9)).read_bytes())
+    content[-100] ^= 1
+    (tmp_path / name(9)).write_bytes(content)
+    for _ in range(2):
+        with refused("raft.storage.damaged"):
+            while not store.check(info):
+                pass
+    written(store, 11)
 
 
 def test_a_snapshot_that_was_removed_is_gone(tmp_path: Path) -> None:
@@ -87,7 +111,7 @@ def test_a_transfer_goes_on_though_the_snapshot_was_removed_and_ends_the_hold_on
 
 def test_few_files_are_kept_open_however_many_are_read(tmp_path: Path) -> None:
     files = CountedFiles(tmp_path)
-    store = FileSnapshots(files, b"cluster-1", retain=9)
+    store = opened(files, retain=9)
     infos = [written(store, index) for index in range(1, 9)]
     before = len(files.open_ones())
     for info in infos:
@@ -163,7 +187,7 @@ def test_after_a_restart_whole_chunks_are_not_asked_for_again(tmp_path: Path) ->
 def test_every_flipped_bit_in_transit_is_found_and_nothing_is_installed(sample: tuple[SnapshotInfo, bytes]) -> None:
     info, content = sample
     files = SimulatedFiles(Random(0))
-    store = FileSnapshots(files, b"cluster-1")
+    store = opened(files)
     old = written(store, 3)
     for bit in range(len(content) * 8):
         flipped = bytearray(content)
@@ -256,8 +280,7 @@ def test_another_transfer_takes_the_place_of_an_unfinished_one(
     tmp_path: Path, sample: tuple[SnapshotInfo, bytes]
 ) -> None:
     info, content = sample
-    sender = opened(tmp_path / "sender")
-    other = written(sender, 12)
+    other, other_content = as_sent(12)
     store = opened(tmp_path / "store")
     first = store.receive(info)
     deliver(first, content[:-1])
@@ -268,7 +291,7 @@ def test_another_transfer_takes_the_place_of_an_unfinished_one(
         first.accept(first.offset, content[-1:])
     with refused("raft.snapshot.gone"):
         first.commit()
-    deliver(second, sender.read(other, 0, other.size))
+    deliver(second, other_content)
     assert second.commit() == store.newest
     with refused("raft.snapshot.gone"):
         second.commit()

@@ -4,7 +4,6 @@ import struct
 import tempfile
 from pathlib import Path
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,18 +15,10 @@ from tests.unit.raft.storage.snapshot_support import (
     names,
     opened,
     refused,
-    sample,
     written,
 )
 from wire.raft.storage.ports import SnapshotInfo
 from wire.raft.storage.snapshot_format import MAX_CHUNK_BYTES, READ_BYTES
-from wire.raft.storage.snapshots import FileSnapshots
-
-
-@pytest.fixture(name="sample")
-def _sample(tmp_path: Path) -> tuple[SnapshotInfo, bytes]:
-    return sample(tmp_path / "sender")
-
 
 # what is written is read back
 
@@ -169,7 +160,7 @@ def test_what_was_being_written_is_removed_at_open_and_files_of_others_are_not(t
 
 def test_small_chunks_are_read_in_large_pieces(tmp_path: Path) -> None:
     files = CountedFiles(tmp_path)
-    store = FileSnapshots(files, b"cluster-1")
+    store = opened(files)
     info = written(store, 9, [bytes(100)] * 40_000)
     files.reads.clear()
     assert sum(map(len, store.chunks(info))) == 4_000_000
@@ -179,7 +170,7 @@ def test_small_chunks_are_read_in_large_pieces(tmp_path: Path) -> None:
 
 def test_a_chunk_that_claims_to_be_huge_is_damage_and_is_not_read(tmp_path: Path) -> None:
     files = CountedFiles(tmp_path)
-    store = FileSnapshots(files, b"cluster-1")
+    store = opened(files)
     info = written(store, 9, [bytes(MAX_CHUNK_BYTES), bytes(MAX_CHUNK_BYTES)])
     content = bytearray((tmp_path / name(9)).read_bytes())
     first = info.size - 40 - 2 * (MAX_CHUNK_BYTES + 12)
@@ -194,11 +185,11 @@ def test_a_chunk_that_claims_to_be_huge_is_damage_and_is_not_read(tmp_path: Path
 
 def test_a_header_that_claims_to_be_huge_is_damage_and_is_not_read(tmp_path: Path) -> None:
     files = CountedFiles(tmp_path)
-    written(FileSnapshots(files, b"cluster-1"), 9, [bytes(3 << 20)])
+    written(opened(files), 9, [bytes(3 << 20)])
     content = bytearray((tmp_path / name(9)).read_bytes())
     struct.pack_into("<I", content, 12, 1 << 31)
     (tmp_path / name(9)).write_bytes(content)
     with refused("raft.storage.damaged") as caught:
-        FileSnapshots(files, b"cluster-1")
+        opened(files)
     assert "at byte 0: the header has an impossible length" in caught.value.message
     assert max(files.reads) <= READ_BYTES
