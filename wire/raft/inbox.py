@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
@@ -37,16 +38,18 @@ class Inbox:
         Where nothing is done any more, `otherwise` is the answer.
         """
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._answers[answer] = otherwise
-        answer.add_done_callback(lambda _: self._answers.pop(answer, None))
 
         def done(outcome: T) -> None:
             if not answer.done():
                 answer.set_result(outcome)
 
-        self._waiting.append(lambda: call(done))
+        self._answers[answer] = otherwise
+        self._waiting.append(partial(call, done))
         self.wake.set()
-        return await answer
+        try:
+            return await answer
+        finally:
+            del self._answers[answer]
 
     def work(self) -> None:
         """Do what waits, or some of it."""

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Final, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_POOL: Final = ThreadPoolExecutor(8, "raft")  # the loop's own may be full of look-ups of names that do not come back
 
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -15,7 +19,7 @@ async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
 
     What it works on is not for concurrent use: nobody may go on with it, or close it, while it is at it.
     """
-    under_way = asyncio.get_running_loop().create_task(asyncio.to_thread(work, *args, **kwargs))
+    under_way = asyncio.get_running_loop().run_in_executor(_POOL, partial(work, *args, **kwargs))
     try:
         return await asyncio.shield(under_way)
     except asyncio.CancelledError:

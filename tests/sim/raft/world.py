@@ -150,6 +150,8 @@ class World:
         try:
             self._sync_and_send(node, replica)  # what a full disk has held up
             action(replica)
+            for to, message in replica.ahead_of_sync():
+                self.network.send(node.member.id, to, message)
             self._sync_and_send(node, replica)
             if replica.arrived is not None:
                 replica.install()

@@ -18,7 +18,7 @@ from wire.raft.replica.progress import Progress
 from wire.raft.replica.recovery import Recovered
 from wire.raft.replica.settings import RaftSettings
 from wire.raft.storage.ports import LogStore, SnapshotInfo, SnapshotReceiver, SnapshotStore
-from wire.raft.transport.messages import Append, AppendReply, SnapshotPiece, SnapshotReply
+from wire.raft.transport.messages import Append, AppendReply, Message, SnapshotPiece, SnapshotReply
 from wire.raft.types import Entry, Member, MemberId
 
 _LOST_AFTER_HEARTBEATS: Final = 4
@@ -51,6 +51,7 @@ class Replication(Consensus):
         self._progress: dict[Peer, Progress] = {}
         self._receiving: tuple[SnapshotInfo, SnapshotReceiver] | None = None
         self._unsent = False
+        self._appended = Append(0, 0, 0, 0, 0)
         super().__init__(me, store, recovered, settings, rng)
 
     # the leader's side
@@ -87,6 +88,18 @@ class Replication(Consensus):
             if not self._send_what_is_missing(peer, progress, now):
                 self._send_append(peer, progress.next_index - 1 if progress.snapshot is None else 0, ())
 
+    def ahead_of_sync(self) -> list[tuple[MemberId, Message]]:
+        """Return what may be sent before the log is on disk here: entries, and nothing that promises anything.
+
+        A leader counts itself only in `tick`, when they are (Raft thesis §10.2.1); in `outbox` stays what waits (I5).
+        """
+        if not self.is_leader or not self.other_voters:  # one alone may not even have its vote on disk
+            return []
+        held, self.outbox = self.outbox, []
+        self._send_rest()
+        ahead, self.outbox = self.outbox, held
+        return ahead
+
     def _send_rest(self) -> None:
         """Send what was appended since."""
         if self._unsent:
@@ -114,6 +127,9 @@ class Replication(Consensus):
         if term is None:  # before the base: any follower agrees with the beginning of all logs
             previous = term = 0
         message = Append(self.term, previous, term, self.commit, self._barriers.round, entries)
+        if message == self._appended:
+            message = self._appended  # one object for all: it is encoded once
+        self._appended = message
         self._send(self._peers[peer], message)
 
     def _on_append_reply(self, sender: MemberId, message: AppendReply) -> None:
