@@ -55,7 +55,7 @@ class Watch:
         self.former: set[MemberId] = set()
         self._listeners: list[Callable[[Event], None]] = []
         self._leader: MemberId | None = None
-        self._members = Configuration()
+        self._members = self._settled = Configuration()
         self._committed: set[MemberId] = set()
         self._removed = False
         self._changed = asyncio.Event()
@@ -71,7 +71,8 @@ class Watch:
         if now.leader != self._leader:
             self._leader = now.leader
             events.append(LeaderChanged(now.leader, now.term))
-        if now.configuration_is_committed:  # what is not may be taken back
+        if now.configuration_is_committed and now.configuration is not self._settled:  # what is not may be taken back
+            self._settled = now.configuration
             members = _ids(now.configuration)
             self.former |= self._committed - members
             self._committed = members

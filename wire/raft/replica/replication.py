@@ -51,6 +51,7 @@ class Replication(Consensus):
         self._progress: dict[Peer, Progress] = {}
         self._receiving: tuple[SnapshotInfo, SnapshotReceiver] | None = None
         self._unsent = False
+        self._learners_due = 0.0
         self._appended = Append(0, 0, 0, 0, 0)
         super().__init__(me, store, recovered, settings, rng)
 
@@ -59,7 +60,8 @@ class Replication(Consensus):
     def _lead(self) -> None:
         now, (last, _) = monotonic(), self._store.last
         self._barriers.lost()
-        self._progress = {peer: Progress(last + 1, now, now) for peer in self._peers}
+        self._progress = {peer: Progress(last + 1, now, now, peer in self.other_voters) for peer in self._peers}
+        self._learners_due = now
         super()._lead()
 
     def _reconfigured(self) -> None:
@@ -69,6 +71,7 @@ class Replication(Consensus):
             self._progress.setdefault(peer, Progress(last + 1, now, now))
             self.match.setdefault(peer, 0)
             self.heard.setdefault(peer, now)
+            self._progress[peer].urgent = peer in self.other_voters
         for peer in [peer for peer in self._progress if peer not in self._peers]:
             del self._progress[peer]
             self.match.pop(peer, None)
@@ -101,11 +104,16 @@ class Replication(Consensus):
         return ahead
 
     def _send_rest(self) -> None:
-        """Send what was appended since."""
-        if self._unsent:
-            self._unsent = False
-            now = monotonic()
-            for peer, progress in self._progress.items():
+        """Send what was appended since; to learners now and then, for there may be a hundred."""
+        now = monotonic()
+        to_learners = now >= self._learners_due
+        if to_learners:
+            self._learners_due = now + len(self.other_learners) / self._settings.learner_messages_per_s
+        elif not self._unsent:
+            return
+        self._unsent = False
+        for peer, progress in self._progress.items():
+            if progress.urgent or to_learners:
                 self._send_what_is_missing(peer, progress, now)
 
     def _send_what_is_missing(self, peer: Peer, progress: Progress, now: float) -> bool:
@@ -148,7 +156,8 @@ class Replication(Consensus):
                 progress.snapshot = None
         elif progress.snapshot is None:
             progress.refused(self.match[peer], message.index)
-        self._send_what_is_missing(peer, progress, progress.heard_at)
+        if progress.urgent:
+            self._send_what_is_missing(peer, progress, progress.heard_at)
 
     # snapshots to those who are too late for entries
 
