@@ -13,7 +13,7 @@ from benchmarks.arithmetic import Latency
 from benchmarks.consensus import long_logs
 from benchmarks.consensus.callers import Called, Steady
 from benchmarks.consensus.clusters import Cluster, disk_folder, wire_cluster, wire_seats
-from benchmarks.consensus.door import DoorClient
+from benchmarks.consensus.door import DoorClient, reached
 from benchmarks.processes import RunError, module, running
 from benchmarks.progress import say
 
@@ -60,13 +60,12 @@ async def measure(folder: Path, entries: int, seconds: float) -> Compaction:
 async def _leader(cluster: Cluster, entries: int) -> DoorClient:
     """Return a way to the leader, once all have applied all of the log."""
     async with asyncio.timeout(_DEADLINE_S):
-        leader = await cluster.leader()
         for address in cluster.addresses:
-            client = await DoorClient.connect(address)
+            client = await reached(address)
             while (await client.standing()).applied < entries:
                 await asyncio.sleep(_POLL_S)
             await client.close()
-    return await DoorClient.connect(cluster.addresses[leader])
+    return await DoorClient.connect(cluster.addresses[await cluster.leader()])
 
 
 async def _steady(

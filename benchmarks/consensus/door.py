@@ -15,6 +15,8 @@ import msgspec
 from wire.raft.transport.framing import Deframer, framed
 
 _LIMIT: Final = 1 << 20
+_OPENS_WITHIN_S: Final = 300.0
+_POLL_S: Final = 0.01
 
 
 class Put(msgspec.Struct, frozen=True, array_like=True, tag="put"):
@@ -171,3 +173,13 @@ class DoorClient(asyncio.Protocol):
         future = self._waiting[request.number] = asyncio.get_running_loop().create_future()
         self._transport.write(framed(_encode(request)))
         return await future
+
+
+async def reached(address: str) -> DoorClient:
+    """Return a way to a member that may not have opened its door yet. Raises TimeoutError."""
+    async with asyncio.timeout(_OPENS_WITHIN_S):
+        while True:
+            try:
+                return await DoorClient.connect(address)
+            except OSError:
+                await asyncio.sleep(_POLL_S)

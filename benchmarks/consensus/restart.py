@@ -12,12 +12,11 @@ import msgspec
 from benchmarks.arithmetic import Spread, spread
 from benchmarks.consensus import long_logs
 from benchmarks.consensus.clusters import Cluster, disk_folder, wire_cluster, wire_seats
-from benchmarks.consensus.door import DoorClient
+from benchmarks.consensus.door import reached
 from benchmarks.progress import say
 
 _NEVER: Final = 1 << 50
 _POLL_S: Final = 0.01
-_DEADLINE_S: Final = 120.0
 
 
 class Restart(msgspec.Struct):
@@ -45,18 +44,9 @@ async def _restart(cluster: Cluster) -> float:
     cluster.kill(place)
     began = time.monotonic()
     await cluster.start(place)
-    client = await _connected(cluster.addresses[place])
+    client = await reached(cluster.addresses[place])
     while not await client.read():
         await asyncio.sleep(_POLL_S)
     took_s = time.monotonic() - began
     await client.close()
     return took_s
-
-
-async def _connected(address: str) -> DoorClient:
-    async with asyncio.timeout(_DEADLINE_S):
-        while True:
-            try:
-                return await DoorClient.connect(address)
-            except OSError:
-                await asyncio.sleep(_POLL_S)

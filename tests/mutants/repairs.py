@@ -41,6 +41,12 @@ MUTANTS: Final = [
         "if True:",
     ),
     Mutant(
+        "1 entries of an earlier term are committed by counting",
+        _CONSENSUS,
+        "index <= self.commit or self._store.term_at(index) != self.term",
+        "index <= self.commit",
+    ),
+    Mutant(
         "2 replies of another term count",
         _REPLICATION,
         "if not self.is_leader or message.term != self.term or progress is None:\n            return\n        self.heard[peer] = progress.heard_at = monotonic()\n        self._barriers",

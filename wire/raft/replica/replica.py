@@ -203,7 +203,7 @@ class Replica(Proposing):
         self._applied_bytes = 0
         state = self._machine.snapshot()
         begun = next(state, None)  # what a generator gives is as of when it is first asked
-        chunks = chain(list(self._requests.snapshot()), () if begun is None else (begun,), state)
+        chunks = chain(self._requests.snapshot(), () if begun is None else (begun,), state)
         return Capture(self.applied, term, self._configurations.at(self.applied), chunks)
 
     def captured(self, info: SnapshotInfo) -> None:

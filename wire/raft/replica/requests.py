@@ -45,22 +45,8 @@ class Requests:
             self._bytes -= len(oldest) + len(self._results.pop(oldest))
 
     def snapshot(self) -> Iterator[bytes]:
-        """Return all as of now, in chunks; the first says how many follow."""
-        parts = self._parts()
-        yield _encode(len(parts))
-        for part in parts:
-            yield _encode(part)
-
-    def _parts(self) -> list[list[tuple[bytes, bytes]]]:
-        parts: list[list[tuple[bytes, bytes]]] = []
-        size = _CHUNK_BYTES
-        for row in self._results.items():
-            if size >= _CHUNK_BYTES:
-                parts.append([])
-                size = 0
-            parts[-1].append(row)
-            size += len(row[0]) + len(row[1])
-        return parts
+        """Return all as of now, in chunks; the first says how many follow. They may be made in another thread."""
+        return _chunks(list(self._results.items()))
 
     def restore(self, chunks: Iterator[bytes]) -> None:
         """Take over what `snapshot` gave, and leave what follows in `chunks`."""
@@ -69,3 +55,17 @@ class Requests:
         for _ in range(_decode_count(next(chunks))):
             for request_id, result in _decode(next(chunks)):
                 self.add(request_id, result)
+
+
+def _chunks(rows: list[tuple[bytes, bytes]]) -> Iterator[bytes]:
+    parts: list[list[tuple[bytes, bytes]]] = []
+    size = _CHUNK_BYTES
+    for row in rows:
+        if size >= _CHUNK_BYTES:
+            parts.append([])
+            size = 0
+        parts[-1].append(row)
+        size += len(row[0]) + len(row[1])
+    yield _encode(len(parts))
+    for part in parts:
+        yield _encode(part)

@@ -133,3 +133,22 @@ def test_a_caller_who_asked_the_leader_that_was_hears_when_this_member_leads(ben
     assert bench.replica.leader == A
     (outcome,) = done
     assert isinstance(outcome, Unknown)
+
+
+def test_what_is_committed_is_found_at_once_however_long_the_log_is(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.put(B, Append(1, 0, 0, 0, 0, entries(1, 1, 5000)))
+    bench.turn()
+    looked_at: list[int] = []
+    term_at = bench.log.term_at
+    monkeypatch.setattr(bench.log, "term_at", lambda index: looked_at.append(index) or term_at(index))
+    bench.wait(41)
+    term = bench.lead(B)
+    bench.put(B, AppendReply(term, 0, 5000, True))
+    bench.turn()
+    assert bench.replica.commit == 0, "of an earlier term"
+    bench.put(B, AppendReply(term, 0, 5001, True))
+    bench.turn()
+    assert bench.replica.commit == 5001
+    assert len(looked_at) < 50
