@@ -323,3 +323,16 @@ def test_long_results_fit_into_a_snapshot() -> None:
     again.restore(iter(chunks))
     assert again.result(b"2999") == b"x" * 5000
     assert again.result(b"huge") is None
+
+
+def test_what_comes_after_a_snapshot_of_the_requests_is_not_in_it() -> None:
+    requests = Requests(2, 1 << 30)
+    for name in (b"a", b"b"):
+        requests.add(name, b"")
+    chunks = requests.snapshot()
+    requests.add(b"c", b"")
+    again = Requests(2, 1 << 30)
+    again.restore(chunks)
+    assert [again.result(name) for name in (b"a", b"b", b"c")] == [b"", b"", None]
+    again.add(b"c", b"")
+    assert [again.result(name) for name in (b"a", b"b", b"c")] == [None, b"", b""], "the oldest is forgotten"
