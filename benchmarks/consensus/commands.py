@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +14,7 @@ import msgspec
 from benchmarks import arithmetic
 from benchmarks.arithmetic import Latency, Spread, spread
 from benchmarks.consensus.callers import Called, Closed
-from benchmarks.consensus.clusters import CONTENDERS, ETCD, Cluster, disk_folder, fresh
+from benchmarks.consensus.clusters import ETCD, Cluster, disk_folder, fresh
 from benchmarks.processes import module, running
 from benchmarks.progress import say
 
@@ -50,7 +50,7 @@ class Commands(msgspec.Struct):
     """All runs in their order, figures by contender for one caller and for many.
 
     `sync_ms` is what one append and fdatasync of 4 KiB takes on the same disk, `gateway_ms` what etcd's JSON gateway
-    takes for one caller who asks for something that needs no consensus.
+    takes for one caller who asks for something that needs no consensus, if etcd was there.
     """
 
     seconds: float
@@ -58,16 +58,16 @@ class Commands(msgspec.Struct):
     one: dict[str, Figures]
     many: dict[str, Figures]
     sync_ms: Latency
-    gateway_ms: Latency
+    gateway_ms: Latency | None
 
 
-async def measure(folder: Path, seconds: float, rounds: int) -> Commands:
+async def measure(folder: Path, contenders: Sequence[str], seconds: float, rounds: int) -> Commands:
     """Let the contenders take turns, each time on an empty disk."""
     sync_ms = time_syncs()
     runs: list[Run] = []
     gateway_ms = []
     for turn in range(rounds):
-        for contender in CONTENDERS:
+        for contender in contenders:
             async with fresh(contender) as cluster:
                 for callers in (1, MANY):
                     done = await _run(cluster, callers, seconds, folder)
@@ -80,9 +80,12 @@ async def measure(folder: Path, seconds: float, rounds: int) -> Commands:
                 if contender == ETCD:
                     task = Closed(cluster.addresses, etcd=True, callers=1, seconds=2, warm_up_s=0.5, gateway=True)
                     gateway_ms.append((await _call(task, folder)).latency)
-    return Commands(
-        seconds, runs, _figures(runs, 1), _figures(runs, MANY), sync_ms, min(gateway_ms, key=lambda each: each.p50)
-    )
+    return summarize(seconds, runs, sync_ms, min(gateway_ms, key=lambda each: each.p50, default=None))
+
+
+def summarize(seconds: float, runs: list[Run], sync_ms: Latency, gateway_ms: Latency | None) -> Commands:
+    """Put the runs side by side."""
+    return Commands(seconds, runs, _figures(runs, 1), _figures(runs, MANY), sync_ms, gateway_ms)
 
 
 def time_syncs() -> Latency:
@@ -120,9 +123,9 @@ async def _call(task: Closed, folder: Path) -> Called:
         return await child.report(Called, _DEADLINE_S)
 
 
-def _figures(runs: Iterable[Run], callers: int) -> dict[str, Figures]:
+def _figures(runs: Sequence[Run], callers: int) -> dict[str, Figures]:
     figures = {}
-    for contender in CONTENDERS:
+    for contender in dict.fromkeys(run.contender for run in runs):
         of = [run for run in runs if run.contender == contender and run.callers == callers]
         figures[contender] = Figures(
             spread([run.latency.p50 for run in of]),

@@ -34,7 +34,7 @@ class Read(msgspec.Struct, frozen=True, array_like=True, tag="read"):
 
 
 class Compact(msgspec.Struct, frozen=True, array_like=True, tag="compact"):
-    """Asks for a snapshot, and to be answered when it is on disk and the log before it is given back."""
+    """Asks for a snapshot, and to be answered when it is on disk and the log has let go of what it covers."""
 
     number: int
 
@@ -147,7 +147,7 @@ class DoorClient(asyncio.Protocol):
         return (await self._ask(Read(next(self._numbers)))).done
 
     async def compact(self) -> bool:
-        """Return once a snapshot is on disk and the log before it is given back."""
+        """Return once a snapshot is on disk and the log has let go of what it covers."""
         return (await self._ask(Compact(next(self._numbers)))).done
 
     async def watch(self) -> bool:
@@ -170,7 +170,8 @@ class DoorClient(asyncio.Protocol):
     async def _ask(self, request: Request) -> Answer:
         if self._transport is None:
             return Answer(request.number, done=False)
-        future = self._waiting[request.number] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting[request.number] = future
         self._transport.write(framed(_encode(request)))
         return await future
 

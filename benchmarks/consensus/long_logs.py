@@ -28,7 +28,9 @@ def write(taken: Sequence[Seat], entries: int) -> None:
         with closing(WriteAheadLog(files, f"{seat.cluster}/{seat.member.id}".encode())) as log:
             for number in range(1, entries + 1):
                 request_id = number.to_bytes(16, "big")
-                log.append(Entry(number, _TERM, COMMAND + bytes((len(request_id),)) + request_id + command(*work.next())))
+                log.append(
+                    Entry(number, _TERM, COMMAND + bytes((len(request_id),)) + request_id + command(*work.next()))
+                )
                 if number % _PER_SYNC == 0:
                     log.sync()
             log.sync()

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from benchmarks.consensus import commands, compaction, elections, nonvoters, restart
+from benchmarks.consensus import clusters, commands, compaction, elections, nonvoters, restart
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -37,9 +37,10 @@ class Consensus(msgspec.Struct):
 
 async def measure(folder: Path, size: Size) -> Consensus:
     """Measure everything; processes log to `folder`, data is on a disk."""
+    contenders = clusters.contenders()
     return Consensus(
-        await commands.measure(folder, size.seconds, size.rounds),
-        await elections.measure(size.kills),
+        await commands.measure(folder, contenders, size.seconds, size.rounds),
+        await elections.measure(contenders, size.kills),
         await compaction.measure(folder, size.compacted, 2 * size.seconds),
         await restart.measure(size.restarted, size.restarts),
         await nonvoters.measure(folder, size.seconds),

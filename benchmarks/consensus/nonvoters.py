@@ -14,7 +14,7 @@ from benchmarks.consensus import stubs
 from benchmarks.consensus.callers import Called, Steady
 from benchmarks.consensus.clusters import CLUSTER, disk_folder, wire_cluster
 from benchmarks.consensus.store import Store
-from benchmarks.processes import module, running
+from benchmarks.processes import RunError, module, running
 from benchmarks.progress import say
 from tests.services.consensus import found, seats
 from tests.services.ports import free_ports
@@ -80,4 +80,6 @@ async def _run(learners: int, seconds: float, folder: Path) -> Load:
         await asyncio.sleep(seconds)
         used_s = cluster.member_cpu_s(leader) - before_s
         called = await callers.report(Called, _DEADLINE_S)
+        if await cluster.leader() != leader:
+            raise RunError("another member leads than did: the machine has too much else to do for a figure")
     return Load(called.latency, called.per_s, used_s / seconds)

@@ -67,7 +67,7 @@ class Service:
 
                 self._store.put(key, value, callback=confirmed)
             case Ask(number):
-                reply(Answer(number, done=True, standing=Standing(self._store._isLeader())))  # noqa: SLF001 (its documentation says to)
+                reply(Answer(number, done=True, standing=Standing(self._store._isLeader())))
             case Read(number) | Compact(number) | Watch(number):
                 reply(Answer(number, done=False))
             case _:

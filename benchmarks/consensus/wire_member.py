@@ -18,7 +18,6 @@ from tests.services.consensus import Seat, at_work
 from wire.raft import RaftNode, RaftSettings, Role
 
 _TICK_S: Final = 0.001
-_POLL_S: Final = 0.01
 
 
 class Start(msgspec.Struct):
@@ -89,10 +88,7 @@ class Service:
         reply(Answer(request.number, await self._node.read_barrier(60)))
 
     async def _compact(self, request: Compact, reply: Reply) -> None:
-        before = self._node.status().log_first
         await self._node.snapshot()
-        while self._node.status().log_first == before:
-            await asyncio.sleep(_POLL_S)
         reply(Answer(request.number, done=True))
 
     def _standing(self) -> Standing:

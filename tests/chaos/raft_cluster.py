@@ -99,9 +99,7 @@ class Processes:
             addresses = {name: f"{hosts.addresses[name]}:4001" for name in names}
         taken = seats(folder, CLUSTER, addresses)
         found(taken, Ledger)
-        self.members = [
-            Process(seat, hosts.prefix(seat.member.name) if hosts is not None else ()) for seat in taken
-        ]
+        self.members = [Process(seat, hosts.prefix(seat.member.name) if hosts is not None else ()) for seat in taken]
 
     async def start(self) -> None:
         for process in self.members:

@@ -89,6 +89,12 @@ MUTANTS: Final = [
         "            self.match[peer] = max(self.match[peer], message.index)\n            progress.taken",
         "            self.match[peer] = message.index\n            progress.taken",
     ),
+    Mutant(
+        "9 everything is sent before the log is on disk",
+        _REPLICATION,
+        "        if not self.is_leader or not self.other_voters:  # one alone may not even have its vote on disk\n            return []\n        held, self.outbox = self.outbox, []",
+        "        held: list[tuple[MemberId, Message]] = []",
+    ),
     Mutant("9 who was voted for is forgotten", _CONSENSUS, "self._SyncObj__setCurrentTerm(self.term, sender)", "pass"),
     Mutant(
         "11 requests are not recognised",

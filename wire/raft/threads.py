@@ -24,7 +24,7 @@ async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
     def run() -> None:  # a third of what `run_in_executor` costs, and there is one with every sync
         try:
             result = work(*args, **kwargs)
-        except BaseException as exc:  # noqa: BLE001 (it is raised where it is waited for)
+        except BaseException as exc:
             loop.call_soon_threadsafe(under_way.set_exception, exc)
         else:
             loop.call_soon_threadsafe(under_way.set_result, result)
