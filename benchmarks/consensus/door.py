@@ -78,18 +78,37 @@ _decode_answer = msgspec.msgpack.Decoder(Answer).decode
 Reply: TypeAlias = Callable[[Answer], None]
 
 
-class Door(asyncio.Protocol):
-    """A member's side of one connection; `ask` takes a request and how to answer it."""
+class _Side(asyncio.Protocol):
+    """One side of a connection. What is sent within one turn of the event loop is written at once."""
 
-    def __init__(self, ask: Callable[[Request, Reply], None]) -> None:
-        """Begin without a connection."""
-        self._ask = ask
+    def __init__(self) -> None:
         self._frames = Deframer(_LIMIT)
         self._transport: asyncio.Transport | None = None
+        self._waits: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection."""
         self._transport = cast(asyncio.Transport, transport)
+
+    def _send(self, payload: bytes) -> None:
+        if not self._waits:
+            asyncio.get_running_loop().call_soon(self._write)
+        self._waits.append(framed(payload))
+
+    def _write(self) -> None:
+        data = b"".join(self._waits)
+        self._waits.clear()
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
+
+class Door(_Side):
+    """A member's side; `ask` takes a request and how to answer it."""
+
+    def __init__(self, ask: Callable[[Request, Reply], None]) -> None:
+        """Begin without a connection."""
+        super().__init__()
+        self._ask = ask
 
     def data_received(self, data: bytes) -> None:
         """Take what was asked."""
@@ -97,19 +116,17 @@ class Door(asyncio.Protocol):
             self._ask(_decode_request(payload), self._reply)
 
     def _reply(self, answer: Answer) -> None:
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(framed(_encode(answer)))
+        self._send(_encode(answer))
 
 
-class DoorClient(asyncio.Protocol):
+class DoorClient(_Side):
     """A caller's side. What is not answered when the connection ends was not done."""
 
     def __init__(self) -> None:
         """Begin without a connection."""
-        self._frames = Deframer(_LIMIT)
+        super().__init__()
         self._numbers = itertools.count()
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
-        self._transport: asyncio.Transport | None = None
 
     @classmethod
     async def connect(cls, address: str) -> DoorClient:
@@ -117,10 +134,6 @@ class DoorClient(asyncio.Protocol):
         host, _, port = address.rpartition(":")
         _, client = await asyncio.get_running_loop().create_connection(cls, host, int(port))
         return client
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection."""
-        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         """Take answers."""
@@ -172,7 +185,7 @@ class DoorClient(asyncio.Protocol):
             return Answer(request.number, done=False)
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting[request.number] = future
-        self._transport.write(framed(_encode(request)))
+        self._send(_encode(request))
         return await future
 
 

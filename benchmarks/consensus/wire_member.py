@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import os
 import signal
 import sys
 import time
-import uuid
 from typing import Final, assert_never
 
 import msgspec
@@ -62,6 +63,8 @@ class Service:
         self._node = node
         self._pauses = pauses
         self._group = group
+        self._life = os.urandom(8)
+        self._requests = itertools.count()
 
     def ask(self, request: Request, reply: Reply) -> None:
         """Answer a request when it is done."""
@@ -81,7 +84,8 @@ class Service:
                 assert_never(request)
 
     async def _put(self, request: Put, reply: Reply) -> None:
-        outcome = await self._node.propose(command(request.key, request.value), uuid.uuid4().bytes)
+        request_id = self._life + next(self._requests).to_bytes(8, "big")
+        outcome = await self._node.propose(command(request.key, request.value), request_id)
         reply(Answer(request.number, isinstance(outcome, bytes)))
 
     async def _read(self, request: Read, reply: Reply) -> None:
