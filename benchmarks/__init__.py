@@ -5,5 +5,6 @@ same machine, alternating. Generator and counter are processes of their own, and
 arrives. Cost is the CPU time of the measured process tree, from /proc, so a busy machine moves it less than the clock.
 
 `jobs` and `orders` hold the work every contender does, `generator`, `counter` and `bare_*` are the processes,
-`throughput`, `latency`, `files`, `startup`, `soak` and `documents` the runs, `report` what is made of the results.
+`throughput`, `latency`, `files`, `startup`, `soak`, `documents` and the package `consensus` the runs, `report` what is
+made of the results.
 """

@@ -18,11 +18,12 @@ import msgspec
 
 from benchmarks import documents, files, latency, report, results, soak, startup, throughput
 from benchmarks.broker import broker
+from benchmarks.consensus import measured as consensus
 from benchmarks.processes import RunError
 from benchmarks.progress import say
 from tests.services.missing import ServiceMissing
 
-PARTS = ("throughput", "files", "startup", "latency", "soak", "mongodb", "elasticsearch")
+PARTS = ("throughput", "files", "startup", "latency", "soak", "mongodb", "elasticsearch", "consensus")
 _RATE = 10_000.0
 
 
@@ -36,10 +37,12 @@ class Size(msgspec.Struct, frozen=True):
     soak_s: int
     documents: int
     document_rounds: int
+    consensus: consensus.Size
 
 
-FULL = Size(2_000_000, 5, 30, 3, 600, 1_000_000, 3)
-QUICK = Size(500_000, 2, 8, 1, 20, 200_000, 2)
+FULL = Size(2_000_000, 5, 30, 3, 600, 1_000_000, 3, consensus.FULL)
+QUICK = Size(500_000, 2, 8, 1, 20, 200_000, 2, consensus.QUICK)
+_WITHOUT_BROKER = {"files", "consensus"}
 
 
 async def measure(parts: Sequence[str], size: Size, out: Path) -> None:
@@ -48,7 +51,9 @@ async def measure(parts: Sequence[str], size: Size, out: Path) -> None:
         folder = Path(name)
         if "files" in parts:
             results.write(out, "files", await files.measure(folder, size.records, size.rounds))
-        if set(parts) == {"files"}:
+        if "consensus" in parts:
+            results.write(out, "consensus", await consensus.measure(folder, size.consensus))
+        if set(parts) <= _WITHOUT_BROKER:
             return
         async with broker() as cluster:
             if "throughput" in parts:

@@ -6,17 +6,19 @@ The page's prose is in `page.md` beside this file; only figures are filled in.
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from benchmarks import latency, orders, picture, results, soak, startup
-from benchmarks.arithmetic import Spread
 from benchmarks.comparison import Comparison
+from benchmarks.consensus.measured import Consensus
+from benchmarks.consensus.rows import about, consensus_rows
 from benchmarks.contenders import BARE, NOTHING, WIRE
 from benchmarks.documents import JOBS
 from benchmarks.results import ROOT, Machine, Result
+from benchmarks.rows import Row, decimals, markdown, plain, thousands
 
 PAGE = ROOT / "docs" / "performance.md"
 PICTURE = ROOT / "docs" / "images" / "performance.svg"
@@ -38,26 +40,11 @@ class Results(msgspec.Struct):
     startup: Result[startup.Startup] | None
     latency: Result[latency.Latency] | None
     soak: Result[soak.Soak] | None
+    consensus: Result[Consensus] | None = None
     snapshot_drop: Result[Comparison] | None = None
     snapshot_kafka: Result[Comparison] | None = None
     changes_kafka: Result[Comparison] | None = None
     kafka_elasticsearch: Result[Comparison] | None = None
-
-
-class Row(msgspec.Struct, frozen=True):
-    """One line of the table. `aim` says what was asked for and `met` whether it was reached, None where nothing was."""
-
-    what: str
-    wire: str
-    rival: str = ""
-    ratio: str = ""
-    aim: str = ""
-    met: bool | None = None
-
-    @property
-    def verdict(self) -> str:
-        """The aim with whether it was reached."""
-        return self.aim if self.met is None else f"{self.aim}: {'reached' if self.met else '**missed**'}"
 
 
 def load(folder: Path) -> Results:
@@ -68,18 +55,14 @@ def load(folder: Path) -> Results:
         results.read(folder, "startup", startup.Startup),
         results.read(folder, "latency", latency.Latency),
         results.read(folder, "soak", soak.Soak),
+        results.read(folder, "consensus", Consensus),
         *(results.read(folder, job, Comparison) for job in JOBS),
     )
 
 
 def table(folder: Path) -> str:
     """Return the figures as plain text."""
-    rows = [("", "Wire", "beside it", "Wire : rival", "aim")]
-    rows += [(row.what, row.wire, row.rival, row.ratio, row.verdict.replace("*", "")) for row in _rows(load(folder))]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )
+    return plain(_rows(load(folder)))
 
 
 def publish(folder: Path) -> None:
@@ -93,7 +76,8 @@ def publish(folder: Path) -> None:
     PAGE.write_text(
         string.Template(_TEMPLATE.read_text()).substitute(
             documents=_documents(found),
-            table=_markdown(list(_rows(found))),
+            consensus=about(found.consensus.measured) if found.consensus else "",
+            table=markdown(list(_rows(found))),
             runs=_runs(found),
             machine=_machine(measured[0].machine),
             when="\n".join(_when(found)),
@@ -122,26 +106,28 @@ def _rows(found: Results) -> Iterator[Row]:
     if found.startup:
         seconds = found.startup.measured.seconds
         aim = "under 1 s"
-        yield Row("start to first record", f"{_decimals(seconds, 2)} s", aim=aim, met=seconds.median < 1)
+        yield Row("start to first record", f"{decimals(seconds, 2)} s", aim=aim, met=seconds.median < 1)
     if found.soak:
         yield from _soak_rows(found.soak.measured)
     for job, measured in _document_jobs(found):
         yield from _document_rows(job, measured)
+    if found.consensus:
+        yield from consensus_rows(found.consensus.measured)
 
 
 def _throughput_rows(measured: Comparison) -> Iterator[Row]:
     cost, pace, ratio = measured.per_cpu_s, measured.per_s, measured.wire_to_bare_per_cpu_s
     yield Row(
         f"{_COPY}, records per CPU-second",
-        _thousands(cost[WIRE]),
-        f"bare loop {_thousands(cost[BARE])}",
-        _decimals(ratio, 2),
+        thousands(cost[WIRE]),
+        f"bare loop {thousands(cost[BARE])}",
+        decimals(ratio, 2),
         "200,000 and 0.6 of the bare loop",
         cost[WIRE].median >= 200_000 and ratio.median >= 0.6,
     )
     met = pace[WIRE].median >= 150_000
     yield Row(
-        f"{_COPY}, records/s", _thousands(pace[WIRE]), f"bare loop {_thousands(pace[BARE])}", aim="150,000", met=met
+        f"{_COPY}, records/s", thousands(pace[WIRE]), f"bare loop {thousands(pace[BARE])}", aim="150,000", met=met
     )
     yield _peak_row(_COPY, max(run.peak_rss_mib for run in measured.runs if run.contender == WIRE))
 
@@ -150,13 +136,13 @@ def _file_rows(measured: Comparison) -> Iterator[Row]:
     cost, pace, ratio = measured.per_cpu_s, measured.per_s, measured.wire_to_bare_per_cpu_s
     met = pace[WIRE].median >= 200_000
     yield Row(
-        f"{_FILES}, records/s", _thousands(pace[WIRE]), f"bare loop {_thousands(pace[BARE])}", aim="200,000", met=met
+        f"{_FILES}, records/s", thousands(pace[WIRE]), f"bare loop {thousands(pace[BARE])}", aim="200,000", met=met
     )
     yield Row(
         f"{_FILES}, records per CPU-second",
-        _thousands(cost[WIRE]),
-        f"bare loop {_thousands(cost[BARE])}",
-        _decimals(ratio, 2),
+        thousands(cost[WIRE]),
+        f"bare loop {thousands(cost[BARE])}",
+        decimals(ratio, 2),
     )
     yield _peak_row(_FILES, max(run.peak_rss_mib for run in measured.runs if run.contender == WIRE))
 
@@ -174,9 +160,9 @@ def _document_rows(job: str, measured: Comparison) -> Iterator[Row]:
         ("CPU-second", measured.per_cpu_s, measured.wire_to_bare_per_cpu_s),
         ("second", measured.per_s, measured.wire_to_bare_per_s()),
     ):
-        wire, bare = _thousands(rates[WIRE]), f"bare loop {_thousands(rates[BARE])}"
+        wire, bare = thousands(rates[WIRE]), f"bare loop {thousands(rates[BARE])}"
         met = ratio.median >= DOCUMENTS_RATIO
-        yield Row(f"{JOBS[job]}, records per {unit}", wire, bare, _decimals(ratio, 2), aim, met)
+        yield Row(f"{JOBS[job]}, records per {unit}", wire, bare, decimals(ratio, 2), aim, met)
     if job.startswith("snapshot"):
         what = f"{JOBS[job]} of {measured.records:,} documents"
         peak = max(run.peak_rss_mib for run in measured.runs if run.contender == WIRE)
@@ -192,17 +178,17 @@ def _latency_rows(measured: latency.Latency) -> Iterator[Row]:
     at = f"{measured.rate:,.0f} records/s end to end"
     for name in ("p50", "p99", "p999", "max"):
         nothing, bare, wire = (getattr(measured.figures[who], name) for who in (NOTHING, BARE, WIRE))
-        rival = f"nothing between {_decimals(nothing, 1)}, bare loop {_decimals(bare, 1)}"
+        rival = f"nothing between {decimals(nothing, 1)}, bare loop {decimals(bare, 1)}"
         label = f"{at}, {'p99.9' if name == 'p999' else name}, ms"
         if name != "p99":
-            yield Row(label, _decimals(wire, 1), rival)
+            yield Row(label, decimals(wire, 1), rival)
             continue
         ratio = measured.wire_to_nothing_p99
         met = wire.median < 10 and ratio.median <= 2
         aim = "under 10 ms and at most twice nothing between"
-        yield Row(label, _decimals(wire, 1), rival, f"{_decimals(ratio, 2)} (to nothing)", aim, met)
+        yield Row(label, decimals(wire, 1), rival, f"{decimals(ratio, 2)} (to nothing)", aim, met)
     cores = {who: measured.figures[who].cpu_cores for who in (BARE, WIRE)}
-    yield Row(f"{at}, cores used", _decimals(cores[WIRE], 2), f"bare loop {_decimals(cores[BARE], 2)}")
+    yield Row(f"{at}, cores used", decimals(cores[WIRE], 2), f"bare loop {decimals(cores[BARE], 2)}")
 
 
 def _soak_rows(measured: soak.Soak) -> Iterator[Row]:
@@ -217,21 +203,6 @@ def _soak_rows(measured: soak.Soak) -> Iterator[Row]:
         met=late <= early * 1.05,
     )
     yield Row(f"{what}, p50 and p99, ms", f"{measured.latency.p50:.1f} and {measured.latency.p99:.1f}")
-
-
-def _markdown(rows: Sequence[Row]) -> str:
-    lines = ["| | Wire | beside it | Wire : rival | aim |", "|---|---|---|---|---|"]
-    lines += [f"| {row.what} | **{row.wire}** | {row.rival} | {row.ratio} | {row.verdict} |" for row in rows]
-    return "\n".join(lines)
-
-
-def _thousands(found: Spread) -> str:
-    return f"{found.median:,.0f} ({found.low / 1000:,.0f}k-{found.high / 1000:,.0f}k)"
-
-
-def _decimals(found: Spread, places: int) -> str:
-    low, median, high = (f"{value:.{places}f}" for value in (found.low, found.median, found.high))
-    return median if low == high else f"{median} ({low}-{high})"
 
 
 # how it was measured
@@ -265,24 +236,24 @@ def _runs(found: Results) -> str:
         measured = found.throughput.measured
         said.append(
             f"{_COPY} copied {measured.records:,} records {len(measured.runs) // 2} times per contender, in turn; "
-            f"one run of the bare loop was {_decimals(measured.control, 2)} of the one before it."
+            f"one run of the bare loop was {decimals(measured.control, 2)} of the one before it."
         )
     if found.files:
         copied = found.files.measured
         said.append(
             f"{_FILES} copied {copied.records:,} records {len(copied.runs) // 2} times per contender, in turn; "
-            f"one run of the bare loop was {_decimals(copied.control, 2)} of the one before it."
+            f"one run of the bare loop was {decimals(copied.control, 2)} of the one before it."
         )
     if found.latency:
         paced = found.latency.measured
         said.append(
             f"The steady rate ran for {paced.seconds} s {len(paced.runs) // 3} times per contender, in turn; "
-            f"the p99 of one run with nothing in between was {_decimals(paced.control_p99, 2)} of the one before it."
+            f"the p99 of one run with nothing in between was {decimals(paced.control_p99, 2)} of the one before it."
         )
     for job, run in _document_jobs(found):
         said.append(
             f"{JOBS[job]} moved {run.records:,} records {len(run.runs) // 2} times per contender, in turn; "
-            f"one run of the bare loop was {_decimals(run.control, 2)} of the one before it."
+            f"one run of the bare loop was {decimals(run.control, 2)} of the one before it."
         )
     return " ".join(said)
 

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 PUBLISHED = Path(__file__).parent / "results"
 QUICK = PUBLISHED / "quick"
 _WRITTEN = (":!benchmarks/results", ":!docs/performance.md", ":!docs/images")  # by the benchmarks themselves
-_LIBRARIES = ("aiokafka", "msgspec", "uvloop", "sqlglot", "pymongo", "elasticsearch")
+_LIBRARIES = ("aiokafka", "msgspec", "uvloop", "sqlglot", "pymongo", "elasticsearch", "pysyncobj")
 
 T = TypeVar("T")
 

@@ -12,12 +12,12 @@ from typing import Literal
 
 import msgspec
 
-from tests.chaos.raft_member import CLUSTER, Answer, Ask, Change, Start
-from tests.services.certificates import Authority
+from tests.chaos.raft_member import CLUSTER, Answer, Ask, Change
+from tests.services.consensus import Seat, found, seats
 from tests.services.hosts import Hosts
 from tests.services.ports import free_ports
 from tests.sim.raft.machine import Ledger
-from wire.raft import Configuration, Member, MemberId, found_cluster
+from wire.raft import Member, MemberId
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -25,16 +25,16 @@ ROOT = Path(__file__).resolve().parents[2]
 class Process:
     """One member. What it was asked and has not answered when it dies is answered with nothing known."""
 
-    def __init__(self, start: Start, prefix: Sequence[str] = ()) -> None:
-        self.member = start.member
-        self.folder = Path(start.folder)
-        self._start = start
+    def __init__(self, seat: Seat, prefix: Sequence[str] = ()) -> None:
+        self.member = seat.member
+        self.folder = Path(seat.folder)
+        self._seat = seat
         self._prefix = prefix
         self._process: asyncio.subprocess.Process | None = None
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
         self._numbers = itertools.count()
         self._listener: asyncio.Task[None] | None = None
-        self.log = Path(start.folder + ".log")
+        self.log = Path(seat.folder + ".log")
 
     @property
     def running(self) -> bool:
@@ -64,7 +64,7 @@ class Process:
             sys.executable,
             "-m",
             "tests.chaos.raft_member",
-            msgspec.json.encode(self._start).decode(),
+            msgspec.json.encode(self._seat).decode(),
         ]
         with self.log.open("ab") as log:
             process = await asyncio.create_subprocess_exec(
@@ -103,7 +103,7 @@ class Process:
         incarnation = int(self.member.id.rpartition("/")[2]) + 1
         member = Member(MemberId(f"{self.member.name}/{incarnation}"), self.member.address)
         folder = str(self.folder.with_name(f"{self.member.name}-{incarnation}"))
-        return Process(msgspec.structs.replace(self._start, member=member, folder=folder), self._prefix)
+        return Process(msgspec.structs.replace(self._seat, member=member, folder=folder), self._prefix)
 
     def send(self, number: signal.Signals) -> None:
         if self._process is not None:
@@ -123,21 +123,13 @@ class Processes:
 
     def __init__(self, folder: Path, names: str, hosts: Hosts | None = None) -> None:
         """Use this machine's own address, or put each member on a host of its own."""
-        authority = Authority()
-        ca = folder / "ca.pem"
-        ca.write_bytes(authority.pem)
         if hosts is None:
-            addresses = [f"127.0.0.1:{port}" for port in free_ports(len(names))]
+            addresses = {name: f"127.0.0.1:{port}" for name, port in zip(names, free_ports(len(names)), strict=True)}
         else:
-            addresses = [f"{hosts.addresses[name]}:4001" for name in names]
-        members = tuple(Member(MemberId(f"{name}/1"), address) for name, address in zip(names, addresses, strict=True))
-        self.members: list[Process] = []
-        for member in members:
-            cert = folder / f"{member.name}.pem"
-            authority.issue(member.name).write(cert)
-            found_cluster(folder / member.name, CLUSTER, Configuration(voters=members), Ledger())
-            start = Start(member, str(folder / member.name), str(ca), str(cert))
-            self.members.append(Process(start, hosts.prefix(member.name) if hosts is not None else ()))
+            addresses = {name: f"{hosts.addresses[name]}:4001" for name in names}
+        taken = seats(folder, CLUSTER, addresses)
+        found(taken, Ledger)
+        self.members = [Process(seat, hosts.prefix(seat.member.name) if hosts is not None else ()) for seat in taken]
 
     async def start_anew(self, old: Process) -> None:
         """Put an empty disk in the place of a member's, who joins as somebody new and gets the vote of who it was."""

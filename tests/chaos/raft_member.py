@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import sys
-from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from tests.services.consensus import Seat, at_work
 from tests.sim.raft.machine import Ledger
 from wire.raft import Member, RaftNode, RaftSettings, Rejected
-from wire.raft.transport.listener import listening
-from wire.raft.transport.tls import TlsFiles, client_context, server_context
 
 SETTINGS = RaftSettings(
     heartbeat_s=0.1,
@@ -24,15 +21,6 @@ SETTINGS = RaftSettings(
     segment_bytes=4096,
 )
 CLUSTER = "chaos"
-
-
-class Start(msgspec.Struct):
-    """Who to be, and with what."""
-
-    member: Member
-    folder: str
-    ca: str
-    cert: str
 
 
 class Ask(msgspec.Struct, tag=True):
@@ -84,27 +72,19 @@ async def answer(node: RaftNode, machine: Ledger, ask: Ask | Change) -> Answer:
     return Answer(ask.number, int(outcome) if isinstance(outcome, bytes) else None)
 
 
-async def serve(start: Start) -> None:
-    files = TlsFiles(Path(start.ca), Path(start.cert))
+async def serve(seat: Seat) -> None:
     machine = Ledger()
-    host, _, port = start.member.address.rpartition(":")
-    tls, rng = client_context(files), random.Random()
-    node = RaftNode(start.member, CLUSTER, Path(start.folder), machine, tls=tls, rng=rng, settings=SETTINGS)
     lines, requests = asyncio.StreamReader(), msgspec.json.Decoder(Ask | Change)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
 
     async def reply(ask: Ask | Change) -> None:
         print(msgspec.json.encode(await answer(node, machine, ask)).decode(), flush=True)
 
-    async with (
-        node,
-        listening(node.transport, host, int(port), server_context(files)),
-        asyncio.TaskGroup() as answers,
-    ):
+    async with at_work(seat, machine, SETTINGS) as node, asyncio.TaskGroup() as answers:
         print("ready", flush=True)
         while line := await lines.readline():
             answers.create_task(reply(requests.decode(line)))
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(msgspec.json.decode(sys.argv[1], type=Start)))
+    asyncio.run(serve(msgspec.json.decode(sys.argv[1], type=Seat)))

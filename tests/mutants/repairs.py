@@ -41,6 +41,12 @@ MUTANTS: Final = [
         "if True:",
     ),
     Mutant(
+        "1 entries of an earlier term are committed by counting",
+        _CONSENSUS,
+        "index <= self.commit or self._store.term_at(index) != self.term",
+        "index <= self.commit",
+    ),
+    Mutant(
         "2 replies of another term count",
         _REPLICATION,
         "if not self.is_leader or message.term != self.term or progress is None:\n            return\n        self.heard[peer] = progress.heard_at = monotonic()\n        self._barriers",
@@ -89,6 +95,12 @@ MUTANTS: Final = [
         _REPLICATION,
         "            self.match[peer] = max(self.match[peer], message.index)\n            progress.taken",
         "            self.match[peer] = message.index\n            progress.taken",
+    ),
+    Mutant(
+        "9 everything is sent before the log is on disk",
+        _REPLICATION,
+        "        if not self.is_leader or not self.other_voters:  # one alone may not even have its vote on disk\n            return []\n        held, self.outbox = self.outbox, []",
+        "        held: list[tuple[MemberId, Message]] = []",
     ),
     Mutant("9 who was voted for is forgotten", _CONSENSUS, "self._SyncObj__setCurrentTerm(self.term, sender)", "pass"),
     Mutant(

@@ -1,7 +1,8 @@
 """The port: consensus as the rest of Wire uses it, and the one task that turns the replica.
 
-A turn: take what has come in, write the log to disk, send, let the replica tick, and again what that has led to. While
-the disk works nothing touches the replica, and what comes in waits; so one sync stands for many proposals.
+A turn: take what has come in, send entries, write the log to disk, send all else, let the replica tick, and again what
+that has led to. While the disk works nothing touches the replica, and what comes in waits; so one sync stands for many
+proposals.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterable, Set
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -140,7 +141,6 @@ class RaftNode:
         that it was not and will not be carried out, Unknown that it may have been or may yet be.
         """
         deadline = monotonic() + timeout_s
-
         unknown: Unknown | None = None
 
         def attempt(done: Callable[[Outcome], None]) -> None:
@@ -324,6 +324,7 @@ class RaftNode:
         self._inbox.work()
         if self._replica.transfers:
             await self._transfer()  # before anybody is told that a read may begin
+        self._send(self._replica.ahead_of_sync())
         if await self._persist():
             self._replica.tick()
             await self._persist()
@@ -361,9 +362,12 @@ class RaftNode:
                 return False
         self.trouble = None
         outbox, self._replica.outbox = self._replica.outbox, []
-        for to, message in outbox:
-            self.transport.send(to, message)
+        self._send(outbox)
         return True
+
+    def _send(self, messages: Iterable[tuple[MemberId, Message]]) -> None:
+        for to, message in messages:
+            self.transport.send(to, message)
 
     async def _transfer(self) -> None:
         """Let pass what could not be received: the leader sends it again."""

@@ -82,6 +82,7 @@ class World:
             trailing_entries=self.rng.choice([0, 2, 10]),
             snapshot_piece_bytes=self.rng.choice([50, 300, 1 << 20]),
             max_requests=10_000,
+            learner_messages_per_s=self.rng.choice([2, 2000]),
         )
         self.nodes: dict[MemberId, Node] = {}
         members = tuple(Member(MemberId(f"n{n}/a"), f"n{n}:1") for n in range(voters))
@@ -150,6 +151,8 @@ class World:
         try:
             self._sync_and_send(node, replica)  # what a full disk has held up
             action(replica)
+            for to, message in replica.ahead_of_sync():
+                self.network.send(node.member.id, to, message)
             self._sync_and_send(node, replica)
             if replica.transfers:
                 replica.transfer()

@@ -161,12 +161,29 @@ class Consensus(Library):
             self._votes = set()
         self.election_deadline = _AT_ONCE if campaigns else _NEVER  # the library reads the clock again
         self._in_round, self._won = True, False
+        self.log.end = self._countable() if self.is_leader else None
         super()._onTick(timeToWait)
+        self.log.end = None
         self._in_round = False
         if self.election_deadline in (_AT_ONCE, _NEVER):
             self.election_deadline = deadline
         if self._won:
             self._SyncObj__onBecomeLeader()
+
+    def _countable(self) -> int:
+        """Return which entry the library is to look at, to see whether it is committed, and let it begin there.
+
+        It looks at one entry after the other from the last that is committed on: that would take seconds where a
+        million are in the log. Nothing of an earlier term is committed by counting (https://raft.github.io/raft.pdf
+        §5.4.2), and what is before an entry that is committed is committed, too.
+        """
+        others = sorted((self.match[peer] for peer in self.other_voters), reverse=True)
+        needed = (len(others) + 1) // 2  # beside this one
+        index = others[needed - 1] if needed else self._store.last[0]
+        if index <= self.commit or self._store.term_at(index) != self.term:
+            return self.commit
+        self.commit = index - 1
+        return index
 
     def _SyncObj__onBecomeLeader(self) -> None:  # noqa: N802 (the library's name)
         """Lead, but not within the library's round: it would count the first entry before that is on disk (I5)."""

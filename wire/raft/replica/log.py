@@ -20,12 +20,14 @@ class LibraryLog:
 
     def __init__(self, store: LogStore) -> None:
         """Show `store`."""
+        self.end: int | None = None
+        """Up to where the library is to look, None for all that there is."""
         self._store = store
 
     def __getitem__(self, place: int | slice) -> Any:
         store = self._store
         if place == -1:
-            return b"", *store.last
+            return (b"", *store.last) if self.end is None else (b"", self.end, store.term_at(self.end))
         if place == 0:
             return b"", *store.base
         if isinstance(place, slice) and place.start is not None and place.stop == place.start + 1:

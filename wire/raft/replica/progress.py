@@ -15,13 +15,14 @@ class Progress(Struct):
     """Of one peer. It is sent one message at a time until one was taken (`probing`), then up to a window's worth.
 
     `next_index` is the first entry that was not sent; `in_flight` the last index of each message that has no answer;
-    `sent_at` when the last message went, `heard_at` when the last answer came. While a snapshot is sent, `snapshot`
-    says which and `offset` how much of it was taken.
+    `sent_at` when the last message went, `heard_at` when the last answer came; `urgent` that it is to get entries as
+    soon as there are any. While a snapshot is sent, `snapshot` says which and `offset` how much of it was taken.
     """
 
     next_index: int
     sent_at: float
     heard_at: float
+    urgent: bool = True
     probing: bool = True
     in_flight: list[int] = []
     snapshot: SnapshotInfo | None = None

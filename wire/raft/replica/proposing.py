@@ -168,7 +168,7 @@ class Proposing(Replication):
 
     def _lead(self) -> None:
         self._backlog = Backlog()
-        self._handover = None
+        self._leader_changed()  # who was asked before does not answer any more
         super()._lead()
 
     # linearizable reads

@@ -151,6 +151,8 @@ class Replica(Proposing):
             return Rejected("raft.change_refused", "a leader hands over before it is removed")
         for new in after - before:
             if newest.member(new) is None or self.match.get(Peer(new), 0) < self.commit:
+                if (progress := self._progress.get(Peer(new))) is not None:
+                    progress.urgent = True  # while much is proposed it would never quite be there
                 return Rejected("raft.change_refused", f"{new} has not caught up: it has to be a learner that has")
         return None
 

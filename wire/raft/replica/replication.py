@@ -16,7 +16,7 @@ from wire.raft.replica.progress import Progress
 from wire.raft.replica.recovery import Recovered
 from wire.raft.replica.settings import RaftSettings
 from wire.raft.storage.ports import LogStore, SnapshotInfo, SnapshotReceiver, SnapshotStore
-from wire.raft.transport.messages import Append, AppendReply, SnapshotPiece, SnapshotReply
+from wire.raft.transport.messages import Append, AppendReply, Message, SnapshotPiece, SnapshotReply
 from wire.raft.types import Entry, Member, MemberId
 
 _LOST_AFTER_HEARTBEATS: Final = 4
@@ -43,6 +43,8 @@ class Replication(Consensus):
         self._piece: tuple[MemberId, SnapshotPiece] | None = None
         self._pieces_due: dict[Peer, None] = {}
         self._unsent = False
+        self._learners_due = 0.0
+        self._appended = Append(0, 0, 0, 0, 0)
         super().__init__(me, store, recovered, settings, rng)
 
     # the leader's side
@@ -50,7 +52,8 @@ class Replication(Consensus):
     def _lead(self) -> None:
         now, (last, _) = monotonic(), self._store.last
         self._barriers.lost()
-        self._progress = {peer: Progress(last + 1, now, now) for peer in self._peers}
+        self._progress = {peer: Progress(last + 1, now, now, peer in self.other_voters) for peer in self._peers}
+        self._learners_due = now
         super()._lead()
 
     def _reconfigured(self) -> None:
@@ -60,6 +63,7 @@ class Replication(Consensus):
             self._progress.setdefault(peer, Progress(last + 1, now, now))
             self.match.setdefault(peer, 0)
             self.heard.setdefault(peer, now)
+            self._progress[peer].urgent = peer in self.other_voters
         for peer in [peer for peer in self._progress if peer not in self._peers]:
             del self._progress[peer]
             self.match.pop(peer, None)
@@ -79,12 +83,29 @@ class Replication(Consensus):
             if not self._send_what_is_missing(peer, progress, now):
                 self._send_append(peer, progress.next_index - 1 if progress.snapshot is None else 0, ())
 
+    def ahead_of_sync(self) -> list[tuple[MemberId, Message]]:
+        """Return what may be sent before the log is on disk here: entries, and nothing that promises anything.
+
+        A leader counts itself only in `tick`, when they are (Raft thesis §10.2.1); in `outbox` stays what waits (I5).
+        """
+        if not self.is_leader or not self.other_voters:  # one alone may not even have its vote on disk
+            return []
+        held, self.outbox = self.outbox, []
+        self._send_rest()
+        ahead, self.outbox = self.outbox, held
+        return ahead
+
     def _send_rest(self) -> None:
-        """Send what was appended since."""
-        if self._unsent:
-            self._unsent = False
-            now = monotonic()
-            for peer, progress in self._progress.items():
+        """Send what was appended since; to learners now and then, for there may be a hundred."""
+        now = monotonic()
+        to_learners = now >= self._learners_due
+        if to_learners:
+            self._learners_due = now + len(self.other_learners) / self._settings.learner_messages_per_s
+        elif not self._unsent:
+            return
+        self._unsent = False
+        for peer, progress in self._progress.items():
+            if progress.urgent or to_learners:
                 self._send_what_is_missing(peer, progress, now)
 
     def _send_what_is_missing(self, peer: Peer, progress: Progress, now: float) -> bool:
@@ -108,6 +129,9 @@ class Replication(Consensus):
         if term is None:  # before the base: any follower agrees with the beginning of all logs
             previous = term = 0
         message = Append(self.term, previous, term, self.commit, self._barriers.round, entries)
+        if message == self._appended:
+            message = self._appended  # one object for all: it is encoded once
+        self._appended = message
         self._send(self._peers[peer], message)
 
     def _on_append_reply(self, sender: MemberId, message: AppendReply) -> None:
@@ -126,7 +150,8 @@ class Replication(Consensus):
                 progress.snapshot = None
         elif progress.snapshot is None:
             progress.refused(self.match[peer], message.index)
-        self._send_what_is_missing(peer, progress, progress.heard_at)
+        if progress.urgent:
+            self._send_what_is_missing(peer, progress, progress.heard_at)
 
     # snapshots to those who are too late for entries
 

@@ -6,6 +6,7 @@ snapshot. Bounded: the oldest are forgotten, by the order of the log.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
@@ -28,6 +29,7 @@ class Requests:
         self._limit = limit
         self._max_bytes = max_bytes
         self._results: dict[bytes, bytes] = {}
+        self._order: deque[bytes] = deque()  # the first of a dict is far to find where many were removed before it
         self._bytes = 0
 
     def result(self, request_id: bytes) -> bytes | None:
@@ -39,28 +41,30 @@ class Requests:
         if len(result) > MAX_RESULT_BYTES:
             return
         self._results[request_id] = result
+        self._order.append(request_id)
         self._bytes += len(request_id) + len(result)
         while len(self._results) > self._limit or (self._bytes > self._max_bytes and len(self._results) > 1):
-            oldest = next(iter(self._results))
+            oldest = self._order.popleft()
             self._bytes -= len(oldest) + len(self._results.pop(oldest))
 
     def snapshot(self) -> Iterator[bytes]:
         """Return all as of now, in chunks; the first says how many follow. They may be made in another thread."""
-        return _chunks(list(self._results.items()))
+        return _chunks(self._results.copy())
 
     def restore(self, chunks: Iterator[bytes]) -> None:
         """Take over what `snapshot` gave, and leave what follows in `chunks`."""
         self._results = {}
+        self._order.clear()
         self._bytes = 0
         for _ in range(_decode_count(next(chunks))):
             for request_id, result in _decode(next(chunks)):
                 self.add(request_id, result)
 
 
-def _chunks(rows: list[tuple[bytes, bytes]]) -> Iterator[bytes]:
+def _chunks(results: dict[bytes, bytes]) -> Iterator[bytes]:
     parts: list[list[tuple[bytes, bytes]]] = []
     size = _CHUNK_BYTES
-    for row in rows:
+    for row in results.items():
         if size >= _CHUNK_BYTES:
             parts.append([])
             size = 0

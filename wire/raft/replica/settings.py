@@ -27,4 +27,5 @@ class RaftSettings(Struct, frozen=True, kw_only=True):
     trailing_entries: int = 10_000  # kept behind a snapshot for members that are a little late
     snapshot_piece_bytes: int = _MIB
     segment_bytes: int = SEGMENT_BYTES  # of the log, in one file
+    learner_messages_per_s: int = 2000  # with entries, to all together: beyond that entries wait for each other
     apply_budget_s: float = 0.005  # of applying in one turn, then others may run

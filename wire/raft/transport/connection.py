@@ -89,6 +89,9 @@ class Connection:
         while rest:
             self._writer.write(rest[:_CHUNK])
             rest = rest[_CHUNK:]
+            transport = self._writer.transport
+            if not transport.get_write_buffer_size() and not transport.is_closing():
+                continue  # nothing to wait for, and a limit of time costs as much as the writing
             try:
                 async with asyncio.timeout(self._write_timeout_s):
                     await self._writer.drain()

@@ -47,8 +47,12 @@ class Outbox:
         self._filled.set()
         return True
 
+    def nudge(self) -> None:
+        """Have `filled` return though there is nothing to take."""
+        self._filled.set()
+
     async def filled(self) -> None:
-        """Return as soon as there is a frame to take."""
+        """Return as soon as there is a frame to take, or somebody gave a nudge."""
         await self._filled.wait()
 
     def take(self, max_bytes: int) -> Sequence[bytes]:

@@ -111,14 +111,17 @@ class Peer:
         """Write what is in the outbox as it comes, and signs of life at their time."""
         loop = asyncio.get_running_loop()
         due = loop.time()
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(due):
-                    await self._outbox.filled()
-            if loop.time() >= due:
-                due = loop.time() + self._settings.ping_interval_s
-                await self._ping(connection)
-            await self._write(connection, self._outbox.take(_TOGETHER))
+        timer = loop.call_at(due, self._outbox.nudge)  # one for each sign of life, not one for each wait
+        try:
+            while True:
+                await self._outbox.filled()
+                if loop.time() >= due:
+                    due = loop.time() + self._settings.ping_interval_s
+                    timer = loop.call_at(due, self._outbox.nudge)
+                    await self._ping(connection)
+                await self._write(connection, self._outbox.take(_TOGETHER))
+        finally:
+            timer.cancel()
 
     async def _write(self, connection: Connection, frames: Sequence[bytes]) -> None:
         if frames:

@@ -11,7 +11,7 @@ from typing import Self
 
 from wire.raft.transport.connection import Connection
 from wire.raft.transport.dialing import Dialer
-from wire.raft.transport.framing import framed
+from wire.raft.transport.framing import HEADER_SIZE, framed
 from wire.raft.transport.handshake import Place
 from wire.raft.transport.incoming import Incoming
 from wire.raft.transport.messages import Message, encode
@@ -50,6 +50,7 @@ class Transport:
         self._running = False
         self._peers: dict[MemberId, tuple[Peer, asyncio.Task[None]]] = {}
         self._accepted: set[asyncio.Task[None]] = set()
+        self._framed: tuple[Message | None, bytes] = None, b""
 
     async def __aenter__(self) -> Self:
         await self._group.__aenter__()
@@ -88,11 +89,13 @@ class Transport:
         if found is None:
             self.counters.dropped_unconnected += 1
             return False
-        payload = encode(message)
-        if len(payload) > self.settings.max_frame_bytes:
+        if message is not self._framed[0]:  # the same one often goes to many
+            self._framed = message, framed(encode(message))
+        frame = self._framed[1]
+        if len(frame) > HEADER_SIZE + self.settings.max_frame_bytes:
             self.counters.dropped_too_large += 1
             return False
-        return found[0].send(framed(payload))
+        return found[0].send(frame)
 
     def queued_bytes(self, to: MemberId) -> int:
         """Return how much waits to be written to a peer."""

@@ -63,14 +63,15 @@ class Bench:
         self.replica.receive(sender, message)
 
     def turn(self) -> list[tuple[MemberId, Message]]:
-        """Transfer, sync, tick and sync, as the driver does; return all that may be sent."""
+        """Transfer, send entries, sync, tick and sync, as the driver does; return all that may be sent."""
         if self.replica.transfers:
             self.replica.transfer()
+        ahead = self.replica.ahead_of_sync()
         self.log.sync()
         self.replica.tick()
         self.log.sync()
         said, self.replica.outbox = self.replica.outbox, []
-        return said
+        return ahead + said
 
     def said(self, kind: type[M]) -> list[M]:
         return [message for _, message in self.turn() if isinstance(message, kind)]

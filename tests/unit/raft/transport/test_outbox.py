@@ -82,3 +82,15 @@ async def test_a_wait_ends_when_there_is_a_frame_and_not_before() -> None:
     assert not again.done()
     outbox.put(b"y")
     await again
+
+
+async def test_a_nudge_ends_one_wait_though_there_is_nothing_to_take() -> None:
+    outbox = opened()
+    outbox.nudge()
+    await outbox.filled()
+    assert outbox.take(10) == []
+    waiting = asyncio.get_running_loop().create_task(outbox.filled())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    outbox.put(b"a")
+    await waiting
