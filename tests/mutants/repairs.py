@@ -80,8 +80,8 @@ MUTANTS: Final = [
     Mutant(
         "5 what matched goes back",
         _REPLICATION,
-        "            self.match[peer] = max(self.match[peer], message.index)\n            progress.taken",
-        "            self.match[peer] = message.index\n            progress.taken",
+        "if message.index > self.match[peer]:",
+        "if True:",
     ),
     Mutant("9 who was voted for is forgotten", _CONSENSUS, "self._SyncObj__setCurrentTerm(self.term, sender)", "pass"),
     Mutant(
@@ -151,6 +151,18 @@ MUTANTS: Final = [
         _REPLICA,
         "            self._go_on_handing_over()\n            self._send_rest()\n",
         "            self._go_on_handing_over()\n        self._send_rest()\n",
+    ),
+    Mutant(
+        "each message that was overtaken is sent again",
+        _REPLICATION,
+        "elif progress.snapshot is None and message.round >= progress.since:",
+        "elif progress.snapshot is None:",
+    ),
+    Mutant(
+        "a piece of a snapshot is sent for every reply",
+        _REPLICATION,
+        "            and progress.offset != message.offset  # a reply that comes twice must not ask for two pieces\n",
+        "",
     ),
     Mutant(
         "a piece of a snapshot is never sent again",

@@ -15,8 +15,9 @@ class Progress(Struct):
     """Of one peer. It is sent one message at a time until one was taken (`probing`), then up to a window's worth.
 
     `next_index` is the first entry that was not sent; `in_flight` the last index of each message that has no answer;
-    `sent_at` when the last message went, `heard_at` when the last answer came. While a snapshot is sent, `snapshot`
-    says which and `offset` how much of it was taken.
+    `sent_at` when the last message went, `heard_at` when the last answer came. Messages of a round before `since` went
+    before one was refused: that they are refused, too, says nothing of what was sent afterwards. While a snapshot is
+    sent, `snapshot` says which and `offset` how much of it was taken.
     """
 
     next_index: int
@@ -26,6 +27,7 @@ class Progress(Struct):
     in_flight: list[int] = []
     snapshot: SnapshotInfo | None = None
     offset: int = 0
+    since: int = 0
 
     @property
     def open(self) -> bool:
@@ -39,7 +41,7 @@ class Progress(Struct):
         self.sent_at = now
 
     def taken(self, matched: int) -> None:
-        """Learn that the peer's log is the leader's up to `matched`."""
+        """Learn that the peer's log is the leader's up to `matched`, which is more than was known."""
         self.probing = False
         self.in_flight = [last for last in self.in_flight if last > matched]
         self.next_index = max(self.next_index, matched + 1)
