@@ -31,10 +31,14 @@ def test_messages_that_beget_messages_are_a_failure(monkeypatch: pytest.MonkeyPa
         Trial(1, membership=False, replica=Multiplying).run()
 
 
+def turn_for_ever() -> None:
+    while True:
+        pass
+
+
 def test_a_turn_that_never_ends_is_a_failure() -> None:
     with pytest.raises(EndlessError), limit(0.05):
-        while True:
-            pass
+        turn_for_ever()
 
 
 def fails_for_three(seed: int) -> str | None:

@@ -36,9 +36,8 @@ class Witness(Struct, frozen=True):
         """Return what the member has shown by now. Raises ViolationError where it contradicts itself."""
         store = replica._store
         if not replica.applied <= replica.commit <= store.last[0]:
-            raise ViolationError(
-                f"{member} has applied {replica.applied}, committed {replica.commit}, and its log ends at {store.last[0]}"
-            )
+            row = f"applied {replica.applied}, committed {replica.commit}, last {store.last[0]}"
+            raise ViolationError(f"{member} is ahead of itself: {row}")
         known = dict(self.committed)
         for entry in store.entries(store.base[0] + 1, 1 << 60):
             if entry.index > replica.commit:
@@ -55,9 +54,9 @@ class Witness(Struct, frozen=True):
             values=max(values, self.values, key=len),
         )
 
-    def told(self, member: MemberId, value: bytes, place: int) -> Self:
+    def told(self, member: MemberId, machine: Ledger, value: bytes, place: int) -> Self:
         """Return the same after a client heard that its value was appended at a place."""
-        if self.values[place : place + 1] != (value,):
+        if machine.values[place : place + 1] != [value]:
             raise ViolationError(f"{member} confirmed {value!r} at {place}, where it is not")
         return replace(self, confirmed=max(self.confirmed, place + 1))
 
@@ -91,9 +90,7 @@ def compare(one: MemberId, mine: Witness, other: MemberId, theirs: Witness) -> N
     _one_follows_the_other(one, mine.values, other, theirs.values)
 
 
-def _one_follows_the_other(
-    one: MemberId, mine: tuple[bytes, ...], other: MemberId, theirs: tuple[bytes, ...]
-) -> None:
+def _one_follows_the_other(one: MemberId, mine: tuple[bytes, ...], other: MemberId, theirs: tuple[bytes, ...]) -> None:
     common = min(len(mine), len(theirs))
     if mine[:common] != theirs[:common]:
         raise ViolationError(f"{one} has applied {mine}, {other} {theirs}")

@@ -211,7 +211,9 @@ class World:
         while self._events and self._events[0][0] <= end:
             at, number, event = heapq.heappop(self._events)
             if number > MAX_EVENTS:
-                raise ViolationError(f"{number:,} events by {self.time.now - START_S:.0f} s: it does not come to an end")
+                raise ViolationError(
+                    f"{number:,} events by {self.time.now - START_S:.0f} s: it does not come to an end"
+                )
             self.time.move_to(at)
             self.network.now = self.time.now
             event()

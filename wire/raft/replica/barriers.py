@@ -20,7 +20,7 @@ class _Asked(Struct, eq=False):
 
 
 class Barriers:
-    """Of one leadership. `round` travels with every append, and replies bring it back; it rises, and begins never again."""
+    """Of one leadership. `round` only rises; it travels with every append, and replies bring it back."""
 
     def __init__(self) -> None:
         """Begin with nobody waiting."""

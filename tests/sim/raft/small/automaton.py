@@ -7,7 +7,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from tests.sim.raft.small.frozen import frozen
-from tests.sim.raft.small.host import Choice, Confirmed, Happened, Host
+from tests.sim.raft.small.host import Choice, Happened, Host
 from tests.sim.raft.witness import Leadership, Witness
 from wire.raft.types import Configuration, Member, MemberId
 
@@ -39,7 +39,7 @@ class Automaton:
         self._alive: dict[int, Host] = {}
         self.locals: list[Local] = []
         host = Host(me, founders)
-        self._register(host, Witness().seen(me.id, host.replica, host.machine), None)
+        self._register(host, None)
 
     def step(self, state: int, choice: Choice) -> tuple[int, Happened]:
         """Return the state after a choice, and what it meant for others. Raises ViolationError."""
@@ -47,11 +47,7 @@ class Automaton:
         if found is None:
             host = self._alive.pop(state, None) or self._begin_again(state)
             happened = host.take(choice)
-            witness = self.locals[state].witness.seen(self.me.id, host.replica, host.machine)
-            for each in happened.told:
-                if isinstance(each, Confirmed):
-                    witness = witness.told(self.me.id, each.value, each.place)
-            found = self._steps[state, choice] = self._register(host, witness, (state, choice)), happened
+            found = self._steps[state, choice] = self._register(host, (state, choice)), happened
         return found
 
     def _begin_again(self, state: int) -> Host:
@@ -64,11 +60,11 @@ class Automaton:
             host.take(choice)
         return host
 
-    def _register(self, host: Host, witness: Witness, came_from: tuple[int, Choice] | None) -> int:
-        key = frozen(host, witness)
+    def _register(self, host: Host, came_from: tuple[int, Choice] | None) -> int:
+        key = frozen(host)
         number = self._numbers.setdefault(key, len(self.locals))
         if number == len(self.locals):
-            self.locals.append(_local(self.me.id, host, witness))
+            self.locals.append(_local(self.me.id, host))
             self._came_from.append(came_from)
         if len(self._alive) > _KEPT_ALIVE:
             del self._alive[next(iter(self._alive))]
@@ -76,13 +72,13 @@ class Automaton:
         return number
 
 
-def _local(me: MemberId, host: Host, witness: Witness) -> Local:
+def _local(me: MemberId, host: Host) -> Local:
     replica, log, newest = host.replica, host.log, host.snapshots.newest
     entries = log.entries(log.base[0] + 1, 1 << 60)
     terms = tuple(entry.term for entry in entries)
     covered = newest.index if newest is not None else 0
     return Local(
-        witness,
+        host.witness,
         Leadership(replica.term, log.base[0], terms) if replica.is_leader else None,
         any(each.id == me for each in replica.configuration.voters) and not replica.removed,
         host.cut_in > 0,
@@ -90,7 +86,13 @@ def _local(me: MemberId, host: Host, witness: Witness) -> Local:
         replica.configuration,
         replica.configuration_is_committed,
         (
-            replica.state, replica.term, replica.voted_for is not None, terms, log.base, replica.commit,
-            len(replica.configuration.voters), tuple(sorted(replica.match.values())) if replica.is_leader else (),
-        ),  # fmt: skip
+            replica.state,
+            replica.term,
+            replica.voted_for is not None,
+            terms,
+            log.base,
+            replica.commit,
+            len(replica.configuration.voters),
+            tuple(sorted(replica.match.values())) if replica.is_leader else (),
+        ),
     )

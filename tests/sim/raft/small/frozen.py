@@ -10,19 +10,19 @@ from typing import Any, Final
 from msgspec import Struct
 
 from tests.sim.raft.small.host import PATIENCE_S, Host
-from tests.sim.raft.witness import Witness
 from wire.raft.replica.library import Peer
 from wire.raft.replica.replica import Replica
 from wire.raft.storage.snapshot_receiving import Receiver
 
-_LIBRARYS_OWN: Final = (
-    "conf raftLog transport serializer startTime numOneSecondDumps lastSerializedTime lastSerializedEntry destroying "
-    "onTickCallbacks onTickCallbacksLock commandsQueue properies nodeClass lastInitTryTime selfNode consumers "
-    "votesCount onReadyCalled leaderCommitIndex connectedNodes encryptor thread mainThread initialised "
-    "lastReadonlyCheck commandsWaitingCommit commandsLocalCounter commandsWaitingReply enabledCodeVersion "
-    "selfCodeVersion currentVersionFuncNames recvTransmission forceLogCompaction changeClusterIDx raftNextIndex "
-    "transferInProgress needLoadDumpFile raftElectionDeadline"
-).split()
+_LIBRARYS_OWN: Final = [
+    "changeClusterIDx", "commandsLocalCounter", "commandsQueue", "commandsWaitingCommit", "commandsWaitingReply",
+    "conf", "connectedNodes", "consumers", "currentVersionFuncNames", "destroying", "enabledCodeVersion", "encryptor",
+    "forceLogCompaction", "initialised", "lastInitTryTime", "lastReadonlyCheck", "lastSerializedEntry",
+    "lastSerializedTime", "leaderCommitIndex", "mainThread", "needLoadDumpFile", "nodeClass", "numOneSecondDumps",
+    "onReadyCalled", "onTickCallbacks", "onTickCallbacksLock", "properies", "raftElectionDeadline", "raftLog",
+    "raftNextIndex", "recvTransmission", "selfCodeVersion", "selfNode", "serializer", "startTime", "thread",
+    "transferInProgress", "transport", "votesCount",
+]  # fmt: skip
 _WITHOUT_EFFECT: Final = {f"_SyncObj__{name}" for name in _LIBRARYS_OWN} | {
     "_idToMethod", "_methodToID", "_idToConsumer", "_poller",
     "me", "_random", "_settings", "_peers",
@@ -34,7 +34,7 @@ _WITHOUT_EFFECT: Final = {f"_SyncObj__{name}" for name in _LIBRARYS_OWN} | {
 _SCALARS: Final = frozenset({int, str, bytes, bool, type(None)})
 
 
-def frozen(host: Host, witness: Witness) -> Any:
+def frozen(host: Host) -> Any:
     """Return the host's state; times count from now, and beyond what matters all are alike."""
     log, now = host.log, host.clock()
     fields = [
@@ -44,7 +44,7 @@ def frozen(host: Host, witness: Witness) -> Any:
     ]
     entries = tuple(log.entries(log.base[0] + 1, 1 << 60))
     disks = (log.base, entries, log.vote, host.snapshots.newest)
-    return witness, host.lives, host.cut_in, disks, tuple(host.machine.values), tuple(fields)
+    return host.witness, host.lives, host.cut_in, disks, tuple(host.machine.values), tuple(fields)
 
 
 def _freeze(value: Any, now: float) -> Any:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from tests.sim.disk import SimulatedFiles
 from tests.sim.raft.checks import ViolationError
 from tests.sim.raft.machine import Ledger
+from tests.sim.raft.witness import Witness
 from wire.core.errors import FatalError
 from wire.raft.replica.proposals import Outcome
 from wire.raft.replica.recovery import found
@@ -92,24 +93,11 @@ Choice: TypeAlias = (
 )  # fmt: skip
 
 
-class Confirmed(Struct, frozen=True):
-    """A client hears that its value was appended, and where."""
-
-    value: bytes
-    place: int
-
-
-class Saw(Struct, frozen=True):
-    """A client reads so many values."""
-
-    length: int
-
-
 class Happened(Struct, frozen=True):
-    """What came of a choice for others: messages, and what clients heard."""
+    """What came of a choice for others: messages, and how many values each client read that was answered."""
 
     sent: tuple[tuple[MemberId, Message], ...]
-    told: tuple[Confirmed | Saw, ...]
+    read: tuple[int, ...]
 
 
 class _PowerCutError(Exception):
@@ -152,7 +140,8 @@ class _Told(Struct):
 
     def __call__(self, outcome: Outcome) -> None:
         if isinstance(outcome, bytes) and self.value:
-            self.host.told.append(Confirmed(self.value, int(outcome)))
+            host = self.host
+            host.witness = host.witness.told(host.me.id, host.machine, self.value, int(outcome))
 
 
 class Host:
@@ -161,8 +150,8 @@ class Host:
     def __init__(self, me: Member, founders: Configuration) -> None:
         self.me = me
         self.lives = 0
-        self.told: list[Confirmed | Saw] = []
         self.cut_in = 0
+        self.witness = Witness()
         self._now = 1000.0
         self._disk = _Disk()
         self._files = SimulatedFiles(random.Random(1))
@@ -180,6 +169,7 @@ class Host:
         self.replica = Replica(
             self.me, self.log, self.snapshots, self.machine, SETTINGS, random.Random(self.lives)
         )  # fmt: skip
+        self._show()
 
     def clock(self) -> float:
         """What the replica takes for the time."""
@@ -189,16 +179,21 @@ class Host:
         """Make one turn, as a driver does."""
         pysyncobj.syncobj.monotonicTime = self.clock
         self._sent: list[tuple[MemberId, Message]] = []
-        self.told = []
+        self._read: list[int] = []
         try:
             self._begin(choice)
             if not isinstance(choice, Fuse):
                 self._turn()
         except _PowerCutError:
+            self._show()
             self._open()
         except FatalError as error:
             raise ViolationError(f"{self.me.id}: {error}") from error
-        return Happened(tuple(self._sent), tuple(self.told))
+        self._show()
+        return Happened(tuple(self._sent), tuple(self._read))
+
+    def _show(self) -> None:
+        self.witness = self.witness.seen(self.me.id, self.replica, self.machine)
 
     def _begin(self, choice: Choice) -> None:
         replica = self.replica
@@ -212,7 +207,7 @@ class Host:
             case Propose(value):
                 replica.propose(value, b"", _LONG_S, _Told(self, value))
             case Read():
-                replica.barrier(_LONG_S, self._read)
+                replica.barrier(_LONG_S, self._may_read)
             case Alter(wanted):
                 replica.change(wanted, _LONG_S, _Told(self, b""))
             case HandOver():
@@ -248,6 +243,6 @@ class Host:
             writer.write(chunk)
         self.replica.captured(writer.commit())
 
-    def _read(self, confirmed: bool) -> None:
+    def _may_read(self, confirmed: bool) -> None:
         if confirmed:
-            self.told.append(Saw(len(self.machine.values)))
+            self._read.append(len(self.machine.values))

@@ -97,7 +97,7 @@ def guided(world: SmallWorld, rng: random.Random, steps: int) -> Found:
             if shape not in shapes:
                 shapes.add(shape)
                 places.append(_Place(state, path))
-    return Found(len(shapes), taken, False)
+    return Found(len(shapes), taken, complete=False)
 
 
 def _chosen(possible: list[Step], rng: random.Random) -> Step:
@@ -110,9 +110,7 @@ def _chosen(possible: list[Step], rng: random.Random) -> Step:
 
 
 def _shape(world: SmallWorld, state: State) -> Any:
-    return tuple(
-        automaton.locals[local].shape for automaton, local in zip(world.automata, state.locals, strict=True)
-    )
+    return tuple(automaton.locals[local].shape for automaton, local in zip(world.automata, state.locals, strict=True))
 
 
 def _unrolled(path: Path) -> list[Step]:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
-
-from msgspec import Struct
+from typing import Final, NamedTuple
 
 from tests.sim.raft.checks import ViolationError
 from tests.sim.raft.small.automaton import Automaton
 from tests.sim.raft.small.host import (
-    Alter, Campaign, Choice, Deliver, Fuse, HandOver, Heartbeat, Propose, Read, Restart, Saw, Snapshot,
-)  # fmt: skip
+    Alter,
+    Campaign,
+    Choice,
+    Deliver,
+    Fuse,
+    HandOver,
+    Heartbeat,
+    Propose,
+    Read,
+    Restart,
+    Snapshot,
+)
 from tests.sim.raft.witness import compare
 from wire.raft.transport.messages import Message
 from wire.raft.types import Configuration, Member, MemberId
@@ -41,8 +49,8 @@ _FUSE_AT: Final = (1, 2)
 class State(NamedTuple):
     """Of a world: each member's, which messages were sent (a bit for each), and what may yet happen.
 
-    `floors` says of each member how much a read that began there must see. Members are alike until they campaign, and so
-    the first to do so is always the first, the next one the second: `campaigned` counts them.
+    `floors` says of each member how much a read that began there must see. Members are alike until they campaign, so
+    that the first to do so may be taken to be n0, the next one n1: `campaigned` counts them.
     """
 
     locals: tuple[int, ...]
@@ -61,7 +69,7 @@ class Step(NamedTuple):
 
 
 class SmallWorld:
-    """`voters` found the cluster, `learners` and whoever else of the members is there may join it."""
+    """`voters` found the cluster, and so many `strangers` may join it."""
 
     def __init__(self, bounds: Bounds, *, voters: int = 3, strangers: int = 0) -> None:
         self.members = [Member(MemberId(f"n{n}/a"), f"n{n}:1") for n in range(voters + strangers)]
@@ -148,7 +156,7 @@ class SmallWorld:
                 bit = 1 << self._messages[at, choice]  # type: ignore[index]
                 self._inert[at][before] = self._inert[at].get(before, 0) | bit
             return state
-        floors = self._read(state, step, happened.told)
+        floors = self._floors(state, step, happened.read)
         locals_ = (*state.locals[:at], after, *state.locals[at + 1 :])
         self._check(locals_, at)
         left = state.left if kind is None else state.left.without(kind)
@@ -163,14 +171,15 @@ class SmallWorld:
             self._deliveries.append(Step(place, delivery, None))
         return 1 << number
 
-    def _read(self, state: State, step: Step, told: tuple[Any, ...]) -> tuple[int, ...]:
+    def _floors(self, state: State, step: Step, read: tuple[int, ...]) -> tuple[int, ...]:
+        """Check reads that were answered (I7), and return what each that may yet be has to see."""
         at, floors = step.at, state.floors
         if step.kind == _READS:
             confirmed = max(a.locals[s].witness.confirmed for a, s in zip(self.automata, state.locals, strict=True))
             floors = (*floors[:at], max(floors[at], confirmed), *floors[at + 1 :])
-        for each in told:
-            if isinstance(each, Saw) and each.length < floors[at]:
-                raise ViolationError(f"a read saw {each.length} values, and {floors[at]} were confirmed before it")
+        for length in read:
+            if length < floors[at]:
+                raise ViolationError(f"a read saw {length} values, and {floors[at]} were confirmed before it")
         return floors
 
     def _check(self, states: tuple[int, ...], at: int) -> None:
