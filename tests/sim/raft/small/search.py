@@ -83,7 +83,7 @@ def guided(world: SmallWorld, rng: random.Random, steps: int) -> Found:
         state, path = place.state, place.path
         cut_off = rng.choice([None, *range(len(world.members))])
         for _ in range(_WALK):
-            possible = [step for step in world.steps(state) if not world.crosses(step, cut_off)]
+            possible = [step for step in world.steps(state) if not _crosses(world, step, cut_off)]
             if not possible:
                 break
             step = _chosen(possible, rng)
@@ -98,6 +98,11 @@ def guided(world: SmallWorld, rng: random.Random, steps: int) -> Found:
                 shapes.add(shape)
                 places.append(_Place(state, path))
     return Found(len(shapes), taken, complete=False)
+
+
+def _crosses(world: SmallWorld, step: Step, cut_off: int | None) -> bool:
+    """Say whether a step is a message to or from a member."""
+    return step.kind is None and cut_off in (step.at, world.sender(step))
 
 
 def _chosen(possible: list[Step], rng: random.Random) -> Step:

@@ -88,12 +88,13 @@ class SmallWorld:
 
     def steps(self, state: State) -> Iterator[Step]:
         """Return everything that can happen next, but for messages of which it is known that nothing comes."""
-        yield from self._arrivals(state)
+        yield from self.arrivals(state, state.sent)
         for at in range(len(self.members)):
             yield from self._events(state, at)
 
-    def _arrivals(self, state: State) -> Iterator[Step]:
-        waiting = state.sent
+    def arrivals(self, state: State, sent: int) -> Iterator[Step]:
+        """Return which of some messages may arrive, but for those of which it is known that nothing comes."""
+        waiting = sent
         for at, local in enumerate(state.locals):
             waiting &= ~self._inert[at].get(local, 0)
         while waiting:
@@ -136,10 +137,9 @@ class SmallWorld:
             else:
                 yield Configuration(now.voters, tuple(sorted((*now.learners, member))))
 
-    def crosses(self, step: Step, cut_off: int | None) -> bool:
-        """Say whether a step is a message to or from a member."""
-        choice = step.choice
-        return isinstance(choice, Deliver) and cut_off in (step.at, self._places[choice.sender])
+    def sender(self, step: Step) -> int | None:
+        """Return whose message it is that arrives, None where none does."""
+        return self._places[step.choice.sender] if isinstance(step.choice, Deliver) else None
 
     # what comes of them
 
