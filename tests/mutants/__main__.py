@@ -1,7 +1,8 @@
-"""`python -m tests.mutants [--seeds N]`: undo one repair of the consensus after the other, and see who notices.
+"""`python -m tests.mutants [--only NAME]`: undo one repair of the consensus after the other, and see who notices.
 
-Each mutant is run against the directed tests; one that these let through, against the simulation. A table says how each
-was caught; one that survives is a failure, and so is one whose text is not in the source any more.
+Three look at each mutant: the directed tests, which have the sequence of messages that brings the defect out; the
+random simulation, up to so many seeds; and the search through small worlds. A table says how each of them caught it.
+One that nobody catches is a failure, and so is one whose text is not in the source any more.
 """
 
 from __future__ import annotations
@@ -13,41 +14,70 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from tests.mutants.repairs import MUTANTS, Mutant
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-_DIRECTED: Final = "tests/unit/raft/replica"
 _FAILED: Final = re.compile(r"^FAILED \S+::(\w+)", re.MULTILINE)
 _SEED: Final = re.compile(r"^seed (\d+):", re.MULTILINE)
+_FOUND: Final = re.compile(r"^found in step ([\d,]+) of (.*?):", re.MULTILINE)
 
 
-def caught_by(mutant: Mutant, seeds: int) -> str | None:
-    """Return who noticed the mutant, None if nobody did."""
+class Caught(NamedTuple):
+    """How each of the three noticed a mutant, None where one did not."""
+
+    directed: str | None
+    random: str | None
+    search: str | None
+
+
+def caught(mutant: Mutant, seeds: int, steps: int) -> Caught:
+    """Return who notices the mutant."""
     with tempfile.TemporaryDirectory(prefix="mutant-") as name:
         folder = Path(name)
-        for part in ("wire", "tests", "pyproject.toml"):
-            source = ROOT / part
-            if source.is_dir():
-                shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns(".cache", "__pycache__"))
-            else:
-                shutil.copy(source, folder / part)
+        _copy(folder)
         file = folder / "wire/raft" / mutant.file
         text = file.read_text()
         if text.count(mutant.old) != 1:
             raise SystemExit(f"{mutant.name}: its text is {text.count(mutant.old)} times in {mutant.file}")
         file.write_text(text.replace(mutant.old, mutant.new))
-        directed = _run(folder, "pytest", "-q", "-x", "-p", "no:cacheprovider", "--timeout=30", _DIRECTED)
-        if directed.returncode:
-            found = _FAILED.search(directed.stdout)
-            return f"directed: {found[1]}" if found else f"directed: {directed.stdout[-200:]}"
-        simulated = _run(folder, "tests.sim.raft", "--first", "1", "--seeds", str(seeds))
-        if simulated.returncode:
-            found = _SEED.search(simulated.stdout)
-            return f"simulation: seed {found[1]} of {seeds}" if found else "simulation"
-    return None
+        return Caught(_directed(folder, mutant.tests), _random(folder, seeds), _search(folder, steps))
+
+
+def _copy(folder: Path) -> None:
+    for part in ("wire", "tests", "pyproject.toml"):
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns(".cache", "__pycache__"))
+        else:
+            shutil.copy(source, folder / part)
+
+
+def _directed(folder: Path, tests: str) -> str | None:
+    run = _run(folder, "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", "--timeout=30", tests)
+    if run.returncode == 0:
+        return None
+    found = _FAILED.search(run.stdout)
+    return found[1] if found else run.stdout[-200:]
+
+
+def _random(folder: Path, seeds: int) -> str | None:
+    run = _run(folder, "tests.sim.raft", "--first", "1", "--seeds", str(seeds), "--processes", "1", "--stop")
+    if run.returncode == 0:
+        return None
+    found = _SEED.search(run.stdout)
+    return f"seed {found[1]}" if found else run.stderr[-200:]
+
+
+def _search(folder: Path, steps: int) -> str | None:
+    run = _run(folder, "tests.sim.raft.small", "--seed", "1", "--steps", str(steps))
+    if run.returncode == 0:
+        return None
+    found = _FOUND.search(run.stdout)
+    return f"{found[2]}, step {found[1]}" if found else run.stderr[-200:]
 
 
 def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -58,15 +88,20 @@ def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutants")
-    parser.add_argument("--seeds", type=int, default=200, help="how many clusters to simulate where no test notices")
-    parser.add_argument("--only", help="the mutants whose names contain this")
+    parser.add_argument("--seeds", type=int, default=100, help="how many clusters are simulated at most")
+    parser.add_argument("--steps", type=int, default=20_000, help="how long each walk through a small world is")
+    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="how many mutants at once")
+    parser.add_argument("--only", default="", help="the mutants whose names contain this")
     arguments = parser.parse_args()
+    chosen = [mutant for mutant in MUTANTS if arguments.only in mutant.name]
     survived = 0
-    chosen = [mutant for mutant in MUTANTS if (arguments.only or "") in mutant.name]
-    for mutant in chosen:
-        who = caught_by(mutant, arguments.seeds)
-        survived += who is None
-        print(f"{'survived' if who is None else 'caught':9} {mutant.name:55} {who or ''}", flush=True)
+    with ThreadPoolExecutor(arguments.processes) as pool:
+        tables = pool.map(lambda mutant: caught(mutant, arguments.seeds, arguments.steps), chosen)
+        for mutant, by in zip(chosen, tables, strict=True):
+            survived += by == Caught(None, None, None)
+            print(f"{'survived' if not any(by) else 'caught':8} {mutant.name}", flush=True)
+            for how, what in by._asdict().items():
+                print(f"         {how:9} {what or '-'}", flush=True)
     print(f"{len(chosen) - survived} passed, {survived} failed")
     return 1 if survived else 0
 

@@ -8,18 +8,23 @@ from typing import Final, NamedTuple
 
 
 class Mutant(NamedTuple):
-    """`old` stands once in the `file` under wire/raft, and becomes `new`."""
+    """`old` stands once in the `file` under wire/raft, and becomes `new`; `tests` should notice."""
 
     name: str
     file: str
     old: str
     new: str
+    tests: str = "tests/unit/raft/replica"
 
 
 _CONSENSUS: Final = "replica/consensus.py"
 _REPLICATION: Final = "replica/replication.py"
 _PROPOSING: Final = "replica/proposing.py"
 _REPLICA: Final = "replica/replica.py"
+_SEGMENTS: Final = "storage/segments.py"
+_SNAPSHOTS: Final = "storage/snapshots.py"
+_RECEIVING: Final = "storage/snapshot_receiving.py"
+_STORAGE_TESTS: Final = "tests/unit/raft/storage"
 
 MUTANTS: Final = [
     Mutant(
@@ -93,8 +98,8 @@ MUTANTS: Final = [
     Mutant(
         "5 what matched goes back",
         _REPLICATION,
-        "            self.match[peer] = max(self.match[peer], message.index)\n            progress.taken",
-        "            self.match[peer] = message.index\n            progress.taken",
+        "if message.index > self.match[peer]:",
+        "if True:",
     ),
     Mutant(
         "9 everything is sent before the log is on disk",
@@ -172,9 +177,105 @@ MUTANTS: Final = [
         "            self._go_on_handing_over()\n        self._send_rest()\n",
     ),
     Mutant(
+        "each message that was overtaken is sent again",
+        _REPLICATION,
+        "elif progress.snapshot is None and message.round >= progress.since:",
+        "elif progress.snapshot is None:",
+    ),
+    Mutant(
+        "a piece of a snapshot is sent for every reply",
+        _REPLICATION,
+        "            and progress.offset != message.offset  # a reply that comes twice must not ask for two pieces\n",
+        "",
+    ),
+    Mutant(
         "a piece of a snapshot is never sent again",
         _REPLICATION,
         "elif progress.snapshot is not None and now - progress.sent_at > patience_s:",
         "elif False:",
+    ),
+    Mutant("3 a leader removes itself", _REPLICA, "if self.me.id not in after:", "if False:"),
+    Mutant(
+        "4 a segment is dropped that is still needed",
+        _SEGMENTS,
+        "if len(self.all) < 2 or self.all[0].top > self.durable.base[0]:",
+        "if len(self.all) < 2:",
+        _STORAGE_TESTS,
+    ),
+    Mutant(
+        "4 a new segment's name is not synced",
+        _SEGMENTS,
+        "                self._files.rename(name + UNFINISHED, name)\n            sync_names(self._files)\n",
+        "                self._files.rename(name + UNFINISHED, name)\n",
+        _STORAGE_TESTS,
+    ),
+    Mutant(
+        "7 a snapshot has its name before it is on disk",
+        "storage/snapshot_files.py",
+        "            file.sync()  # I5: nothing has a final name that is not on disk to its last byte\n",
+        "",
+        _STORAGE_TESTS,
+    ),
+    Mutant(
+        "7 the log is cut before the snapshot's name is on disk",
+        _SNAPSHOTS,
+        "        self._sync_folder()  # I5: only now is it there for certain, and may the log that led to it be dropped\n",
+        "",
+        _STORAGE_TESTS,
+    ),
+    Mutant(
+        "7 a start keeps a log that does not reach its snapshot",
+        "replica/recovery.py",
+        "if store.term_at(info.index) != info.term:",
+        "if False:",
+    ),
+    Mutant(
+        "8 the log is cut beyond its end",
+        "storage/held.py",
+        "if index > self.last[0]:",
+        "if False:",
+        _STORAGE_TESTS,
+    ),
+    Mutant(
+        "9 nothing is synced",
+        _SEGMENTS,
+        "            file.sync()\n        except OSError as exc:\n            raise not_synced",
+        "            pass\n        except OSError as exc:\n            raise not_synced",
+        _STORAGE_TESTS,
+    ),
+    Mutant(
+        "10 a message is unpickled",
+        "transport/messages.py",
+        "return decoded(_decoder.decode, payload)",
+        "return __import__('pickle').loads(payload)",
+        "tests/unit/raft/transport",
+    ),
+    Mutant("11 a proposal has no deadline", _REPLICA, "            self._proposals.expire(now)\n", ""),
+    Mutant(
+        "12 a leader needs no quorum",
+        _CONSENSUS,
+        "leaderFallbackTimeout=settings.election_min_s",
+        "leaderFallbackTimeout=1e9",
+    ),
+    Mutant("15 a command of any size is taken", _PROPOSING, "if size > self._settings.max_command_bytes:", "if False:"),
+    Mutant(
+        "16 a piece is taken wherever it belongs",
+        _RECEIVING,
+        "offset != self.offset or offset + len(data)",
+        "offset + len(data)",
+        _STORAGE_TESTS,
+    ),
+    Mutant(
+        "16 what has arrived is not checked",
+        _RECEIVING,
+        "            self._verify()\n        except StorageError as exc:",
+        "            pass\n        except StorageError as exc:",
+        _STORAGE_TESTS,
+    ),
+    Mutant(
+        "leadership is handed to who does not have everything",
+        _REPLICA,
+        "elif not asked and self.match[peer] == self._store.last[0]:",
+        "elif not asked:",
     ),
 ]

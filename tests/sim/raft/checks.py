@@ -23,12 +23,14 @@ class Checker:
         self._highest = 0
         self._values: list[bytes] = []
         self._checked: dict[MemberId, int] = {}
+        self._seen: dict[MemberId, tuple[int, int, int]] = {}
         self.confirmed: dict[bytes, int] = {}
         self.elections = 0
         self.reads = 0
 
     def restarted(self, member: MemberId) -> None:
         self._checked.pop(member, None)
+        self._seen.pop(member, None)
 
     def step(self, member: MemberId, replica: Replica, machine: Ledger) -> None:
         """Check one leader per term, leader completeness, log matching, and what is committed and applied."""
@@ -39,6 +41,10 @@ class Checker:
             raise ViolationError(f"{member} has applied {replica.applied} of {replica.commit}")
         if replica.is_leader:
             self._leads(member, replica)
+        now = (replica.term, replica.commit, len(machine.values))
+        if self._seen.get(member) == now:
+            return
+        self._seen[member] = now
         self._committed_alike(member, replica)
         self._applied_alike(member, machine)
 

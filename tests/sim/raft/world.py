@@ -30,6 +30,8 @@ from wire.raft.types import Configuration, Member, MemberId, Rejected, Unknown
 
 START_S = 1000.0
 CREEP_S = 1e-4
+MAX_EVENTS = 300_000
+"""More than ten times what any seed has taken: messages that beget messages would go on for ever."""
 
 
 class VirtualTime:
@@ -218,7 +220,11 @@ class World:
         """Let events happen until so much time has passed."""
         end = self.time.now + seconds
         while self._events and self._events[0][0] <= end:
-            at, _, event = heapq.heappop(self._events)
+            at, number, event = heapq.heappop(self._events)
+            if number > MAX_EVENTS:
+                raise ViolationError(
+                    f"{number:,} events by {self.time.now - START_S:.0f} s: it does not come to an end"
+                )
             self.time.move_to(at)
             self.network.now = self.time.now
             event()

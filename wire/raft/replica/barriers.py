@@ -20,7 +20,7 @@ class _Asked(Struct, eq=False):
 
 
 class Barriers:
-    """Of one leadership. `round` rises with every barrier and travels with every append; replies bring it back."""
+    """Of one leadership. `round` only rises; it travels with every append, and replies bring it back."""
 
     def __init__(self) -> None:
         """Begin with nobody waiting."""
@@ -28,9 +28,14 @@ class Barriers:
         self._asked: list[_Asked] = []
         self._rounds: dict[MemberId, int] = {}
 
+    def next_round(self) -> int:
+        """Return a round that only replies to what is sent from now on will bring."""
+        self.round += 1
+        return self.round
+
     def ask(self, index: int, deadline: float, confirmed: Callable[[int | None], None]) -> None:
         """Call `confirmed` with `index` once a quorum has answered a message that is sent from now on, or with None."""
-        self.round += 1
+        self.next_round()
         self._asked.append(_Asked(self.round, index, deadline, confirmed))
 
     def answered(self, member: MemberId, round_: int) -> None:

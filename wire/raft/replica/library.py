@@ -10,7 +10,8 @@ from __future__ import annotations
 import inspect
 import zlib
 from collections.abc import Iterable
-from typing import Any, Final, Generic, TypeVar
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from pysyncobj import SyncObj, syncobj
 from pysyncobj.node import Node
@@ -59,22 +60,21 @@ class Peer(Node):  # type: ignore[misc]  # it comes without types
         return found
 
 
-class Private(Generic[T]):
-    """A private attribute of `SyncObj` under a name of ours."""
+class Private(property, Generic[T]):
+    """A private attribute of `SyncObj` under a name of ours. It is read in every turn: without a call into Python."""
 
     names: Final[list[str]] = []
 
     def __init__(self, name: str) -> None:
         """Stand for `__name`."""
-        self._name = f"_SyncObj__{name}"
-        self.names.append(self._name)
+        attribute = f"_SyncObj__{name}"
+        self.names.append(attribute)
+        super().__init__(attrgetter(attribute), lambda instance, value: setattr(instance, attribute, value))
 
-    def __get__(self, instance: object, owner: type) -> T:
-        value: T = getattr(instance, self._name)
-        return value
+    if TYPE_CHECKING:
 
-    def __set__(self, instance: object, value: T) -> None:
-        setattr(instance, self._name, value)
+        def __get__(self, instance: object, owner: type | None = None) -> T: ...  # type: ignore[override]
+        def __set__(self, instance: object, value: T) -> None: ...
 
 
 class Library(SyncObj):  # type: ignore[misc]  # it comes without types

@@ -16,7 +16,9 @@ class Progress(Struct):
 
     `next_index` is the first entry that was not sent; `in_flight` the last index of each message that has no answer;
     `sent_at` when the last message went, `heard_at` when the last answer came; `urgent` that it is to get entries as
-    soon as there are any. While a snapshot is sent, `snapshot` says which and `offset` how much of it was taken.
+    soon as there are any. Messages of a round before `since` went before one was refused: that they are refused, too,
+    says nothing of what was sent afterwards. While a snapshot is sent, `snapshot` says which and `offset` how much of
+    it was taken.
     """
 
     next_index: int
@@ -27,6 +29,7 @@ class Progress(Struct):
     in_flight: list[int] = []
     snapshot: SnapshotInfo | None = None
     offset: int = 0
+    since: int = 0
 
     @property
     def open(self) -> bool:
@@ -40,7 +43,7 @@ class Progress(Struct):
         self.sent_at = now
 
     def taken(self, matched: int) -> None:
-        """Learn that the peer's log is the leader's up to `matched`."""
+        """Learn that the peer's log is the leader's up to `matched`, which is more than was known."""
         self.probing = False
         self.in_flight = [last for last in self.in_flight if last > matched]
         self.next_index = max(self.next_index, matched + 1)

@@ -144,12 +144,14 @@ class Replication(Consensus):
         self.heard[peer] = progress.heard_at = monotonic()
         self._barriers.answered(sender, message.round)
         if message.success:
-            self.match[peer] = max(self.match[peer], message.index)
-            progress.taken(self.match[peer])
+            if message.index > self.match[peer]:  # it never goes back, and a reply that comes twice is no news
+                self.match[peer] = message.index
+                progress.taken(message.index)
             if progress.snapshot is not None and self.match[peer] >= progress.snapshot.index:
                 progress.snapshot = None
-        elif progress.snapshot is None:
+        elif progress.snapshot is None and message.round >= progress.since:
             progress.refused(self.match[peer], message.index)
+            progress.since = self._barriers.next_round()
         if progress.urgent:
             self._send_what_is_missing(peer, progress, progress.heard_at)
 

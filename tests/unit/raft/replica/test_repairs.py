@@ -336,6 +336,46 @@ def test_what_was_carried_out_is_known_after_a_snapshot_and_a_restart(bench: Ben
     assert bench.log.base[0] == 2
 
 
+# what the simulation found
+
+
+def test_messages_that_were_overtaken_are_sent_again_once_however_many_of_them_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench(monkeypatch, settings=RaftSettings(max_append_bytes=1))
+    term = bench.lead(B)
+    bench.turn()
+    bench.put(B, AppendReply(term, 0, 1, True))
+    bench.turn()
+    for n in range(20):
+        bench.propose(b"%d" % n)
+    ahead = [append for append in bench.said(Append) if append.previous_index > 1]
+    for append in ahead:  # they came before the first
+        bench.put(B, AppendReply(term, append.round, 2, False))
+    again = [message for to, message in bench.turn() if to == B and isinstance(message, Append)]
+    assert [(append.previous_index, len(append.entries)) for append in again] == [(1, 1)]
+    bench.put(B, AppendReply(term, ahead[0].round, 1, True))
+    assert not bench.said(Append), "nothing new was heard"
+    bench.put(B, AppendReply(term, again[0].round, 2, False))
+    assert bench.said(Append), "that one was refused, too"
+
+
+def test_a_reply_that_comes_twice_does_not_ask_for_two_pieces_of_a_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(monkeypatch, settings=RaftSettings(trailing_entries=0, snapshot_piece_bytes=50))
+    term = bench.lead(B)
+    bench.turn()
+    bench.propose(b"v" * 200)
+    bench.turn()
+    bench.put(B, AppendReply(term, 0, 2, True))
+    bench.turn()
+    info = snapshot_of(bench)
+    bench.put(C, AppendReply(term, 0, 1, False))
+    assert [piece.offset for piece in bench.said(SnapshotPiece)] == [0]
+    for _ in range(2):
+        bench.put(C, SnapshotReply(term, info.index, 50, False))
+    assert [piece.offset for piece in bench.said(SnapshotPiece)] == [50]
+
+
 # what a review found
 
 

@@ -1,0 +1,58 @@
+"""A seed that never ends is a failure like any other, and each failure says how to repeat it."""
+
+from __future__ import annotations
+
+import pysyncobj.syncobj
+import pytest
+
+from tests.sim.raft import world
+from tests.sim.raft.checks import ViolationError
+from tests.sim.raft.faults import Trial
+from tests.sim.raft.runner import EndlessError, Run, limit
+from wire.raft.replica.replica import Replica
+from wire.raft.transport.messages import Message
+from wire.raft.types import MemberId
+
+pytestmark = pytest.mark.sim
+
+
+class Multiplying(Replica):
+    """Says everything twice that it says in answer to a message."""
+
+    def receive(self, sender: MemberId, message: Message) -> None:
+        super().receive(sender, message)
+        self.outbox += self.outbox
+
+
+def test_messages_that_beget_messages_are_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pysyncobj.syncobj, "monotonicTime", pysyncobj.syncobj.monotonicTime)
+    monkeypatch.setattr(world, "MAX_EVENTS", 5000)
+    with pytest.raises(ViolationError, match="does not come to an end"):
+        Trial(1, membership=False, replica=Multiplying).run()
+
+
+def turn_for_ever() -> None:
+    while True:
+        pass
+
+
+def test_a_turn_that_never_ends_is_a_failure() -> None:
+    with pytest.raises(EndlessError), limit(0.05):
+        turn_for_ever()
+
+
+def fails_for_three(seed: int) -> str | None:
+    return "ViolationError: as expected" if seed == 3 else None
+
+
+def test_a_seed_that_fails_is_told_with_how_to_repeat_it(capsys: pytest.CaptureFixture[str]) -> None:
+    run = Run(range(1, 6), fails_for_three)
+    run.work(1, stop_at=None)
+    assert (run.done, run.failed) == (5, 1)
+    assert "seed 3: ViolationError: as expected\n  repeat it: make sim FIRST_SEED=3 SEEDS=1" in capsys.readouterr().out
+
+
+def test_a_run_may_end_with_the_first_failure() -> None:
+    run = Run(range(1, 1_000_000), fails_for_three)
+    run.work(1, stop_at=1)
+    assert run.failed == 1

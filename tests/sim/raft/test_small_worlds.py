@@ -1,0 +1,53 @@
+"""Small worlds of real replicas: some to their end, wider ones on walks that are new ones each time.
+
+`WIRE_SIM_STEPS` says how long a walk is, `WIRE_SIM_SEED` where its dice begin. `make sim` goes much further.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+
+import pysyncobj.syncobj
+import pytest
+
+from tests.sim.raft.small.frozen import frozen
+from tests.sim.raft.small.search import CounterexampleError, exhaustive, guided
+from tests.sim.raft.small.worlds import QUICK, WIDE, Kind
+from wire.raft.replica.replica import Replica
+
+pytestmark = [pytest.mark.sim, pytest.mark.timeout(120)]
+
+STEPS = int(os.environ.get("WIRE_SIM_STEPS", "6000"))
+SEED = int(os.environ.get("WIRE_SIM_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 31)
+
+
+@pytest.fixture(autouse=True)
+def _the_clock_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pysyncobj.syncobj, "monotonicTime", pysyncobj.syncobj.monotonicTime)
+
+
+@pytest.mark.parametrize("kind", QUICK, ids=lambda kind: kind.name)
+def test_no_state_of_a_small_world_contradicts_another(kind: Kind) -> None:
+    assert exhaustive(kind.world(), 100_000).complete
+
+
+@pytest.mark.parametrize("seed", [SEED])
+@pytest.mark.parametrize("kind", WIDE, ids=lambda kind: kind.name)
+def test_no_walk_through_a_wider_world_finds_a_contradiction(kind: Kind, seed: int) -> None:
+    assert guided(kind.world(), random.Random(seed), STEPS).steps >= STEPS
+
+
+def test_a_search_tells_which_choices_lead_to_what_must_not_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Replica, "_is_quorum", lambda _self, _members: True)  # one vote is enough
+    with pytest.raises(CounterexampleError, match=r"both lead in term 1, after\n  n0: Campaign\(\)\n"):
+        guided(WIDE[0].world(), random.Random(1), 100_000)
+
+
+def test_the_same_choices_lead_to_the_same_state() -> None:
+    world = QUICK[2].world()
+    exhaustive(world, 100_000)
+    for automaton in world.automata:
+        for state in range(len(automaton.locals)):
+            again = automaton._begin_again(state)
+            assert automaton._numbers[frozen(again)] == state
