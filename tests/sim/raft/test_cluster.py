@@ -6,19 +6,17 @@
 from __future__ import annotations
 
 import os
-import random
 
 import pysyncobj.syncobj
 import pytest
 
 from tests.sim.raft.faults import Trial, how_to_repeat, trial
+from tests.sim.seeds import first_seed
 
 pytestmark = [pytest.mark.sim, pytest.mark.timeout(120)]
 
-RUN = "PYTEST_XDIST_TESTRUNUID"
 COUNT = int(os.environ.get("WIRE_SIM_CLUSTERS", "60"))
-# new with each run, and the same in all the processes of one
-FIRST = int(os.environ.get("WIRE_SIM_SEED", "0")) or random.Random(os.environ.get(RUN)).randrange(1, 1 << 31)
+FIRST = first_seed()
 
 
 @pytest.fixture(autouse=True)

@@ -14,12 +14,13 @@ import pytest
 from tests.sim.raft.small.frozen import frozen
 from tests.sim.raft.small.search import CounterexampleError, exhaustive, guided
 from tests.sim.raft.small.worlds import QUICK, WIDE, Kind
+from tests.sim.seeds import first_seed
 from wire.raft.replica.replica import Replica
 
 pytestmark = [pytest.mark.sim, pytest.mark.timeout(120)]
 
 STEPS = int(os.environ.get("WIRE_SIM_STEPS", "6000"))
-SEED = int(os.environ.get("WIRE_SIM_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 31)
+SEED = first_seed()
 
 
 @pytest.fixture(autouse=True)
