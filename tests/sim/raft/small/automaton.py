@@ -84,7 +84,7 @@ def _local(me: MemberId, host: Host) -> Local:
         host.cut_in > 0,
         replica.applied > covered,
         replica.configuration,
-        replica.configuration_is_committed,
+        replica._configurations.index <= replica.commit,
         (
             replica.state,
             replica.term,

@@ -220,10 +220,10 @@ class Host:
                 self.cut_in = sync
 
     def _turn(self) -> None:
+        if self.replica.transfers:
+            self.replica.transfer()
+        self._sent += self.replica.ahead_of_sync()
         self._persist()
-        if self.replica.arrived is not None:
-            self.replica.install()
-            self._persist()
         self.replica.tick()
         self._persist()
 
