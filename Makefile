@@ -39,7 +39,7 @@ format: $(VENV)/.dev ## format the code and sort its imports
 bench: $(VENV)/.test ## the benchmarks, beside their rivals, with a real broker
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-mutants: $(VENV)/.test ## undo each repair of the consensus in turn, and see that some test notices
+mutants: $(VENV)/.test ## undo each repair of the consensus in turn, and see who notices: tests, random clusters, small worlds
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
 chaos: $(VENV)/.test ## the tests that kill things, with thrice the kills of `make test` (seeds are printed)
@@ -48,6 +48,7 @@ chaos: $(VENV)/.test ## the tests that kill things, with thrice the kills of `ma
 
 sim: $(VENV)/.test ## the engine, and whole clusters, against random faults in virtual time: SEEDS=100000 FIRST_SEED=n
 	@WIRE_SIM_SEEDS="$(or $(SEEDS),10000)" $(BIN)/python -m pytest -m sim tests/sim/test_engine.py --timeout=60 $(ARGS)
+	@$(BIN)/python -m tests.sim.raft.small --thorough
 	@$(BIN)/python -m tests.sim.raft --seeds "$(or $(SEEDS),1000)" $(if $(FIRST_SEED),--first "$(FIRST_SEED)")
 
 kafka: $(VENV)/.test ## a real broker on port 9092, for the tutorial; Ctrl-C ends it

@@ -56,8 +56,8 @@ def _copy(folder: Path) -> None:
             shutil.copy(source, folder / part)
 
 
-def _directed(folder: Path, tests: str) -> str | None:
-    run = _run(folder, "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", "--timeout=30", tests)
+def _directed(folder: Path, tests: tuple[str, ...]) -> str | None:
+    run = _run(folder, "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", "--timeout=30", *tests)
     if run.returncode == 0:
         return None
     found = _FAILED.search(run.stdout)

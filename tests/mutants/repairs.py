@@ -14,7 +14,7 @@ class Mutant(NamedTuple):
     file: str
     old: str
     new: str
-    tests: str = "tests/unit/raft/replica"
+    tests: tuple[str, ...] = ("tests/unit/raft/replica", "tests/sim/raft/test_sequences.py")
 
 
 _CONSENSUS: Final = "replica/consensus.py"
@@ -24,7 +24,7 @@ _REPLICA: Final = "replica/replica.py"
 _SEGMENTS: Final = "storage/segments.py"
 _SNAPSHOTS: Final = "storage/snapshots.py"
 _RECEIVING: Final = "storage/snapshot_receiving.py"
-_STORAGE_TESTS: Final = "tests/unit/raft/storage"
+_STORAGE_TESTS: Final = ("tests/unit/raft/storage",)
 
 MUTANTS: Final = [
     Mutant(
@@ -50,6 +50,12 @@ MUTANTS: Final = [
         _CONSENSUS,
         "index <= self.commit or self._store.term_at(index) != self.term",
         "index <= self.commit",
+    ),
+    Mutant(
+        "1 who waits for what a snapshot covers hears that it was done",
+        "replica/proposals.py",
+        'Unknown("a snapshot covers it") if result is None else result',
+        'result or b"0"',
     ),
     Mutant(
         "2 replies of another term count",
@@ -248,7 +254,13 @@ MUTANTS: Final = [
         "transport/messages.py",
         "return decoded(_decoder.decode, payload)",
         "return __import__('pickle').loads(payload)",
-        "tests/unit/raft/transport",
+        ("tests/unit/raft/transport",),
+    ),
+    Mutant(
+        "6 what a state machine raises is passed over",
+        _PROPOSING,
+        "        result = self._machine.apply(entry.index, body)\n",
+        "        try:\n            result = self._machine.apply(entry.index, body)\n        except Exception:\n            return b''\n",
     ),
     Mutant("11 a proposal has no deadline", _REPLICA, "            self._proposals.expire(now)\n", ""),
     Mutant(

@@ -22,7 +22,7 @@ def trial(seed: int) -> Trial:
 
 def how_to_repeat(seed: int) -> str:
     """Return how `trial` of a seed is run again."""
-    return f"repeat it: make sim FIRST_SEED={seed} SEEDS=1"
+    return f"repeat it: .venv/bin/python -m tests.sim.raft --first {seed} --seeds 1"
 
 
 class Trial:

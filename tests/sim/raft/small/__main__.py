@@ -1,4 +1,4 @@
-"""`python -m tests.sim.raft.small [--steps N] [--seed S] [--thorough]`: whole worlds, and N steps through wider ones.
+"""`python -m tests.sim.raft.small`: every state of some worlds, and a walk of so many steps through wider ones.
 
 Without `--seed` the steps are new ones each time. What is found is told choice by choice; the exit code is 1 then.
 """

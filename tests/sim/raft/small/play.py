@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator
 
 from tests.sim.raft.small.automaton import Local
 from tests.sim.raft.small.host import Choice, Deliver
@@ -11,8 +10,6 @@ from tests.sim.raft.small.world import Bounds, SmallWorld, Step
 from tests.sim.raft.witness import Witness
 from wire.raft.transport.messages import Message
 from wire.raft.types import Configuration
-
-_EVENT: Final = 0
 
 
 class Play:
@@ -27,7 +24,7 @@ class Play:
     def do(self, at: int, *choices: Choice) -> None:
         """Have something happen at a member."""
         for choice in choices:
-            self._state = self.world.take(self._state, Step(at, choice, _EVENT))
+            self._state = self.world.take(self._state, Step(at, choice))
 
     def carry(self, *among: int, to: int | None = None) -> None:
         """Deliver what was sent since `hold_back` among some members, or to one of them only, until all is said."""
@@ -41,10 +38,10 @@ class Play:
         """Have everything that was sent until now be late."""
         self._late = self._state.sent
 
-    def deliver_late(self, sender: int, to: int, kind: type[Message]) -> None:
-        """Deliver what was held back, of one kind and on one way."""
+    def deliver_late(self, sender: int, to: int, wanted: Callable[[Message], bool]) -> None:
+        """Deliver some of what was held back on one way."""
         for step in list(self._arrivals(self._late, (sender,), (to,))):
-            if isinstance(step.choice, Deliver) and isinstance(step.choice.message, kind):
+            if isinstance(step.choice, Deliver) and wanted(step.choice.message):
                 self._state = self.world.take(self._state, step)
 
     def _arrivals(self, sent: int, senders: tuple[int, ...], receivers: tuple[int, ...]) -> Iterator[Step]:

@@ -42,7 +42,11 @@ class Bounds(NamedTuple):
         return Bounds(*(left - (at == kind) for at, left in enumerate(self)))
 
 
-_CAMPAIGNS, _PROPOSALS, _HEARTBEATS, _RESTARTS, _FUSES, _SNAPSHOTS, _READS, _CHANGES, _HANDOVERS = range(9)
+_KINDS: Final[dict[type, int]] = {
+    kind: place
+    for place, kind in enumerate((Campaign, Propose, Heartbeat, Restart, Fuse, Snapshot, Read, Alter, HandOver))
+}
+"""Which of the bounds a choice uses up; messages none."""
 _FUSE_AT: Final = (1, 2)
 
 
@@ -61,11 +65,15 @@ class State(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A choice at a member; `kind` is what of the bounds it uses up, None for a message."""
+    """A choice at a member."""
 
     at: int
     choice: Choice
-    kind: int | None
+
+    @property
+    def kind(self) -> int | None:
+        """Which of the bounds it uses up, None for a message."""
+        return _KINDS.get(type(self.choice))
 
 
 class SmallWorld:
@@ -106,26 +114,26 @@ class SmallWorld:
         left, local = state.left, self.automata[at].locals[state.locals[at]]
         if local.leadership is None:
             if left.campaigns and local.is_voter and at <= state.campaigned:
-                yield Step(at, Campaign(), _CAMPAIGNS)
+                yield Step(at, Campaign())
         else:
             if left.proposals:
-                yield Step(at, Propose(b"v%d" % (self._bounds.proposals - left.proposals)), _PROPOSALS)
+                yield Step(at, Propose(b"v%d" % (self._bounds.proposals - left.proposals)))
             if left.heartbeats:
-                yield Step(at, Heartbeat(), _HEARTBEATS)
+                yield Step(at, Heartbeat())
             if left.handovers:
-                yield Step(at, HandOver(), _HANDOVERS)
+                yield Step(at, HandOver())
             if left.changes:
                 for wanted in self._configurations(local.configuration):
-                    yield Step(at, Alter(wanted), _CHANGES)
+                    yield Step(at, Alter(wanted))
         if left.reads:
-            yield Step(at, Read(), _READS)
+            yield Step(at, Read())
         if left.snapshots and local.fresh:
-            yield Step(at, Snapshot(), _SNAPSHOTS)
+            yield Step(at, Snapshot())
         if left.restarts and state.locals[at]:
-            yield Step(at, Restart(), _RESTARTS)
+            yield Step(at, Restart())
         if left.fuses and not local.lit:
             for sync in _FUSE_AT:
-                yield Step(at, Fuse(sync), _FUSES)
+                yield Step(at, Fuse(sync))
 
     def _configurations(self, now: Configuration) -> Iterator[Configuration]:
         for member in self.members:
@@ -145,14 +153,14 @@ class SmallWorld:
 
     def take(self, state: State, step: Step) -> State:
         """Return the state after a step; the same one where nothing comes of it. Raises ViolationError."""
-        at, choice, kind = step
+        (at, choice), kind = step, step.kind
         before = state.locals[at]
         after, happened = self.automata[at].step(before, choice)
         sent = state.sent
         for to, message in happened.sent:
             sent |= self._bit(at, to, message)
-        if kind is None and after == before and sent == state.sent:
-            if not happened.sent:
+        if after == before and sent == state.sent:
+            if kind is None and not happened.sent:
                 bit = 1 << self._messages[at, choice]  # type: ignore[index]
                 self._inert[at][before] = self._inert[at].get(before, 0) | bit
             return state
@@ -160,7 +168,7 @@ class SmallWorld:
         locals_ = (*state.locals[:at], after, *state.locals[at + 1 :])
         self._check(locals_, at)
         left = state.left if kind is None else state.left.without(kind)
-        campaigned = max(state.campaigned, at + 1) if kind == _CAMPAIGNS else state.campaigned
+        campaigned = max(state.campaigned, at + 1) if type(choice) is Campaign else state.campaigned
         return State(locals_, sent, left, floors, campaigned)
 
     def _bit(self, sender: int, to: MemberId, message: Message) -> int:
@@ -168,13 +176,13 @@ class SmallWorld:
         delivery = Deliver(self.members[sender].id, message)
         number = self._messages.setdefault((place, delivery), len(self._deliveries))
         if number == len(self._deliveries):
-            self._deliveries.append(Step(place, delivery, None))
+            self._deliveries.append(Step(place, delivery))
         return 1 << number
 
     def _floors(self, state: State, step: Step, read: tuple[int, ...]) -> tuple[int, ...]:
         """Check reads that were answered (I7), and return what each that may yet be has to see."""
         at, floors = step.at, state.floors
-        if step.kind == _READS:
+        if type(step.choice) is Read:
             confirmed = max(a.locals[s].witness.confirmed for a, s in zip(self.automata, state.locals, strict=True))
             floors = (*floors[:at], max(floors[at], confirmed), *floors[at + 1 :])
         for length in read:

@@ -48,6 +48,7 @@ WIDE: Final = [
     Kind("and snapshots", Bounds(campaigns=3, proposals=3, heartbeats=3, restarts=1, snapshots=2)),
     Kind("and reads", Bounds(campaigns=3, proposals=2, heartbeats=1, reads=2, handovers=1)),
     Kind("members that come and go", Bounds(campaigns=4, proposals=1, heartbeats=2, changes=3, snapshots=1), 3, 1),
+    Kind("three members, of which some go", Bounds(campaigns=3, proposals=1, heartbeats=2, changes=2)),
     Kind("four members, of which some go", Bounds(campaigns=4, proposals=1, heartbeats=2, changes=3), 4),
     Kind("five members", Bounds(campaigns=3, proposals=2, heartbeats=1, restarts=1), 5),
 ]

@@ -286,6 +286,23 @@ def test_a_piece_of_a_large_snapshot_is_sent_once_all_of_it_was_checked(
     assert [piece.info for step in steps for piece in step] == [info]
 
 
+# 6: a state machine that breaks its contract
+
+
+def test_what_a_state_machine_raises_ends_the_member_and_is_not_passed_over(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    term = bench.lead(B)
+    bench.turn()
+    outcomes = bench.propose(b"v")
+    bench.turn()
+    monkeypatch.setattr(bench.machine, "apply", lambda _index, command: {}[command])
+    bench.put(B, AppendReply(term, 0, 2, True))
+    with pytest.raises(KeyError):
+        bench.turn()
+    assert (bench.replica.applied, outcomes) == (1, [])
+
+
 # 11: every caller hears
 
 
