@@ -12,6 +12,7 @@ import pytest
 from tests.integration.raft.cluster_kit import PIECES, cluster
 from tests.sim.raft.machine import Ledger
 from tests.waiting import until
+from wire.raft import snapshotting
 from wire.raft.replica import requests
 from wire.raft.storage.files import DiskFile, DiskFiles
 
@@ -78,6 +79,7 @@ async def test_a_large_state_is_written_and_restored_chunk_by_chunk_in_another_t
         observed.note("restore")
         restore(machine, chunks)
 
+    monkeypatch.setattr(snapshotting, "_BYTES_PER_TURN", 1000)
     async with cluster(tmp_path, "a", "b", settings=PIECES) as its:
         monkeypatch.setattr(Ledger, "snapshot", observed_chunks)
         monkeypatch.setattr(Ledger, "restore", observed_restore)

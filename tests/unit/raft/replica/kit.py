@@ -19,7 +19,7 @@ from wire.raft.replica.settings import RaftSettings
 from wire.raft.storage.ports import SnapshotInfo
 from wire.raft.storage.snapshots import FileSnapshots
 from wire.raft.storage.wal import WriteAheadLog
-from wire.raft.transport.messages import Message, RequestVote, VoteReply
+from wire.raft.transport.messages import AppendReply, Message, RequestVote, VoteReply
 from wire.raft.types import Configuration, Entry, Member, MemberId, Rejected, Unknown
 
 M = TypeVar("M")
@@ -94,6 +94,15 @@ class Bench:
         outcomes: list[Outcome] = []
         self.replica.change(wanted, 5.0, outcomes.append)
         return outcomes
+
+
+def leading(bench: Bench) -> int:
+    """Have it lead, with `b` at its side, its first entry committed; return the term."""
+    term = bench.lead(B)
+    bench.turn()
+    bench.put(B, AppendReply(term, 0, 1, True))
+    bench.turn()
+    return term
 
 
 def entries(term: int, first: int, last: int) -> tuple[Entry, ...]:

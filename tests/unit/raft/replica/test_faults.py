@@ -7,26 +7,29 @@ from collections.abc import Iterable
 import pytest
 
 from tests.sim.raft.machine import Ledger
-from tests.unit.raft.replica.kit import A, B, Bench, C, code_of, entries, member, snapshot_of
+from tests.unit.raft.replica.kit import A, B, Bench, C, code_of, entries, leading, member, snapshot_of
 from wire.core.errors import FatalError, UnavailableError
 from wire.raft.replica.settings import RaftSettings
 from wire.raft.storage.errors import StorageError
-from wire.raft.transport.messages import Append, AppendReply, RequestVote, SnapshotPiece, SnapshotReply, TimeoutNow
-from wire.raft.types import Rejected, Unknown
+from wire.raft.storage.ports import SnapshotInfo
+from wire.raft.transport.messages import (
+    Append,
+    AppendReply,
+    PreVote,
+    PreVoteReply,
+    Propose,
+    ProposeReply,
+    RequestVote,
+    SnapshotPiece,
+    SnapshotReply,
+    TimeoutNow,
+)
+from wire.raft.types import Rejected, Role, Unknown
 
 
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Bench:
     return Bench(monkeypatch)
-
-
-def leading(bench: Bench) -> int:
-    """Have it lead, with `B` at its side; return the term."""
-    term = bench.lead(B)
-    bench.turn()
-    bench.put(B, AppendReply(term, 0, 1, True))
-    bench.turn()
-    return term
 
 
 # callers
@@ -83,6 +86,37 @@ def test_leadership_is_handed_to_nobody_who_is_no_voter(bench: Bench) -> None:
     assert (refused.code, refused.message) == ("raft.no_such_voter", "x/a is not there to hand over to")
 
 
+def test_only_a_leader_hands_over_and_goes_on_where_nobody_takes_it(bench: Bench) -> None:
+    refused = bench.replica.hand_over(None)
+    assert refused is not None
+    assert refused.code == "raft.not_leader"
+    leading(bench)
+    assert bench.replica.hand_over(B) is None
+    assert code_of(bench.propose(b"v")) == "raft.no_leader"
+    bench.wait(bench.settings.election_max_s + 0.1)
+    bench.put(B, AppendReply(bench.replica.term, 0, 1, True))
+    bench.turn()
+    assert bench.propose(b"v") == []
+
+
+def test_whoever_was_removed_or_has_no_vote_asks_for_none(bench: Bench) -> None:
+    bench.replica.removed = True
+    bench.wait(10)
+    assert bench.turn() == []
+    assert bench.replica.role is Role.REMOVED
+    assert code_of(bench.propose(b"v")) == "raft.removed_member"
+
+
+def test_one_pre_vote_of_five_is_not_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(monkeypatch, "abcde")
+    bench.wait(10)
+    (asked, *_) = bench.said(PreVote)
+    bench.put(B, PreVoteReply(0, asked.round, True))
+    assert not bench.said(RequestVote)
+    bench.put(C, PreVoteReply(0, asked.round, True))
+    assert bench.said(RequestVote)
+
+
 def test_nobody_but_the_leader_of_the_term_can_ask_for_an_election(bench: Bench) -> None:
     bench.put(B, Append(3, 0, 0, 0, 0, ()))
     bench.put(C, TimeoutNow(3))
@@ -122,6 +156,78 @@ def test_whoever_leads_no_more_sends_no_piece(bench: Bench) -> None:
     bench.put(B, RequestVote(term + 1, 9, term + 1))
     assert not bench.said(SnapshotPiece)
     assert not bench.replica.transfers
+
+
+def test_a_snapshot_that_is_gone_is_replaced_by_the_newest(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    laggard_wants_a_snapshot(bench)
+    with monkeypatch.context() as patch:
+
+        def gone(info: SnapshotInfo) -> bool:
+            raise StorageError("raft.snapshot.gone", "it was removed meanwhile")
+
+        patch.setattr(bench.snapshots, "check", gone)
+        assert not bench.said(SnapshotPiece)
+    bench.put(C, AppendReply(bench.replica.term, 0, 1, False))
+    assert [piece.info for piece in bench.said(SnapshotPiece)] == [bench.snapshots.newest]
+
+
+def test_whoever_has_the_entries_by_now_needs_no_snapshot(bench: Bench) -> None:
+    term = laggard_wants_a_snapshot(bench)
+    bench.turn()
+    bench.put(C, AppendReply(term, 0, 1, False))
+    assert not bench.said(SnapshotPiece), "one piece at a time"
+    bench.put(C, AppendReply(term, 0, 2, True))
+    bench.wait(10 * bench.settings.heartbeat_s)
+    bench.put(C, AppendReply(term, 0, 2, True))
+    assert not bench.said(SnapshotPiece)
+
+
+def test_replies_and_pieces_of_another_term_count_for_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    term = laggard_wants_a_snapshot(bench)
+    (piece,) = bench.said(SnapshotPiece)
+    bench.put(C, SnapshotReply(term - 1, piece.info.index, 10, False))
+    assert not bench.replica.transfers
+    follower = Bench(monkeypatch)
+    follower.put(B, Append(term + 1, 0, 0, 0, 0, ()))
+    follower.put(C, piece)
+    assert not follower.replica.transfers
+
+
+def test_a_snapshot_of_what_is_committed_already_is_answered_at_once(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laggard_wants_a_snapshot(bench)
+    (piece,) = bench.said(SnapshotPiece)
+    follower = Bench(monkeypatch)
+    follower.put(B, Append(piece.term, 0, 0, 3, 0, entries(piece.term, 1, 3)))
+    follower.turn()
+    follower.put(B, piece)
+    assert [(reply.index, reply.done) for reply in follower.said(SnapshotReply)] == [(piece.info.index, True)]
+    assert len(follower.machine.values) == 3
+
+
+def test_whoever_waits_for_an_entry_that_a_snapshot_covers_hears_by_its_request_id(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    term = leading(bench)
+    bench.propose(b"v", b"r")
+    bench.turn()
+    bench.put(B, AppendReply(term, 0, 2, True))
+    bench.turn()
+    snapshot_of(bench)
+    bench.put(C, AppendReply(term, 0, 1, False))
+    (piece,) = bench.said(SnapshotPiece)
+    follower = Bench(monkeypatch)
+    follower.put(B, Append(term, 0, 0, 0, 0, ()))
+    follower.turn()
+    known, unknown = follower.propose(b"v", b"r"), follower.propose(b"w")
+    first, second = follower.said(Propose)
+    follower.put(B, ProposeReply(term, first.number, 2, term))
+    follower.put(B, ProposeReply(term, second.number, 1, term))
+    follower.put(B, piece)
+    follower.turn()
+    assert known == [b"0"]
+    assert isinstance(unknown[0], Unknown)
 
 
 def test_a_leader_whose_snapshot_is_damaged_ends_instead_of_sending_it(bench: Bench) -> None:

@@ -215,6 +215,23 @@ def test_only_what_conflicts_is_cut_off(bench: Bench) -> None:
     assert [bench.log.term_at(n) for n in range(4, 7)] == [1, 1, 2]
 
 
+def test_what_is_committed_is_not_looked_at_again_whatever_a_message_says(bench: Bench) -> None:
+    bench.put(B, Append(1, 0, 0, 3, 0, entries(1, 1, 3)))
+    bench.turn()
+    bench.put(C, Append(2, 0, 0, 0, 0, (*entries(2, 1, 3), *entries(2, 4, 4))))
+    assert [bench.log.term_at(n) for n in range(1, 5)] == [1, 1, 1, 2]
+
+
+def test_a_leader_of_the_past_hears_that_there_is_a_newer_term(bench: Bench) -> None:
+    bench.put(B, Append(3, 0, 0, 0, 0, ()))
+    bench.turn()
+    bench.put(C, Append(2, 0, 0, 0, 0, entries(2, 1, 3)))
+    (reply,) = bench.said(AppendReply)
+    assert (reply.term, reply.success) == (3, False)
+    assert bench.log.last == (0, 0)
+    assert bench.replica.leader == B
+
+
 def test_what_was_matched_never_goes_back_within_a_term(bench: Bench) -> None:
     term = bench.lead(B)
     bench.turn()
