@@ -46,7 +46,9 @@ def test_the_collector_does_not_look_at_entry_after_entry_of_a_long_log() -> Non
     for index in range(1, COUNT + 1):
         memory.append(Entry(index, 1, b"held"))
     gc.collect()
-    seen = [each for each in gc.get_objects() if isinstance(each, list | tuple) and any(type(of) is Entry for of in each)]
+    seen = [
+        each for each in gc.get_objects() if isinstance(each, list | tuple) and any(type(of) is Entry for of in each)
+    ]
     assert seen == []
     assert [entry.index for entry in memory.entries(1, 1 << 30, COUNT)] == list(range(1, COUNT + 1))
 
