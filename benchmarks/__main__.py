@@ -1,8 +1,8 @@
 """`python -m benchmarks`: run the benchmarks, keep the results, write the report.
 
 Everything runs beside its rival in the same session, several times in turn, and every run's destination is checked
-record by record. A full run takes about 40 minutes, ten of them at a steady rate to watch memory; `--quick` takes
-about six.
+record by record. A full run takes about an hour, ten minutes of it at a steady rate to watch memory; `--quick` takes
+about ten minutes.
 """
 
 from __future__ import annotations
@@ -47,12 +47,13 @@ _WITHOUT_BROKER = {"files", "consensus"}
 
 async def measure(parts: Sequence[str], size: Size, out: Path) -> None:
     """Run the parts one after the other, and write each one's results as soon as it is done."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory(prefix="bench-") as temporary:
+        folder = Path(temporary)
         if "files" in parts:
             results.write(out, "files", await files.measure(folder, size.records, size.rounds))
         if "consensus" in parts:
-            results.write(out, "consensus", await consensus.measure(folder, size.consensus))
+            async for name, found in consensus.measure(folder, size.consensus):
+                results.write(out, name, found)
         if set(parts) <= _WITHOUT_BROKER:
             return
         async with broker() as cluster:

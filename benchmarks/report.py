@@ -6,15 +6,27 @@ The page's prose is in `page.md` beside this file; only figures are filled in.
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from benchmarks import latency, orders, picture, results, soak, startup
 from benchmarks.comparison import Comparison
-from benchmarks.consensus.measured import Consensus
-from benchmarks.consensus.rows import about, consensus_rows
+from benchmarks.consensus.commands import Commands
+from benchmarks.consensus.compaction import Compaction
+from benchmarks.consensus.elections import Elections
+from benchmarks.consensus.nonvoters import Nonvoters
+from benchmarks.consensus.restart import Restart
+from benchmarks.consensus.rows import (
+    about,
+    command_rows,
+    compaction_rows,
+    election_rows,
+    nonvoter_rows,
+    restart_rows,
+)
 from benchmarks.contenders import BARE, NOTHING, WIRE
 from benchmarks.documents import JOBS
 from benchmarks.results import ROOT, Machine, Result
@@ -30,6 +42,13 @@ DOCUMENTS_RSS_LIMIT_MIB = 200
 DOCUMENTS_RATIO = 0.85
 _COPY = "Kafka → Kafka"
 _FILES = "file → file"
+_CONSENSUS: dict[str, Callable[[Any], Iterator[Row]]] = {
+    "consensus_commands": command_rows,
+    "consensus_elections": election_rows,
+    "consensus_compaction": compaction_rows,
+    "consensus_restart": restart_rows,
+    "consensus_nonvoters": nonvoter_rows,
+}
 
 
 class Results(msgspec.Struct):
@@ -40,7 +59,11 @@ class Results(msgspec.Struct):
     startup: Result[startup.Startup] | None
     latency: Result[latency.Latency] | None
     soak: Result[soak.Soak] | None
-    consensus: Result[Consensus] | None = None
+    consensus_commands: Result[Commands] | None = None
+    consensus_elections: Result[Elections] | None = None
+    consensus_compaction: Result[Compaction] | None = None
+    consensus_restart: Result[Restart] | None = None
+    consensus_nonvoters: Result[Nonvoters] | None = None
     snapshot_drop: Result[Comparison] | None = None
     snapshot_kafka: Result[Comparison] | None = None
     changes_kafka: Result[Comparison] | None = None
@@ -55,7 +78,11 @@ def load(folder: Path) -> Results:
         results.read(folder, "startup", startup.Startup),
         results.read(folder, "latency", latency.Latency),
         results.read(folder, "soak", soak.Soak),
-        results.read(folder, "consensus", Consensus),
+        results.read(folder, "consensus_commands", Commands),
+        results.read(folder, "consensus_elections", Elections),
+        results.read(folder, "consensus_compaction", Compaction),
+        results.read(folder, "consensus_restart", Restart),
+        results.read(folder, "consensus_nonvoters", Nonvoters),
         *(results.read(folder, job, Comparison) for job in JOBS),
     )
 
@@ -76,7 +103,7 @@ def publish(folder: Path) -> None:
     PAGE.write_text(
         string.Template(_TEMPLATE.read_text()).substitute(
             documents=_documents(found),
-            consensus=about(found.consensus.measured) if found.consensus else "",
+            consensus=about(found.consensus_commands.measured) if found.consensus_commands else "",
             table=markdown(list(_rows(found))),
             runs=_runs(found),
             machine=_machine(measured[0].machine),
@@ -111,8 +138,10 @@ def _rows(found: Results) -> Iterator[Row]:
         yield from _soak_rows(found.soak.measured)
     for job, measured in _document_jobs(found):
         yield from _document_rows(job, measured)
-    if found.consensus:
-        yield from consensus_rows(found.consensus.measured)
+    for part, rows in _CONSENSUS.items():
+        of: Result[Any] | None = getattr(found, part)
+        if of is not None:
+            yield from rows(of.measured)
 
 
 def _throughput_rows(measured: Comparison) -> Iterator[Row]:

@@ -11,8 +11,10 @@ from benchmarks.arithmetic import Spread, ratios, spread
 from benchmarks.consensus.callers import KEY_BYTES, VALUE_BYTES
 from benchmarks.consensus.clusters import ETCD, PYSYNCOBJ, PYSYNCOBJ_AT_ONCE, WIRE
 from benchmarks.consensus.commands import MANY, Commands
-from benchmarks.consensus.measured import Consensus
+from benchmarks.consensus.compaction import Compaction
+from benchmarks.consensus.elections import Elections
 from benchmarks.consensus.nonvoters import Nonvoters
+from benchmarks.consensus.restart import Restart
 from benchmarks.rows import Row, decimals
 
 _NAMES: Final = {ETCD: "etcd", PYSYNCOBJ: "pysyncobj", PYSYNCOBJ_AT_ONCE: "pysyncobj at once"}
@@ -20,64 +22,58 @@ _TEXT: Final = Path(__file__).parent.parent / "consensus.md"
 _LEADER_CORES: Final = 0.8
 
 
-def consensus_rows(measured: Consensus) -> Iterator[Row]:
-    """Yield the lines of the table."""
-    yield from _command_rows(measured.commands)
-    seconds = measured.elections.seconds
-    took = seconds[WIRE]
+def election_rows(measured: Elections) -> Iterator[Row]:
+    """Yield the lines on who leads next."""
+    took = measured.seconds[WIRE]
     yield Row(
         "leader killed to next confirmation, s",
         decimals(took, 2),
-        _beside({who: found for who, found in seconds.items() if who != WIRE}, 2),
+        _beside({who: found for who, found in measured.seconds.items() if who != WIRE}, 2),
         aim="median under 2, all under 3",
         met=took.median < 2 and took.high < 3,
     )
-    compaction = measured.compaction
+
+
+def compaction_rows(measured: Compaction) -> Iterator[Row]:
+    """Yield the lines on pauses."""
+    what = f"compaction of {measured.entries:,} commands"
     yield Row(
-        f"compaction of {compaction.entries:,} commands, longest pause, ms",
-        f"{compaction.pause_ms:.1f}",
-        f"without compaction {compaction.idle_ms:.1f}",
+        f"{what}, longest pause, ms",
+        f"{measured.pause_ms:.1f}",
+        f"without compaction {measured.idle_ms:.1f}",
         aim="under 50",
-        met=compaction.pause_ms < 50,
+        met=measured.pause_ms < 50,
     )
     yield Row(
-        f"compaction of {compaction.entries:,} commands, longest command, ms",
-        f"{compaction.latency.max:.1f}",
-        f"without compaction {compaction.idle.max:.1f}",
+        f"{what}, longest command, ms", f"{measured.latency.max:.1f}", f"without compaction {measured.idle.max:.1f}"
     )
-    restart = measured.restart
-    yield Row(
-        f"start with {restart.entries:,} entries to first read, s",
-        decimals(restart.seconds, 2),
-        aim="under 3",
-        met=restart.seconds.high < 3,
-    )
-    yield from _nonvoter_rows(measured.nonvoters)
 
 
-def about(measured: Consensus) -> str:
+def restart_rows(measured: Restart) -> Iterator[Row]:
+    """Yield the line on starting."""
+    what = f"start with {measured.entries:,} entries to first read, s"
+    yield Row(what, decimals(measured.seconds, 2), aim="under 3", met=measured.seconds.high < 3)
+
+
+def about(measured: Commands) -> str:
     """Return the section that says what was measured, and how."""
-    commands = measured.commands
-    gateway = commands.gateway_ms
-    return (
-        string.Template(_TEXT.read_text()).substitute(
-            key_bytes=KEY_BYTES,
-            value_bytes=VALUE_BYTES,
-            many=MANY,
-            seconds=f"{commands.seconds:g}",
-            rounds=len(commands.runs) // (2 * len(commands.one)),
-            sync_p50=f"{commands.sync_ms.p50:.2f}",
-            sync_p99=f"{commands.sync_ms.p99:.2f}",
-            gateway=f"{gateway.p50:.2f} ms" if gateway is not None else "not measured here",
-            kills=len(measured.elections.runs_s[WIRE]),
-            learners=measured.nonvoters.learners,
-            unconfirmed=_unconfirmed(commands),
-        )
-        + "\n"
+    gateway = measured.gateway_ms
+    text = string.Template(_TEXT.read_text()).substitute(
+        key_bytes=KEY_BYTES,
+        value_bytes=VALUE_BYTES,
+        many=MANY,
+        seconds=f"{measured.seconds:g}",
+        rounds=len(measured.runs) // (2 * len(measured.one)),
+        sync_p50=f"{measured.sync_ms.p50:.2f}",
+        sync_p99=f"{measured.sync_ms.p99:.2f}",
+        gateway=f"{gateway.p50:.2f} ms" if gateway is not None else "a time that was not measured here",
+        unconfirmed=_unconfirmed(measured),
     )
+    return text + "\n"
 
 
-def _command_rows(measured: Commands) -> Iterator[Row]:
+def command_rows(measured: Commands) -> Iterator[Row]:
+    """Yield the lines on how fast commands are confirmed."""
     one, many = measured.one, measured.many
     rivals = [who for who in (ETCD, PYSYNCOBJ, PYSYNCOBJ_AT_ONCE) if who in one]
     p50, p99 = one[WIRE].p50_ms, many[WIRE].p99_ms
@@ -114,7 +110,8 @@ def _command_rows(measured: Commands) -> Iterator[Row]:
     )
 
 
-def _nonvoter_rows(measured: Nonvoters) -> Iterator[Row]:
+def nonvoter_rows(measured: Nonvoters) -> Iterator[Row]:
+    """Yield the lines on members without a vote."""
     followed, alone = measured.followed, measured.alone
     what = f"{measured.rate:.0f} commands/s with {measured.learners} non-voters"
     kept_up = followed.per_s >= 0.98 * measured.rate

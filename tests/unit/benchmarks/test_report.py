@@ -8,7 +8,6 @@ import pytest
 from benchmarks import comparison, documents, latency, report, results, soak, startup
 from benchmarks.arithmetic import Latency, spread
 from benchmarks.consensus import clusters, commands, compaction, elections, nonvoters, restart
-from benchmarks.consensus.measured import Consensus
 from benchmarks.contenders import BARE, NOTHING, WIRE
 from benchmarks.counter import Counted
 
@@ -36,8 +35,8 @@ def shop(wire: float, bare: float, rss_mib: float) -> comparison.Comparison:
     return comparison.summarize(1000, runs)
 
 
-def voted(wire: float, etcd: float | None = 4.0) -> Consensus:
-    """Consensus whose figures for Wire are all `wire` times what is aimed at, and worse by that."""
+def voted(folder: Path, wire: float, etcd: float | None = 4.0) -> None:
+    """Write results of consensus: Wire's are all `wire` times what is aimed at, and worse by that."""
     rates = {WIRE: 5000 / wire} | ({clusters.ETCD: 5000 / etcd} if etcd else {})
     runs = [
         commands.Run(who, callers, Latency(100, 2.5 * wire, 25 * wire, 30 * wire, 40.0), rate, rate, 0)
@@ -46,13 +45,14 @@ def voted(wire: float, etcd: float | None = 4.0) -> Consensus:
     ]
     some = Latency(100, 1.0, 2.0, 3.0, 4.0)
     load = nonvoters.Load(some, 500.0, 0.1)
-    return Consensus(
-        commands.summarize(10.0, runs, some, some if etcd else None),
-        elections.Elections({WIRE: [2 * wire]}, {WIRE: spread([2 * wire])}),
-        compaction.Compaction(1_000_000, 200.0, 20.0, 50 * wire, 5.0, some, some),
-        restart.Restart(100_000, [3 * wire], spread([3 * wire])),
-        nonvoters.Nonvoters(500.0, 100, load, nonvoters.Load(some, 500.0, 0.8 * wire)),
-    )
+    for part, measured in {
+        "commands": commands.summarize(10.0, runs, some, some if etcd else None),
+        "elections": elections.Elections({WIRE: [2 * wire]}, {WIRE: spread([2 * wire])}),
+        "compaction": compaction.Compaction(1_000_000, 200.0, 20.0, 50 * wire, 5.0, some, some),
+        "restart": restart.Restart(100_000, [3 * wire], spread([3 * wire])),
+        "nonvoters": nonvoters.Nonvoters(500.0, 100, load, nonvoters.Load(some, 500.0, 0.8 * wire)),
+    }.items():
+        results.write(folder, f"consensus_{part}", measured)
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_without_documents_the_page_says_nothing_of_them(tmp_path: Path, page: P
 
 
 def test_consensus_has_its_rows_and_a_section_of_the_page(tmp_path: Path, page: Path) -> None:
-    results.write(tmp_path, "consensus", voted(0.8))
+    voted(tmp_path, 0.8)
     report.publish(tmp_path)
     text = page.read_text()
     for figure in ("6,250", "etcd 1,250", "5.00 (to etcd)", "2.00", "40.0", "2.40", "0.64", "5.40"):
@@ -125,13 +125,13 @@ def test_consensus_has_its_rows_and_a_section_of_the_page(tmp_path: Path, page: 
 
 
 def test_without_etcd_nothing_is_said_to_have_run_beside_it(tmp_path: Path, page: Path) -> None:
-    results.write(tmp_path, "consensus", voted(0.8, etcd=None))
+    voted(tmp_path, 0.8, etcd=None)
     report.publish(tmp_path)
     assert "(to etcd)" not in page.read_text()
 
 
 def test_every_aim_of_consensus_that_is_missed_is_said_to_be(tmp_path: Path) -> None:
-    results.write(tmp_path, "consensus", voted(1.01))
+    voted(tmp_path, 1.01)
     assert report.table(tmp_path).count("missed") == 7
 
 

@@ -14,13 +14,23 @@ _RELEASED: Final = 2
 
 
 class _Block:
-    """Up to _BLOCK entries in a row. `size` counts the bytes of those commands that are in the log."""
+    """Up to _BLOCK entries in a row, in a tuple when there are that many: the collector does not look into those.
 
-    __slots__ = ("entries", "size")
+    `size` counts the bytes of those commands that are in the log.
+    """
 
-    def __init__(self) -> None:
-        self.entries: list[Entry] = []
-        self.size = 0
+    __slots__ = ("_growing", "entries", "size")
+
+    def __init__(self, entries: Sequence[Entry] = (), size: int = 0) -> None:
+        self._growing = list(entries)
+        self.entries: Sequence[Entry] = self._growing
+        self.size = size
+
+    def append(self, entry: Entry) -> None:
+        self._growing.append(entry)
+        self.size += len(entry.command)
+        if len(self._growing) == _BLOCK:
+            self.entries, self._growing = tuple(self._growing), []
 
 
 class Memory:
@@ -69,10 +79,8 @@ class Memory:
         block = self._blocks.get(number)
         if block is None:
             block = self._blocks[number] = _Block()
-        size = len(entry.command)
-        block.entries.append(entry)
-        block.size += size
-        self.size += size
+        block.append(entry)
+        self.size += len(entry.command)
         self.last = (entry.index, entry.term)
 
     def truncate(self, first: int) -> None:
@@ -84,7 +92,7 @@ class Memory:
         if start:
             block = self._blocks[number]
             self._shrink(block, block.entries[start:])
-            del block.entries[start:]
+            self._blocks[number] = _Block(block.entries[:start], block.size)
         before = first - 1
         self.last = self.base if before == self.base[0] else (before, self._at(before).term)
 
