@@ -93,7 +93,7 @@ def _local(me: MemberId, host: Host) -> Local:
             log.base,
             replica.commit,
             len(replica.configuration.voters),
-            replica.configuration_is_committed,
+            replica._configurations.index <= replica.commit,
             tuple(sorted(replica.match.values())) if replica.is_leader else (),
         ),
     )
