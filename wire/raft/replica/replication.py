@@ -156,7 +156,7 @@ class Replication(Consensus):
                 progress.snapshot = None
         elif progress.snapshot is None:
             progress.refused(self.match[peer], message.index)
-        if progress.urgent:
+        if progress.urgent or not message.success:
             self._send_what_is_missing(peer, progress, progress.heard_at)
 
     # snapshots to those who are too late for entries
