@@ -84,7 +84,7 @@ class World:
             trailing_entries=self.rng.choice([0, 2, 10]),
             snapshot_piece_bytes=self.rng.choice([50, 300, 1 << 20]),
             max_requests=10_000,
-            learner_messages_per_s=self.rng.choice([2, 2000]),
+            learner_messages_per_s=self.rng.choice([20, 2000]),
         )
         self.nodes: dict[MemberId, Node] = {}
         members = tuple(Member(MemberId(f"n{n}/a"), f"n{n}:1") for n in range(voters))

@@ -152,7 +152,7 @@ class Replication(Consensus):
         elif progress.snapshot is None and message.round >= progress.since:
             progress.refused(self.match[peer], message.index)
             progress.since = self._barriers.next_round()
-        if progress.urgent:
+        if progress.urgent or not message.success:
             self._send_what_is_missing(peer, progress, progress.heard_at)
 
     # snapshots to those who are too late for entries

@@ -109,6 +109,15 @@ def test_a_reply_of_a_member_without_a_vote_is_not_answered_with_more(bench: Ben
     assert sent(bench.turn()) == [(D, 4)]
 
 
+def test_a_member_without_a_vote_whose_log_does_not_fit_is_sent_what_does_at_once(bench: Bench) -> None:
+    term = with_learner(bench)
+    bench.wait(0.2)
+    bench.propose(b"v")
+    bench.turn()
+    bench.put(D, AppendReply(term, 0, 3, False))
+    assert sent(bench.turn()) == [(D, 3)]
+
+
 def test_a_member_that_is_to_get_a_vote_gets_entries_at_once(bench: Bench) -> None:
     term = with_learner(bench)
     bench.propose(b"v")
