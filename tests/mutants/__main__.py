@@ -2,7 +2,8 @@
 
 Three look at each mutant: the directed tests, which have the sequence of messages that brings the defect out; the
 random simulation, up to so many seeds; and the search through small worlds. A table says how each of them caught it.
-One that nobody catches is a failure, and so is one whose text is not in the source any more.
+One that the directed tests let through is a failure, whoever else notices: a search takes luck. So is one whose text
+is not in the source any more.
 """
 
 from __future__ import annotations
@@ -98,8 +99,8 @@ def main() -> int:
     with ThreadPoolExecutor(arguments.processes) as pool:
         tables = pool.map(lambda mutant: caught(mutant, arguments.seeds, arguments.steps), chosen)
         for mutant, by in zip(chosen, tables, strict=True):
-            survived += by == Caught(None, None, None)
-            print(f"{'survived' if not any(by) else 'caught':8} {mutant.name}", flush=True)
+            survived += by.directed is None
+            print(f"{'caught' if by.directed else 'survived':8} {mutant.name}", flush=True)
             for how, what in by._asdict().items():
                 print(f"         {how:9} {what or '-'}", flush=True)
     print(f"{len(chosen) - survived} passed, {survived} failed")

@@ -181,6 +181,21 @@ def test_a_vote_that_was_given_is_not_given_again_after_a_power_cut(bench: Bench
     assert [reply.granted for reply in bench.said(VoteReply)] == [True]
 
 
+def test_a_start_brings_the_log_into_step_with_a_snapshot_that_came_before_a_power_cut(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = Bench(monkeypatch)
+    other.put(B, Append(1, 0, 0, 5, 0, entries(1, 1, 5)))
+    other.turn()
+    info = snapshot_of(other)
+    bench.put(B, SnapshotPiece(1, info, 0, other.snapshots.read(info, 0, info.size)))
+    bench.replica.install()
+    bench.cut_power()  # the snapshot is there, and the log that is to begin behind it is not
+    assert (bench.log.base, bench.log.last, bench.replica.commit) == ((5, 1), (5, 1), 5)
+    bench.put(B, Append(1, 5, 1, 6, 0, entries(1, 6, 6)))
+    assert [reply.index for reply in bench.said(AppendReply)] == [6]
+
+
 def test_nothing_is_counted_or_applied_that_is_not_on_disk(bench: Bench) -> None:
     bench.put(B, Append(1, 0, 0, 1, 0, entries(1, 1, 1)))
     with pytest.raises(FatalError, match=r"raft\.order"):
@@ -334,6 +349,18 @@ def test_a_caller_hears_though_the_reply_is_lost_or_another_command_takes_its_pl
     bench.wait(10)
     bench.turn()
     assert isinstance(forwarded[0], Unknown)
+
+
+def test_a_caller_hears_in_time_though_the_leader_goes_on_leading(bench: Bench) -> None:
+    term = bench.lead(B)
+    bench.turn()
+    outcomes = bench.propose(b"v")
+    for _ in range(60):  # its heartbeats are answered, and what was proposed never is
+        bench.wait(0.1)
+        bench.put(B, AppendReply(term, 0, 0, True))
+        bench.turn()
+    assert bench.replica.is_leader
+    assert isinstance(outcomes[0], Unknown)
 
 
 def test_a_command_of_the_largest_size_is_taken_and_a_larger_one_refused(bench: Bench) -> None:
