@@ -14,6 +14,7 @@ pytest_plugins = ["tests.services.fixtures"]
 _MAY_BLOCK = ("io.", "os.", "threading.")
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say which tests stay together where several processes share them (`-n`): those of a file.
 
