@@ -189,7 +189,7 @@ def test_a_start_brings_the_log_into_step_with_a_snapshot_that_came_before_a_pow
     other.turn()
     info = snapshot_of(other)
     bench.put(B, SnapshotPiece(1, info, 0, other.snapshots.read(info, 0, info.size)))
-    bench.replica.install()
+    bench.replica.transfer()
     bench.cut_power()  # the snapshot is there, and the log that is to begin behind it is not
     assert (bench.log.base, bench.log.last, bench.replica.commit) == ((5, 1), (5, 1), 5)
     bench.put(B, Append(1, 5, 1, 6, 0, entries(1, 6, 6)))
