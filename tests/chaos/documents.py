@@ -165,7 +165,7 @@ async def whole(collection: AsyncCollection[Document]) -> dict[str, Document]:
     return found
 
 
-async def until(condition: Callable[[], Awaitable[bool]], deadline_s: float = 90.0) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], deadline_s: float = 240.0) -> None:
     """Wait for a condition that has to be asked for."""
     async with asyncio.timeout(deadline_s):
         while not await condition():

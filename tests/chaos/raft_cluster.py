@@ -42,7 +42,7 @@ class Process:
 
     async def start(self) -> None:
         process, lines = await self._spawn()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while (line := await lines.readline()).strip() != b"ready":
                 assert line, f"a member did not start: {self.log.read_text()[-3000:]}"
         self._process = process
@@ -52,7 +52,7 @@ class Process:
         """Start it though it can't, and return what it says before it ends."""
         said = self.log.stat().st_size
         process, lines = await self._spawn()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while line := await lines.readline():
                 assert line.strip() != b"ready", f"{self.member.id} started"
             assert await process.wait() != 0
@@ -141,7 +141,7 @@ class Processes:
         await self._change("promote", new.member)
 
     async def _change(self, what: Literal["add", "promote", "remove"], member: Member) -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             while not any([await process.change(what, member) for process in self.members]):
                 await asyncio.sleep(0.05)
 

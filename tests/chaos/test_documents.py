@@ -27,7 +27,7 @@ DOCUMENTS = 3_000 * KILLS
 PARTITIONS = 3
 KEYS = 2_000
 
-pytestmark = [pytest.mark.chaos, pytest.mark.elasticsearch, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.chaos, pytest.mark.elasticsearch, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

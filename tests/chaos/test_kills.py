@@ -25,7 +25,7 @@ SEED = int(os.environ.get("WIRE_CHAOS_SEED", "0")) or random.SystemRandom().rand
 RECORDS = 30_000 * KILLS
 PARTITIONS = 3
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pytest
 from tests.chaos.victim import Victim
 from tests.services.kafka import KafkaServer
 
-pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.timeout(900)]
 
 RESIDENT_LIMIT_MIB = 150
 
@@ -47,7 +47,7 @@ class Running:
     async def hear(self) -> str:
         """Return the next line; fail when the process ends or says nothing for too long."""
         assert self.process.stderr is not None
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             line = (await self.process.stderr.readline()).decode()
         self.said += line
         assert line, f"it has ended: {self.said}"
@@ -67,7 +67,7 @@ async def running(victim: Victim) -> AsyncIterator[Running]:
     try:
         yield its
         process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             _, errors = await process.communicate()
         its.said += errors.decode()
         assert process.returncode == 0, its.said
@@ -84,7 +84,7 @@ async def running(victim: Victim) -> AsyncIterator[Running]:
 async def arrived(kafka: KafkaServer, topic: str, count: int) -> set[int]:
     """Return the numbers in the topic once there are `count` different ones."""
     found: set[int] = set()
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(240):
         while len(found) < count:
             found = {json.loads(record.value)["n"] for record in await kafka.consume(topic)}
     return found
@@ -97,7 +97,7 @@ async def kill_and_restart(kafka: KafkaServer, _: Running) -> None:
 
 async def freeze_and_thaw(kafka: KafkaServer, its: Running) -> None:
     kafka.pause()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while "source retry" not in await its.hear():
             pass
     kafka.resume()

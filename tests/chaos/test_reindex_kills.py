@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.chaos,
     pytest.mark.elasticsearch,
     pytest.mark.mongodb,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(900),
 ]
 
 

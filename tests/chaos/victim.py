@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.e2e.command import start
 
-DEADLINE_S = 180.0
+DEADLINE_S = 300.0
 IDLE_S = 5.0
 
 

@@ -16,7 +16,7 @@ from wire.sinks.kafka import PLUGIN as SINK
 from wire.sources.kafka import PLUGIN as SOURCE
 
 LIMIT = ReadLimit(1000, 1 << 20)
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 
 
 @asynccontextmanager

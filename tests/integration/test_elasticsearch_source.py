@@ -25,7 +25,7 @@ from wire.sources.elasticsearch import PLUGIN
 
 pytestmark = pytest.mark.elasticsearch
 LIMIT = ReadLimit(1000, 1 << 20)
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 
 
 @asynccontextmanager

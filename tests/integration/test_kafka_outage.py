@@ -33,7 +33,7 @@ async def write_patiently(writer: Writer, numbers: range, failed: asyncio.Event 
     """Write a record per number, and again when told to, which sets `failed`; return how often that was."""
     batch = batch_of(*(record(b"%d" % n, b"key%d" % (n % KEYS)) for n in numbers))
     repetitions = 0
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while (batch := await write_once(writer, batch)).records:
             repetitions += 1
             if failed is not None:
@@ -93,7 +93,7 @@ async def trouble(kafka: KafkaServer, kind: str) -> AsyncIterator[Trouble]:
                 kafka.resume()
         its.over.set()
 
-    async with asyncio.timeout(90), asyncio.TaskGroup() as group:
+    async with asyncio.timeout(240), asyncio.TaskGroup() as group:
         group.create_task(befall())
         yield its
 
@@ -143,7 +143,7 @@ async def read_patiently(reader: Reader, failed: asyncio.Event) -> list[int]:
     """Read until the last number, and again when told to, which sets `failed`; offsets must never go back."""
     numbers: list[int] = []
     last = -1
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(240):
         while LAST not in numbers[-1:]:
             try:
                 batch = await reader.read(LIMIT)

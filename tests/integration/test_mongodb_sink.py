@@ -29,7 +29,7 @@ from wire.core.records import Batch
 
 # pymongo leaves a socket open, for the collector to close, when a client is closed while one of its monitors connects
 pytestmark = [pytest.mark.mongodb, pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 
 
 @pytest.fixture(autouse=True)

@@ -99,7 +99,7 @@ async def test_a_wrong_password_a_missing_right_and_a_wrong_certificate_are_told
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 async def test_a_step_down_a_kill_and_a_frozen_primary_lose_nothing(mongodb_cluster: MongoReplicaSet) -> None:
     cluster = mongodb_cluster
     async with cluster.client() as client:

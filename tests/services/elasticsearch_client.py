@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import httpx
 
-_DEADLINE_S = 30.0
+_DEADLINE_S = 60.0
 _PAGE = 5000
 
 

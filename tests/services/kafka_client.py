@@ -18,7 +18,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError, for_code
 
-DEADLINE_S = 30.0
+DEADLINE_S = 60.0
 _POLL_S = 0.05
 
 

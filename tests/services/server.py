@@ -13,7 +13,7 @@ from typing import Self
 from tests.services.cache import new_run_dir
 from tests.services.process import Process
 
-_START_DEADLINE_S = 90.0
+_START_DEADLINE_S = 180.0
 _POLL_S = 0.05
 
 

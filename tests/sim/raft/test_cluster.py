@@ -13,7 +13,7 @@ import pytest
 from tests.sim.raft.faults import Trial, how_to_repeat, trial
 from tests.sim.seeds import first_seed
 
-pytestmark = [pytest.mark.sim, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.sim, pytest.mark.timeout(300)]
 
 COUNT = int(os.environ.get("WIRE_SIM_CLUSTERS", "60"))
 FIRST = first_seed()

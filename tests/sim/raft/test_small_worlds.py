@@ -18,7 +18,7 @@ from tests.sim.raft.small.worlds import QUICK, WIDE, Kind
 from tests.sim.seeds import first_seed
 from wire.raft.replica.replica import Replica
 
-pytestmark = [pytest.mark.sim, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.sim, pytest.mark.timeout(300)]
 
 STEPS = int(os.environ.get("WIRE_SIM_STEPS", "6000"))
 SEED = first_seed()
