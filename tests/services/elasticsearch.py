@@ -44,6 +44,9 @@ _SETTINGS: Final = {
     "network.host": "127.0.0.1",
     "cluster.routing.allocation.disk.threshold_enabled": False,  # a developer's disk may well be nearly full
     "xpack.security.enabled": False,
+    # the serial collector leaves garbage until the heap is full, which that breaker takes for use: the node refuses
+    # everything for ever, because nothing is allocated that would make it collect
+    "indices.breaker.total.use_real_memory": False,
 }
 
 

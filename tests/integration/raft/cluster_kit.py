@@ -20,7 +20,7 @@ from wire.raft.transport.listener import listening
 from wire.raft.transport.tls import TlsFiles, client_context, server_context
 
 CLUSTER = "test"
-QUICK = RaftSettings(heartbeat_s=0.05, election_min_s=0.3, election_max_s=0.6)
+QUICK = RaftSettings(heartbeat_s=0.05, election_min_s=1.0, election_max_s=2.0)
 PIECES = replace(QUICK, snapshot_entries=10, trailing_entries=0, snapshot_piece_bytes=100)
 """Who is late gets a snapshot, in many pieces."""
 

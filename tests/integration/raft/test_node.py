@@ -68,7 +68,7 @@ async def test_without_a_majority_nothing_is_confirmed_and_with_it_all_goes_on(t
 
 async def test_a_restart_of_all_keeps_everything(tmp_path: Path) -> None:
     settings = RaftSettings(
-        heartbeat_s=0.05, election_min_s=0.3, election_max_s=0.6, snapshot_entries=20, trailing_entries=5
+        heartbeat_s=0.05, election_min_s=1.0, election_max_s=2.0, snapshot_entries=20, trailing_entries=5
     )
     values = [b"v%d" % n for n in range(100)]
     async with cluster(tmp_path, "a", "b", "c", settings=settings) as its:

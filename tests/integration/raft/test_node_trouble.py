@@ -18,7 +18,7 @@ from wire.raft.storage.errors import StorageError
 from wire.raft.threads import in_thread
 
 SMALL = RaftSettings(
-    heartbeat_s=0.05, election_min_s=0.3, election_max_s=0.6, max_append_bytes=1000, snapshot_entries=1_000_000
+    heartbeat_s=0.05, election_min_s=1.0, election_max_s=2.0, max_append_bytes=1000, snapshot_entries=1_000_000
 )
 
 
