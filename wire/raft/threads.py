@@ -24,6 +24,8 @@ async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
     def run() -> None:  # a third of what `run_in_executor` costs, and there is one with every sync
         try:
             result = work(*args, **kwargs)
+        except StopIteration as exc:  # no future takes it, and whoever waits would wait for ever
+            loop.call_soon_threadsafe(under_way.set_exception, RuntimeError(f"raised StopIteration: {exc}"))
         except BaseException as exc:
             loop.call_soon_threadsafe(under_way.set_exception, exc)
         else:

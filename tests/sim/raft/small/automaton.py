@@ -23,7 +23,6 @@ class Local(Struct, frozen=True):
     lit: bool
     fresh: bool
     configuration: Configuration
-    configuration_is_committed: bool
     shape: tuple[Any, ...]
 
 
@@ -84,7 +83,6 @@ def _local(me: MemberId, host: Host) -> Local:
         host.cut_in > 0,
         replica.applied > covered,
         replica.configuration,
-        replica._configurations.index <= replica.commit,
         (
             replica.state,
             replica.term,
