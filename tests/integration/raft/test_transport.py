@@ -204,6 +204,28 @@ async def test_a_handler_that_raises_ends_the_transport_loudly(pki: Pki) -> None
     assert failure.group_contains(DiskFullError)
 
 
+async def test_a_handshake_that_is_under_way_when_the_listener_ends_is_cut_off(pki: Pki) -> None:
+    await _leave_a_handshake_half_done(pki)
+
+
+def test_a_handshake_that_is_under_way_is_cut_off_on_uvloop_as_well(pki: Pki) -> None:
+    uvloop = pytest.importorskip("uvloop")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_leave_a_handshake_half_done(pki))
+
+
+async def _leave_a_handshake_half_done(pki: Pki) -> None:
+    patient = TransportSettings(dial_timeout_s=3600)
+    async with AsyncExitStack() as guests:
+        async with node("n1", pki.good("n1"), settings=patient) as one:
+            mute = await guests.enter_async_context(stranger(one, None))
+            async with stranger(one, client_context(pki.good("n3"))) as later:
+                assert await later.greet() == Welcome(1)
+            last = await guests.enter_async_context(stranger(one, None))
+        await mute.ended()
+        await last.ended()
+
+
 def test_it_works_on_uvloop_as_well(pki: Pki) -> None:
     uvloop = pytest.importorskip("uvloop")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import pickle
+import resource
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -320,6 +322,23 @@ async def test_a_false_server_is_not_believed(one: Node, pki: Pki, answer: bytes
         three.transport.set_peers({member_id("n2"): address, one.id: one.member.address})
         await until(lambda: three.counters.protocol_faults > 1 and three.reaches(one))
         assert three.counters.refused == {"raft.protocol_fault": three.counters.protocol_faults}
+
+
+async def test_who_comes_while_no_more_files_may_be_open_is_let_in_later(one: Node) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket() as guest:
+        guest.setblocking(False)
+        lowest = os.dup(guest.fileno())
+        os.close(lowest)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, limits[1]))
+        try:
+            host, _, port = one.member.address.rpartition(":")
+            await asyncio.get_running_loop().sock_connect(guest, (host, int(port)))
+            await until(lambda: one.counters.refused == {"raft.busy": 1})
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        await asyncio.get_running_loop().sock_sendall(guest, b"GET / HTTP/1.1\r\n\r\n")
+        await until(lambda: one.counters.refused == {"raft.busy": 1, "raft.tls": 1})
 
 
 async def test_a_server_that_does_not_speak_our_protocol_is_not_greeted(pki: Pki) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ssl
 from asyncio import StreamWriter
-from collections.abc import Callable, Set
+from collections.abc import Set
 from pathlib import Path
 
 from msgspec import Struct
@@ -49,25 +49,6 @@ def reload(context: ssl.SSLContext, files: TlsFiles) -> None:
             f"the certificates between members can't be used ({names}): {exc.strerror or exc}",
             hint="the files must be there, be PEM, belong together, and the key must not be encrypted",
         ) from None
-
-
-def watch_handshakes(context: ssl.SSLContext, failed: Callable[[str], None]) -> None:
-    """Call `failed` with the reason whenever a handshake with this context fails, from now on.
-
-    A server of asyncio closes such connections without a word, and tells nobody whose they were.
-    """
-
-    class Watched(ssl.SSLObject):
-        def do_handshake(self) -> None:
-            try:
-                super().do_handshake()
-            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                raise
-            except ssl.SSLError as exc:
-                failed(exc.verify_message if isinstance(exc, ssl.SSLCertVerificationError) else exc.reason or str(exc))
-                raise
-
-    context.sslobject_class = Watched
 
 
 def certificate_names(writer: StreamWriter) -> Set[str] | None:
