@@ -32,11 +32,13 @@ from bson import (
 from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions, DatetimeConversion, TypeDecoder, TypeRegistry
 from bson.json_util import JSONMode, JSONOptions
+from msgspec import Raw
 
 Flavour = Literal["relaxed", "canonical"]
 
 _EPOCH: Final = datetime.date(1970, 1, 1)
-_MINUTES: Final = [f"T{minute // 60:02}:{minute % 60:02}:" for minute in range(1440)]
+_MINUTES: Final = [f"T{minute // 60:02}:{minute % 60:02}:".encode() for minute in range(1440)]
+_SECONDS: Final = [f'{second:02}Z"}}'.encode() for second in range(60)]
 _LAST_MS: Final = 253_402_300_799_999  # the year 9999, the last that relaxed Extended JSON writes as text
 _OBJECT_ID: Final = re.compile(rb"[0-9a-f]{24}")
 _AMBIGUOUS: Final = frozenset('{["-0123456789tfnNI \t\r\n')  # what JSON texts begin with
@@ -105,31 +107,37 @@ def encoder(flavour: Flavour) -> Callable[[Any], bytes]:
 
 
 def _hook(special: dict[type, Callable[[Any], Any]]) -> Callable[[Any], Any]:
+    date = special[DatetimeMS]
+
     def hook(value: Any) -> Any:
-        if type(value) is ObjectId:  # the most frequent by far
-            return {"$oid": value.binary.hex()}
-        convert = special.get(type(value))
+        kind = type(value)
+        if kind is DatetimeMS:  # the most frequent by far, with what comes next
+            return date(value)
+        if kind is ObjectId:
+            return Raw(b'{"$oid":"%b"}' % value.binary.hex().encode())
+        convert = special.get(kind)
         if convert is None:
-            raise TypeError(f"BSON has no {type(value).__name__}")
+            raise TypeError(f"BSON has no {kind.__name__}")
         return convert(value)
 
     return hook
 
 
-def _date(value: DatetimeMS) -> dict[str, Any]:
+def _date(value: DatetimeMS) -> Any:
     ms = int(value)
     if not 0 <= ms <= _LAST_MS:
         return _canonical_date(value)
-    seconds, ms = divmod(ms, 1000)
-    minutes, second = divmod(seconds, 60)
-    days, minute = divmod(minutes, 1440)
-    fraction = f".{ms:03}Z" if ms else "Z"
-    return {"$date": f"{_day(days)}{_MINUTES[minute]}{second:02}{fraction}"}
+    days, ms = divmod(ms, 86_400_000)
+    minute, ms = divmod(ms, 60_000)
+    second, ms = divmod(ms, 1000)
+    end = b'%02d.%03dZ"}' % (second, ms) if ms else _SECONDS[second]
+    return Raw(_day(days) + _MINUTES[minute] + end)
 
 
 @functools.lru_cache(maxsize=4096)
-def _day(days: int) -> str:
-    return (_EPOCH + datetime.timedelta(days)).isoformat()
+def _day(days: int) -> bytes:
+    """Return how a date begins that is so many days after the first of 1970."""
+    return b'{"$date":"' + (_EPOCH + datetime.timedelta(days)).isoformat().encode()
 
 
 def _canonical_date(value: DatetimeMS) -> dict[str, Any]:
