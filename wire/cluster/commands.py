@@ -1,0 +1,304 @@
+"""What can be asked of the cluster: version 1 of the commands, and what they answer.
+
+A command says who asks (`actor`) and when (`at_ms`, of the proposer's clock); nothing else in it may depend on where it
+is carried out. Its version is that of the newest member it needs: a command of a version that not every voter knows is
+not proposed, and a node that meets one that it does not know stops before it, loudly (I6).
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct, field
+
+from wire.cluster.state import Desired, Error, JobId, NodeName, PipelineKey, TaskKey
+from wire.core.records import Checkpoint, PartitionKey
+
+
+class Command(Struct, frozen=True, kw_only=True, tag_field="do", forbid_unknown_fields=True):
+    """What all commands have."""
+
+    at_ms: int
+    actor: str = ""
+
+
+# nodes
+
+
+class RegisterNode(Command, frozen=True, kw_only=True, tag="register_node"):
+    """A node tells what it is, at each start and when that changes. Answers Done."""
+
+    name: NodeName
+    incarnation: str
+    address: str
+    workers: int
+    labels: dict[str, str] = field(default_factory=dict)
+    release: str = ""
+    newest_command: int = 1
+
+
+class DrainNode(Command, frozen=True, kw_only=True, tag="drain_node"):
+    """Give a node no work any more and take away what it has; or let it have some again. Answers Done."""
+
+    name: NodeName
+    draining: bool
+
+
+class RemoveNode(Command, frozen=True, kw_only=True, tag="remove_node"):
+    """Forget a node; its tasks are revoked. Answers Done, also if there is none."""
+
+    name: NodeName
+
+
+class EnableCommands(Command, frozen=True, kw_only=True, tag="enable_commands"):
+    """Let commands of this version be proposed. Refused while a node does not understand them. Answers Done."""
+
+    version: int
+
+
+# pipelines
+
+
+class ApplyPipeline(Command, frozen=True, kw_only=True, tag="apply_pipeline"):
+    """Create a pipeline, or give it a new version, and start a job of it unless it is to be paused or stopped.
+
+    `spec` is linted before, canonical JSON. The same spec as the current one changes nothing. `if_revision` guards:
+    0 means that there must be none yet, None does not ask. `keeps_positions` says that the source is still the same;
+    False raises the generation. Answers Applied.
+    """
+
+    key: PipelineKey
+    spec: bytes
+    job: JobId
+    if_revision: int | None = None
+    keeps_positions: bool = True
+    parallelism: int | None = None
+    weight: int = 1
+    node_selector: dict[str, str] = field(default_factory=dict)
+    note: str = ""
+
+
+class RollBack(Command, frozen=True, kw_only=True, tag="roll_back"):
+    """Make an older version the current one, as a new version. Answers Applied."""
+
+    key: PipelineKey
+    to: int
+    job: JobId
+    if_revision: int | None = None
+    keeps_positions: bool = True
+    parallelism: int | None = None
+    weight: int = 1
+    node_selector: dict[str, str] = field(default_factory=dict)
+
+
+class SetDesired(Command, frozen=True, kw_only=True, tag="set_desired"):
+    """Pause, stop or run. `paused` keeps the job, `stopped` ends it; `running` goes on with a paused job and begins
+    `job` otherwise, also where the one before has failed. Idempotent. Answers Applied.
+    """
+
+    key: PipelineKey
+    desired: Desired
+    job: JobId
+
+
+class RestartPipeline(Command, frozen=True, kw_only=True, tag="restart_pipeline"):
+    """End the job and begin `job`. Answers Applied."""
+
+    key: PipelineKey
+    job: JobId
+
+
+class DeletePipeline(Command, frozen=True, kw_only=True, tag="delete_pipeline"):
+    """Forget a pipeline and end its job; its checkpoints are kept for a namesake where `keep_checkpoints`.
+
+    Answers Done.
+    """
+
+    key: PipelineKey
+    if_revision: int | None = None
+    keep_checkpoints: bool = False
+
+
+class ResetPositions(Command, frozen=True, kw_only=True, tag="reset_positions"):
+    """Forget the checkpoints of a stopped pipeline and raise its generation (I3). Answers Applied."""
+
+    key: PipelineKey
+
+
+class Prove(Command, frozen=True, kw_only=True, tag="prove"):
+    """The leader saw a job outlive its grace period. Answers Done."""
+
+    job: JobId
+
+
+# tasks
+
+
+class ReportPartitions(Command, frozen=True, kw_only=True, tag="report_partitions"):
+    """Discovery tells which partitions the sources of its job have now. Answers Done."""
+
+    job: JobId
+    epoch: int
+    partitions: tuple[PartitionKey, ...]
+
+
+class DealShares(Command, frozen=True, kw_only=True, tag="deal_shares"):
+    """Divide a job's partitions among so many tasks, slot by slot. Refused if dealt meanwhile. Answers Done."""
+
+    job: JobId
+    if_shares_revision: int
+    shares: tuple[tuple[PartitionKey, ...], ...]
+
+
+class AssignTasks(Command, frozen=True, kw_only=True, tag="assign_tasks"):
+    """Say where tasks are to run. Moves of tasks or to nodes that are gone are left out. Answers Done."""
+
+    moves: tuple[tuple[TaskKey, NodeName], ...]
+
+
+class StartTasks(Command, frozen=True, kw_only=True, tag="start_tasks"):
+    """A node begins tasks whose target it is and which nobody else owns. Answers Started."""
+
+    node: NodeName
+    incarnation: str
+    tasks: tuple[TaskKey, ...]
+
+
+class ReleaseTasks(Command, frozen=True, kw_only=True, tag="release_tasks"):
+    """A node does not run these epochs any more. Answers Done."""
+
+    tasks: tuple[tuple[TaskKey, int], ...]
+
+
+class RevokeNode(Command, frozen=True, kw_only=True, tag="revoke_node"):
+    """The leader takes away what a node has whose lease is over: the tasks under epochs up to `last_epoch`.
+
+    Answers Done.
+    """
+
+    node: NodeName
+    last_epoch: int
+
+
+class EndTasks(Command, frozen=True, kw_only=True, tag="end_tasks"):
+    """These have read all there will ever be. When all of a job's have, it is done. Answers Done."""
+
+    tasks: tuple[tuple[TaskKey, int], ...]
+
+
+class FailTask(Command, frozen=True, kw_only=True, tag="fail_task"):
+    """A task can't go on. Its job has failed; where a newer version fails in its grace period the proven one takes over
+    as `fallback`. Answers Done.
+    """
+
+    key: TaskKey
+    epoch: int
+    error: Error
+    fallback: JobId
+
+
+class CommitCheckpoints(Command, frozen=True, kw_only=True, tag="commit_checkpoints"):
+    """Commit for many tasks at once; each all or nothing (I3, I4). Answers Committed."""
+
+    tasks: tuple[TaskCheckpoints, ...]
+
+
+class TaskCheckpoints(Struct, frozen=True, array_like=True):
+    """What one task commits."""
+
+    key: TaskKey
+    epoch: int
+    checkpoints: tuple[tuple[PartitionKey, Checkpoint], ...]
+
+
+# tokens
+
+
+class CreateToken(Command, frozen=True, kw_only=True, tag="create_token"):
+    """Let somebody join by a secret of which this is the salted hash. Answers Done."""
+
+    id: str
+    salt: bytes
+    digest: bytes
+    expires_ms: int
+    uses: int | None = 1
+
+
+class UseToken(Command, frozen=True, kw_only=True, tag="use_token"):
+    """Use one up. Refused if it is unknown, used up or over at `at_ms`. Answers Done."""
+
+    id: str
+
+
+class RevokeToken(Command, frozen=True, kw_only=True, tag="revoke_token"):
+    """Forget one. Answers Done, also if there is none."""
+
+    id: str
+
+
+AnyCommand = (
+    RegisterNode
+    | DrainNode
+    | RemoveNode
+    | EnableCommands
+    | ApplyPipeline
+    | RollBack
+    | SetDesired
+    | RestartPipeline
+    | DeletePipeline
+    | ResetPositions
+    | Prove
+    | ReportPartitions
+    | DealShares
+    | AssignTasks
+    | StartTasks
+    | ReleaseTasks
+    | RevokeNode
+    | EndTasks
+    | FailTask
+    | CommitCheckpoints
+    | CreateToken
+    | UseToken
+    | RevokeToken
+)
+
+
+# answers
+
+
+class Done(Struct, frozen=True, tag="done"):
+    """It was carried out, or there was nothing to do."""
+
+
+class Applied(Struct, frozen=True, kw_only=True, tag="applied"):
+    """A pipeline is now like this. `changed` is False where it was before."""
+
+    revision: int
+    version: int
+    desired: Desired
+    job: JobId | None
+    created: bool = False
+    changed: bool = True
+
+
+class Started(Struct, frozen=True, tag="started"):
+    """For each task of the command its new epoch, None where it may not be started now."""
+
+    epochs: tuple[int | None, ...]
+
+
+class Committed(Struct, frozen=True, tag="committed"):
+    """For each task of the command why its checkpoints were refused, None where they are committed."""
+
+    refusals: tuple[Literal["fenced", "moved_back"] | None, ...]
+
+
+class Refused(Struct, frozen=True, kw_only=True, tag="refused"):
+    """It was not carried out, and nothing changed."""
+
+    code: str
+    message: str
+    hint: str | None = None
+
+
+Answer = Done | Applied | Started | Committed | Refused
