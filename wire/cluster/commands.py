@@ -92,8 +92,10 @@ class RollBack(Command, frozen=True, kw_only=True, tag="roll_back"):
 
 
 class SetDesired(Command, frozen=True, kw_only=True, tag="set_desired"):
-    """Pause, stop or run. `paused` keeps the job, `stopped` ends it; `running` goes on with a paused job and begins
-    `job` otherwise, also where the one before has failed. Idempotent. Answers Applied.
+    """Pause, stop or run. Idempotent. Answers Applied.
+
+    `paused` keeps the job, `stopped` ends it; `running` goes on with a paused job and begins `job` otherwise, also
+    where the one before has failed.
     """
 
     key: PipelineKey
@@ -187,8 +189,9 @@ class EndTasks(Command, frozen=True, kw_only=True, tag="end_tasks"):
 
 
 class FailTask(Command, frozen=True, kw_only=True, tag="fail_task"):
-    """A task can't go on. Its job has failed; where a newer version fails in its grace period the proven one takes over
-    as `fallback`. Answers Done.
+    """A task can't go on, and its job has failed. Answers Done.
+
+    Where a newer version fails in its grace period the proven one takes over as `fallback`.
     """
 
     key: TaskKey
