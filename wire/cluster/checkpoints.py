@@ -32,8 +32,22 @@ def _commit(state: State, theirs: TaskCheckpoints) -> Literal["fenced", "moved_b
             return "moved_back"  # I3
         new[partition] = StoredCheckpoint(theirs.epoch, checkpoint)
     if new:
-        state.checkpoints.setdefault(pipeline.key, {}).update(new)
+        _put(state, pipeline.key, new)
     return None
+
+
+def _put(state: State, key: PipelineKey, new: dict[PartitionKey, StoredCheckpoint]) -> None:
+    if key in state.unshared:
+        state.checkpoints[key].update(new)
+    else:
+        state.checkpoints[key] = {**state.checkpoints.get(key, {}), **new}
+        state.unshared.add(key)
+
+
+def forget(state: State, key: PipelineKey) -> None:
+    """Forget all checkpoints of a pipeline."""
+    state.checkpoints.pop(key, None)
+    state.unshared.discard(key)
 
 
 def first_generation(state: State, key: PipelineKey) -> int:

@@ -109,7 +109,7 @@ def delete(state: State, index: int, command: DeletePipeline) -> Done | Refused:
     del state.pipelines[command.key]
     jobs.forget_old(state, command.key)
     if not command.keep_checkpoints:
-        state.checkpoints.pop(command.key, None)
+        checkpoints.forget(state, command.key)
     detail = "its checkpoints are kept" if command.keep_checkpoints else ""
     trail.record(state, index, command, _name(command.key), detail)
     return Done()
@@ -126,7 +126,7 @@ def reset_positions(state: State, index: int, command: ResetPositions) -> Applie
             message=f"the positions of {_name(command.key)} can't be reset while it is {pipeline.desired}",
             hint="stop it first",
         )
-    state.checkpoints.pop(command.key, None)
+    checkpoints.forget(state, command.key)
     after = replace(pipeline, revision=index, generation=pipeline.generation + 1, updated_ms=state.now_ms)
     state.pipelines[command.key] = after
     trail.record(state, index, command, _name(command.key), f"generation {after.generation}")
@@ -148,7 +148,7 @@ def _give(state: State, index: int, command: ApplyPipeline | RollBack, version: 
     after = _with_version(state, index, key, version)
     if not command.keeps_positions:
         # nothing to fall back to: an older version would begin where this one's source is, or anew
-        state.checkpoints.pop(key, None)
+        checkpoints.forget(state, key)
         after = replace(after, generation=after.generation + 1, proven=None)
     state.pipelines[key] = after
     if runs:

@@ -99,15 +99,17 @@ _decode = msgspec.msgpack.Decoder(_AnyFrame).decode
 def chunks(state: State) -> Iterator[bytes]:
     """Return the state as of now, in chunks of at most `CHUNK_BYTES` that are made as they are asked for.
 
-    The state may change meanwhile, and the chunks may be made in another thread.
+    The state may change meanwhile, and the chunks may be made in another thread. Of the checkpoints, which are the
+    most, nothing is copied here: whoever changes those of a pipeline next does that.
     """
+    state.unshared = set()
     frames = _frames(
         _Counters(state.now_ms, state.last_epoch),
         list(state.nodes.values()),
         list(state.pipelines.values()),
         list(state.jobs.values()),
         list(state.tasks.values()),
-        [(key, rows.copy()) for key, rows in state.checkpoints.items()],
+        state.checkpoints.copy(),
         list(state.tokens.values()),
         state.changes.copy(),
     )
@@ -120,7 +122,7 @@ def _frames(
     pipelines: list[Pipeline],
     jobs: list[Job],
     tasks: list[Task],
-    checkpoints: list[tuple[PipelineKey, dict[PartitionKey, StoredCheckpoint]]],
+    checkpoints: dict[PipelineKey, dict[PartitionKey, StoredCheckpoint]],
     tokens: list[JoinToken],
     changes: list[Change],
 ) -> Iterator[_Part]:
@@ -131,7 +133,7 @@ def _frames(
         yield from (_Version(pipeline.key, version) for version in pipeline.versions)
     yield from map(_Jobs, _batches(jobs))
     yield from map(_Tasks, _batches(tasks))
-    for key, rows in checkpoints:
+    for key, rows in checkpoints.items():
         for batch in _batches(rows.items()):
             yield _Checkpoints(key, batch)
     yield from map(_Tokens, _batches(tokens))

@@ -277,6 +277,8 @@ class State:
         self.jobs = Jobs()
         self.tasks = Tasks()
         self.checkpoints: dict[PipelineKey, dict[PartitionKey, StoredCheckpoint]] = {}
+        self.unshared: set[PipelineKey] = set()
+        """Of which pipelines the checkpoints may be changed in place: no snapshot under way goes through them."""
         self.tokens: dict[str, JoinToken] = {}
         self.changes: list[Change] = []
 

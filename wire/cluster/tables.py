@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import ItemsView, Iterator, KeysView, MutableMapping, ValuesView
 from typing import TypeVar
 
@@ -16,9 +17,9 @@ class Table(MutableMapping[K, V]):
         """Begin with no rows."""
         self._rows: dict[K, V] = {}
 
+    @abstractmethod
     def _index(self, old: V | None, new: V | None) -> None:
         """Learn that a row takes the place of another one; None stands for no row."""
-        raise NotImplementedError
 
     def __getitem__(self, key: K) -> V:
         return self._rows[key]

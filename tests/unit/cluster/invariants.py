@@ -66,7 +66,7 @@ class Invariants:
                 assert pipeline.desired == "running"
                 assert not task.ended
                 assert task.share or key.slot == DISCOVERY
-        for node in {*state.nodes, *(task.owner for task in state.tasks.values())} - {None}:
+        for node in {*state.nodes, *(task.owner for task in state.tasks.values() if task.owner is not None)}:
             owned = {task.key: task for task in state.tasks.values() if task.owner == node}
             assert {task.key: task for task in state.tasks.owned_by(node)} == owned
 

@@ -6,9 +6,8 @@ from typing import Any
 
 from msgspec.structs import asdict
 
-from wire.cluster import commands as c
 from wire.cluster.commands import AnyCommand, Refused
-from wire.cluster.state import State
+from wire.cluster.state import JobId, State, TaskKey
 
 Row = dict[str, Any]
 
@@ -100,14 +99,13 @@ class Rows:
             if over and all(any(p in task["share"] for task in readers) for p in job["partitions"]):
                 job["state"], job["ended_ms"] = "done", self.now
         for task in list(self.tasks):
-            job = self.job(task["key"].job)
-            assert job is not None
-            pipeline = find(self.pipelines, job=job["id"])
-            may_run = job["state"] == "active" and pipeline is not None and pipeline["desired"] == "running"
+            state = next(job["state"] for job in self.jobs if job["id"] == task["key"].job)
+            its = find(self.pipelines, job=task["key"].job)
+            may_run = state == "active" and its is not None and its["desired"] == "running"
             has_work = not task["ended"] and (task["key"].slot == -1 or task["share"])
             if not may_run or not has_work or find(self.nodes, name=task["target"]) is None:
                 task["target"] = None
-            if task["owner"] is None and job["state"] != "active":
+            if task["owner"] is None and state != "active":
                 self.tasks.remove(task)
         for name in {job["pipeline"] for job in self.jobs}:
             old = [
@@ -141,7 +139,7 @@ class Rows:
 
 def new_task(job: str, slot: int) -> Row:
     return {
-        "key": c.TaskKey(c.JobId(job), slot),
+        "key": TaskKey(JobId(job), slot),
         "share": (),
         "target": None,
         "owner": None,

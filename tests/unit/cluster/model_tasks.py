@@ -8,6 +8,7 @@ from tests.unit.cluster.model_pipelines import Pipelines
 from tests.unit.cluster.model_rows import Row, find, new_task, refused
 from wire.cluster import commands as c
 from wire.cluster.commands import Answer, Committed, Done, Started
+from wire.cluster.state import TaskKey
 
 
 class Tasks(Pipelines):
@@ -58,7 +59,7 @@ class Tasks(Pipelines):
         node = find(self.nodes, name=command.node, incarnation=command.incarnation)
         return Started(tuple(self.start(key, command.node) if node else None for key in command.tasks))
 
-    def start(self, key: c.TaskKey, node: str) -> int | None:
+    def start(self, key: TaskKey, node: str) -> int | None:
         task = find(self.tasks, key=key)
         if task is None or task["target"] != node or (task["owner"] is not None and task["owner"] != node):
             return None

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from wire.cluster import commands as c
 from wire.cluster.commands import AnyCommand, TaskCheckpoints
-from wire.cluster.state import DISCOVERY, Error, JobId, NodeName, PipelineKey, State, Task, TaskKey
+from wire.cluster.state import DISCOVERY, Desired, Error, JobId, NodeName, PipelineKey, State, Task, TaskKey
 from wire.core.records import Checkpoint, Fingerprint, PartitionId, PartitionKey, Position
 
 T = TypeVar("T")
@@ -142,7 +142,7 @@ class Play:
         )
 
     def desire(self, _: State) -> AnyCommand:
-        desired = self.choose("running", "running", "paused", "stopped")
+        desired: Desired = self.random.choice(("running", "running", "paused", "stopped"))
         return c.SetDesired(at_ms=self.at_ms, actor="u", key=self.key(), desired=desired, job=self.new_job())
 
     def restart(self, _: State) -> AnyCommand:

@@ -8,7 +8,7 @@ from tests.unit.cluster.world_kit import P, World, checkpoint
 from wire.cluster import commands as c
 from wire.cluster.commands import AnyCommand, Applied, Done
 from wire.cluster.pipelines import MAX_VERSIONS
-from wire.cluster.state import DISCOVERY, JobId, PipelineKey
+from wire.cluster.state import DISCOVERY, Desired, JobId, PipelineKey
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_the_same_spec_changes_nothing(world: World) -> None:
 
 
 @pytest.mark.parametrize("desired", ["paused", "stopped"])
-def test_a_pipeline_that_is_not_to_run_gets_a_version_and_no_job(world: World, desired: c.Desired) -> None:
+def test_a_pipeline_that_is_not_to_run_gets_a_version_and_no_job(world: World, desired: Desired) -> None:
     world.desire(desired)
     applied = world.apply("2", "j")
     assert (applied.version, applied.desired, applied.job) == (2, desired, None)
@@ -89,7 +89,7 @@ def test_a_revision_guards(world: World, revision: int, code: str) -> None:
 def test_with_the_right_revision_it_is_changed(world: World) -> None:
     revision = world.pipeline().revision
     assert world.apply("2", "k", if_revision=revision).version == 2
-    assert world.the(Done, c.DeletePipeline(at_ms=1, key=P, if_revision=world.pipeline().revision))
+    world.the(Done, c.DeletePipeline(at_ms=1, key=P, if_revision=world.pipeline().revision))
     assert world.refusal(world.applying("3", "l", if_revision=5)) == "cluster.revision_changed"
     assert world.apply("3", "l", if_revision=0).created
 
@@ -167,7 +167,7 @@ def test_what_is_stopped_can_be_paused(world: World) -> None:
 
 
 @pytest.mark.parametrize("desired", ["running", "paused", "stopped"])
-def test_a_restart_begins_another_job_whatever_was_desired(world: World, desired: c.Desired) -> None:
+def test_a_restart_begins_another_job_whatever_was_desired(world: World, desired: Desired) -> None:
     world.desire(desired)
     applied = world.the(Applied, restarting(world, "k"))
     assert (applied.desired, applied.job) == ("running", "k")
@@ -208,7 +208,7 @@ def test_a_version_with_another_source_begins_anew_in_the_next_generation(world:
 def test_positions_are_reset_only_while_stopped(world: World) -> None:
     epoch = with_checkpoint(world)
     for desired in ("running", "paused"):
-        world.desire(desired)  # type: ignore[arg-type]
+        world.desire(desired)
         assert world.refusal(resetting(world)) == "cluster.pipeline_not_stopped"
     world.desire("stopped")
     applied = world.the(Applied, resetting(world))

@@ -56,8 +56,8 @@ def play(random: Random, steps: int) -> None:
         invariants.check(machine.state, index, command, answer)
     restored.restore(captured)
     assert picture(restored.state) == as_captured
-    for index, command in enumerate(log[at:], at + 1):
-        restored.apply(index, command)
+    for index, data in enumerate(log[at:], at + 1):
+        restored.apply(index, data)
     assert picture(restored.state) == picture(machine.state)
     assert b"".join(restored.snapshot()) == b"".join(machine.snapshot())
 
@@ -74,7 +74,7 @@ def test_long_sequences(seed: int) -> None:
 
 
 if __name__ == "__main__":  # for a long search: python -m tests.unit.cluster.test_random FIRST COUNT
-    snapshot.NEWEST = 2  # type: ignore[misc]
+    pytest.MonkeyPatch().setattr(snapshot, "NEWEST", 2)
     for each in range(int(sys.argv[1]), int(sys.argv[1]) + int(sys.argv[2])):
         try:
             play(Random(each), 400)
