@@ -33,6 +33,9 @@ log = structlog.get_logger()
 
 T = TypeVar("T")
 
+Tap = Callable[[str, Sequence[Batch]], bool]
+"""Is given a source's name and a batch for each sink, which it must not change; says whether it wants more."""
+
 _PENDING_BATCHES: Final = 8
 _HELD_BATCHES: Final = 64
 _FEWEST_RECORDS: Final = 100
@@ -47,17 +50,17 @@ _WATCHDOG_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One source with the stage its records go through and the `partitions` it had at the start.
+    """One source with the stage its records go through and the `partitions` to begin with.
 
-    A `bounded` source has no others; any other is searched for new ones while one of its partitions is being read.
-    `path` is where the pipeline names it.
+    Where they are `complete` no others are read; else the source is searched for new ones while one of its partitions
+    is being read. `path` is where the pipeline names it.
     """
 
     name: str
     path: str
     source: Source
     stage: Stage
-    bounded: bool
+    complete: bool
     partitions: Sequence[PartitionId]
     progress: SourceProgress
 
@@ -100,6 +103,7 @@ class Runner:
         self._held = False  # a checkpoint waits for everything pending
         self._idle = asyncio.Event()
         self._idle.set()
+        self._tap: Tap | None = None
         self._commit_now = asyncio.Event()
         self._committed = asyncio.Event()  # set, and replaced, by each round of the checkpoint loop
         self._committing = asyncio.Lock()
@@ -139,6 +143,10 @@ class Runner:
             self._open.set()
             for branch in self._all_branches:
                 branch.hold_back()
+
+    def tap(self, tap: Tap) -> None:
+        """Show `tap` what goes to the sinks, batch by batch, until it has had enough; it takes the place of another."""
+        self._tap = tap
 
     def update_progress(self) -> Progress:
         """Return the progress with its gauges brought up to date."""
@@ -182,10 +190,10 @@ class Runner:
                 entry.progress.partitions = len(known)
                 readers |= {tasks.create_task(self._read_partition(entry, partition, slots)) for partition in new}
                 if readers:
-                    _, readers = await asyncio.wait(readers, timeout=None if entry.bounded else _DISCOVERY_S)
+                    _, readers = await asyncio.wait(readers, timeout=None if entry.complete else _DISCOVERY_S)
                     if not readers:
                         return
-                elif entry.bounded:
+                elif entry.complete:
                     return
                 else:  # nothing there yet: a pattern that no topic matches so far
                     await self._clock.sleep(_DISCOVERY_S)
@@ -287,6 +295,8 @@ class Runner:
         for branch, output in zip(self._branches, result.outputs, strict=True):
             if output.records:
                 branch.put(ticket, entry.name, output, batch)
+        if self._tap and not self._tap(entry.name, result.outputs):
+            self._tap = None
         if result.failures:
             rejected = [Rejected(batch.records[index], error) for index, error in result.failures]
             self._rejects.reject(ticket, entry.name, batch, rejected)
