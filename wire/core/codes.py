@@ -19,6 +19,7 @@ CODES: Final[dict[str, str]] = {
     "config.loop": "the pipeline writes to what it reads",
     "config.missing": "a required field is absent",
     "config.missing_dependency": "a component's library is not installed",
+    "config.not_allowed": "the pipeline reaches for something on the machine that the operator has not allowed",
     "config.reference_misplaced": "a reference stands where none is resolved",
     "config.reference_unresolved": "an ${env:} or ${file:} reference names something that is not there",
     "config.suspicious_format": "a file's name says that it is in another format",

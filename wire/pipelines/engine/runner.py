@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import structlog
 
@@ -23,7 +23,7 @@ from wire.core.records import Batch, PartitionId, PartitionKey, Position
 from wire.pipelines.engine.branch import Branch, size_of
 from wire.pipelines.engine.committer import Committer
 from wire.pipelines.engine.dead_letters import Rejected, RejectPolicy
-from wire.pipelines.engine.patience import within
+from wire.pipelines.engine.patience import to_the_end, within
 from wire.pipelines.engine.progress import Progress, SourceProgress
 from wire.pipelines.engine.run import Run
 from wire.pipelines.located import located
@@ -34,7 +34,6 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 Tap = Callable[[str, Sequence[Batch]], bool]
-"""Is given a source's name and a batch for each sink, which it must not change; says whether it wants more."""
 
 _PENDING_BATCHES: Final = 8
 _HELD_BATCHES: Final = 64
@@ -145,7 +144,10 @@ class Runner:
                 branch.hold_back()
 
     def tap(self, tap: Tap) -> None:
-        """Show `tap` what goes to the sinks, batch by batch, until it has had enough; it takes the place of another."""
+        """Show `tap` a source's name and a batch for each sink, again and again, until it returns False.
+
+        It must not change them, and takes the place of another.
+        """
         self._tap = tap
 
     def update_progress(self) -> Progress:
@@ -223,7 +225,7 @@ class Runner:
             finally:
                 del self._reading[key]  # it stays in _readers until what it gave is released
                 self._read_errors.pop(key, None)
-                await _to_the_end(reader.close())
+                await to_the_end(reader.close())
 
     async def _open_reader(self, entry: Input, key: PartitionKey, resume: Position | None) -> Reader:
         async def attempt() -> Reader:
@@ -388,14 +390,3 @@ def _update_lag(progress: SourceProgress, readers: Sequence[Reader]) -> None:
     sizes = [lag.bytes for lag in lags if lag.bytes is not None]
     progress.lag_records = sum(records) if records else None
     progress.lag_bytes = sum(sizes) if sizes else None
-
-
-async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Finish `work` even if this is cancelled meanwhile."""
-    task = asyncio.get_running_loop().create_task(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        task.exception()  # of no interest any more
-        raise
