@@ -211,6 +211,15 @@ CODES: Final[dict[str, str]] = {
     "source.generate.endless": "records without end can't be read to their end",
     "source.stdin.record_too_large": "a row is longer than `max_record`",
     "source.stdin.unreadable": "standard input can't be read",
+    # worker processes
+    "worker.crashed_task": "a task stopped by an error that nobody foresaw",
+    "worker.exited": "a worker process ended by itself, or something killed it",
+    "worker.memory_exceeded": "a worker process held more memory than it may",
+    "worker.message_too_large": "a message between a node and its worker is too large to be sent",
+    "worker.not_drained": "a task did not let go in time, and its worker process was killed",
+    "worker.not_started": "a worker process can't be started",
+    "worker.protocol_fault": "what a node or its worker process sent is no message",
+    "worker.unresponsive": "a worker process did not answer any more, and was killed",
     # consensus
     "raft.busy": "more commands, or more callers, wait than is allowed",
     "raft.change_refused": "the members can't be changed like that",
