@@ -48,8 +48,8 @@ class Cluster:
         self._last_epoch = 0
 
     @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        async with asyncio.timeout(DEADLINE_S), self.supervisor.running():
+    async def running(self, deadline_s: float = DEADLINE_S) -> AsyncIterator[None]:
+        async with asyncio.timeout(deadline_s), self.supervisor.running():
             yield
 
     def begin(self, spec: dict[str, Any], *partitions: str, slot: int = 0, proven: bool = False) -> Run:
@@ -127,6 +127,11 @@ class Cluster:
         return None
 
     # looking on
+
+    @property
+    def losses(self) -> int:
+        """How many workers were lost so far."""
+        return sum(worker.losses for worker in self.supervisor.workers())
 
     async def over(self, task: TaskKey) -> None:
         """Wait until a task has ended for good."""
