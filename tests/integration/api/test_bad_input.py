@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from wire.core.permissions import Permissions
 
 from tests.integration.api.api_kit import YAML, Served, serving, spec
+from wire.core.permissions import Permissions
 
 ALL = "/api/v1/pipelines"
 PROBLEM = "application/problem+json"
