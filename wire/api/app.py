@@ -13,6 +13,7 @@ from msgspec import Struct
 from wire.api.frame import Frame, request_id_of
 from wire.api.openapi import COMPONENTS, PROBLEMS
 from wire.api.pages import page_of
+from wire.api.parameters import only_known
 from wire.api.ports import Services
 from wire.api.problems import problem
 from wire.api.requests import declared_namespace
@@ -58,6 +59,7 @@ def build_app(services: Services, settings: ApiSettings, uuids: Uuids) -> FastAP
         docs_url=None,
         redoc_url=None,
         responses=PROBLEMS,
+        dependencies=[Depends(only_known)],
         generate_unique_id_function=_operation_id,
         exception_handlers={
             RequestValidationError: _misshapen,

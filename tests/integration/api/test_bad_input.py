@@ -120,6 +120,18 @@ async def test_parameters_that_are_wrong_are_named(api: Served, request_: str, p
     assert assert_problem(await api.client.get(f"{ALL}{request_}"), 422, "api.invalid")["path"] == path
 
 
+async def test_a_parameter_that_is_not_known_is_refused(api: Served) -> None:
+    misspelt = await api.client.post(f"{ALL}?dryrun&x=1", json=spec("a"))
+    body = assert_problem(misspelt, 422, "api.invalid")
+    assert [(each["path"], each["hint"]) for each in body["errors"]] == [
+        ("query.dryrun", "did you mean `dry_run`?"),
+        ("query.x", "known here: dry_run, note"),
+    ]
+    assert await nothing_is_there(api)
+    assert_problem(await api.client.put(f"{ALL}/a/pause?now"), 422, "api.invalid")
+    assert_problem(await api.client.get("/livez?verbose"), 422, "api.invalid")
+
+
 async def test_guards_that_make_no_sense_are_refused(api: Served) -> None:
     for headers in ({"if-match": "7"}, {"if-none-match": '"7"'}, {"if-match": "*", "if-none-match": "*"}):
         assert_problem(await api.client.put(f"{ALL}/a", json=spec("a"), headers=headers), 422, "api.invalid")

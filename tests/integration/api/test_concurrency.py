@@ -128,12 +128,13 @@ async def test_tasks_checkpoints_and_versions_come_in_parts(api: Served) -> None
 
 
 async def test_reads_go_on_while_specs_are_checked(api: Served) -> None:
-    """A spec at the limit takes long to check; the node answers others meanwhile."""
-    large = spec("large", transforms=[{"filter": f"id > {n}"} for n in range(2000)])
+    """A large spec takes long to check; the node answers others meanwhile."""
+    large = spec("large", transforms=[{"filter": f"id > {n}"} for n in range(1000)])
     slow = asyncio.get_running_loop().create_task(api.client.post(ALL, json=large))
     answered = 0
     while not slow.done():
         assert (await api.client.get("/livez")).status_code == 200
+        await asyncio.sleep(0)  # nothing in an answer from memory waits: the other request would never go on
         answered += 1
-    assert (await slow).status_code in (201, 422)
+    assert (await slow).status_code == 201
     assert answered > 10

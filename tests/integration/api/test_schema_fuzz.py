@@ -31,7 +31,11 @@ DESCRIPTION = build_app(
     cast(Any, None), ApiSettings(version="1", served_by="n1"), Uuids(SystemClock(), os.urandom)
 ).openapi()  # what stands behind the routes is not needed to describe them
 SCHEMA = schemathesis.openapi.from_dict(DESCRIPTION)
-OPERATIONS = [result.ok() for result in SCHEMA.get_all_operations()]
+OPERATIONS = [
+    operation
+    for operation in (result.ok() for result in SCHEMA.get_all_operations())
+    if "/pipelines/" not in operation.path or "/namespaces/" in operation.path  # the others are the same functions
+]
 CHECKS = [
     content_type_conformance,
     not_a_server_error,
@@ -84,7 +88,7 @@ def background(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Background]
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: f"{operation.method.upper()} {operation.path}")
 def test_every_answer_is_as_described(operation: Any, background: Background) -> None:
-    @settings(max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=10, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy())
     def answered(case: schemathesis.Case) -> None:
         prepared = requests.Request(**case.as_transport_kwargs(base_url="http://n1")).prepare()
