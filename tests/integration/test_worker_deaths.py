@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -26,12 +25,7 @@ from tests.integration.workers_kit import (
     slowly,
 )
 from tests.waiting import until
-from wire.cluster.state import JobId, PipelineKey, TaskKey
-from wire.core.permissions import EVERYTHING
-from wire.core.records import PartitionId, PartitionKey
 from wire.core.units import Duration
-from wire.worker.channel import open_channel
-from wire.worker.protocol import FROM_WORKER, Begin, Configure, Run
 
 FUNCTIONS = "tests.integration.worker_functions"
 
@@ -147,27 +141,3 @@ async def test_workers_of_a_node_that_stands_still_end() -> None:
         await until(lambda: not any(map(alive, pids)), 60)
         assert process.returncode is None
         process.send_signal(signal.SIGCONT)
-
-
-@pytest.mark.parametrize("function", ["same", "hang"])
-async def test_a_worker_ends_when_its_socket_closes_though_its_node_lives(function: str, tmp_path: Path) -> None:
-    ours, theirs = socket.socketpair()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "wire.worker", str(theirs.fileno()), pass_fds=[theirs.fileno()]
-    )
-    theirs.close()
-    channel = await open_channel(ours, FROM_WORKER)
-    channel.send(Configure(EVERYTHING, 3600))
-    channel.send(
-        Begin(
-            run=Run(TaskKey(JobId("j"), 0), 1),
-            pipeline=PipelineKey("default", "left"),
-            generation=0,
-            spec=msgspec.json.encode(calling("left", function, tmp_path / "marker")),
-            share=(PartitionKey("generate", PartitionId("generate")),),
-        )
-    )
-    await until((tmp_path / "marker").exists, 60)
-    channel.close()
-    async with asyncio.timeout(60):
-        assert await process.wait() in ((70,) if function == "hang" else (0, 70))
