@@ -108,6 +108,7 @@ async def node(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Proces
         sys.executable, "-m", "tests.integration.supervisor_victim", *arguments, stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
+    pids: list[int] = []
     try:
         async with asyncio.timeout(120):
             pids = [int(pid) for pid in (await process.stdout.readline()).split()]
@@ -115,8 +116,9 @@ async def node(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Proces
         assert all(map(alive, pids))
         yield process, pids
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+        for pid in (process.pid, *pids):
+            with contextlib.suppress(ProcessLookupError):
+                kill(pid)
         await process.wait()
 
 

@@ -210,6 +210,7 @@ class Supervisor:
             asked_to_end = self._forget(run).ending is not None
             tell = self._owner.task_released if asked_to_end else self._owner.task_lost
             tell(run)
+        self._place()  # those that waited for this place may go elsewhere by now
 
     def _place(self) -> None:
         """Give the runs that wait for one a worker, where there is one for them."""
