@@ -101,6 +101,32 @@ async def test_a_worker_that_talks_garbage_is_replaced() -> None:
     assert {entry["code"] for entry in logs if entry["event"] == "worker_lost"} == {"worker.protocol_fault"}
 
 
+async def test_workers_that_can_not_be_started_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster()
+    with structlog.testing.capture_logs() as logs, monkeypatch.context() as patched:
+        patched.setattr(sys, "executable", "/nowhere/python")
+        async with cluster.running():
+            run = cluster.begin(endless("late"), "generate")
+            await until(lambda: cluster.losses >= 3)
+            patched.undo()
+            await until(lambda: cluster.read(run) > 0)
+    assert {entry["code"] for entry in logs if entry["event"] == "worker_lost"} == {"worker.not_started"}
+
+
+async def test_a_worker_that_never_gets_ready_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "sleeper"
+    program.write_text("#!/bin/sh\nexec sleep 600\n")
+    program.chmod(0o755)
+    cluster = Cluster(msgspec.structs.replace(SETTINGS, max_start=Duration(1000)))
+    with structlog.testing.capture_logs() as logs, monkeypatch.context() as patched:
+        patched.setattr(sys, "executable", str(program))
+        async with cluster.running():
+            await until(lambda: cluster.losses >= 1)
+            patched.undo()
+            await cluster.pids()
+    assert logs[0]["code"] == "worker.unresponsive"
+
+
 @contextlib.asynccontextmanager
 async def node(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, list[int]]]:
     """A node's process in which two workers are at work, and their process ids."""
