@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -26,12 +25,7 @@ from tests.integration.workers_kit import (
     slowly,
 )
 from tests.waiting import until
-from wire.cluster.state import JobId, PipelineKey, TaskKey
-from wire.core.permissions import EVERYTHING
-from wire.core.records import PartitionId, PartitionKey
 from wire.core.units import Duration
-from wire.worker.channel import open_channel
-from wire.worker.protocol import FROM_WORKER, Begin, Configure, Run
 
 FUNCTIONS = "tests.integration.worker_functions"
 
@@ -107,6 +101,32 @@ async def test_a_worker_that_talks_garbage_is_replaced() -> None:
     assert {entry["code"] for entry in logs if entry["event"] == "worker_lost"} == {"worker.protocol_fault"}
 
 
+async def test_workers_that_can_not_be_started_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster()
+    with structlog.testing.capture_logs() as logs, monkeypatch.context() as patched:
+        patched.setattr(sys, "executable", "/nowhere/python")
+        async with cluster.running():
+            run = cluster.begin(endless("late"), "generate")
+            await until(lambda: cluster.losses >= 3)
+            patched.undo()
+            await until(lambda: cluster.read(run) > 0)
+    assert {entry["code"] for entry in logs if entry["event"] == "worker_lost"} == {"worker.not_started"}
+
+
+async def test_a_worker_that_never_gets_ready_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = tmp_path / "sleeper"
+    program.write_text("#!/bin/sh\nexec sleep 600\n")
+    program.chmod(0o755)
+    cluster = Cluster(msgspec.structs.replace(SETTINGS, max_start=Duration(1000)))
+    with structlog.testing.capture_logs() as logs, monkeypatch.context() as patched:
+        patched.setattr(sys, "executable", str(program))
+        async with cluster.running():
+            await until(lambda: cluster.losses >= 1)
+            patched.undo()
+            await cluster.pids()
+    assert logs[0]["code"] == "worker.unresponsive"
+
+
 @contextlib.asynccontextmanager
 async def node(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, list[int]]]:
     """A node's process in which two workers are at work, and their process ids."""
@@ -114,6 +134,7 @@ async def node(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Proces
         sys.executable, "-m", "tests.integration.supervisor_victim", *arguments, stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
+    pids: list[int] = []
     try:
         async with asyncio.timeout(120):
             pids = [int(pid) for pid in (await process.stdout.readline()).split()]
@@ -121,8 +142,9 @@ async def node(*arguments: str) -> AsyncIterator[tuple[asyncio.subprocess.Proces
         assert all(map(alive, pids))
         yield process, pids
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
+        for pid in (process.pid, *pids):
+            with contextlib.suppress(ProcessLookupError):
+                kill(pid)
         await process.wait()
 
 
@@ -147,27 +169,3 @@ async def test_workers_of_a_node_that_stands_still_end() -> None:
         await until(lambda: not any(map(alive, pids)), 60)
         assert process.returncode is None
         process.send_signal(signal.SIGCONT)
-
-
-@pytest.mark.parametrize("function", ["same", "hang"])
-async def test_a_worker_ends_when_its_socket_closes_though_its_node_lives(function: str, tmp_path: Path) -> None:
-    ours, theirs = socket.socketpair()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "wire.worker", str(theirs.fileno()), pass_fds=[theirs.fileno()]
-    )
-    theirs.close()
-    channel = await open_channel(ours, FROM_WORKER)
-    channel.send(Configure(EVERYTHING, 3600))
-    channel.send(
-        Begin(
-            run=Run(TaskKey(JobId("j"), 0), 1),
-            pipeline=PipelineKey("default", "left"),
-            generation=0,
-            spec=msgspec.json.encode(calling("left", function, tmp_path / "marker")),
-            share=(PartitionKey("generate", PartitionId("generate")),),
-        )
-    )
-    await until((tmp_path / "marker").exists, 60)
-    channel.close()
-    async with asyncio.timeout(60):
-        assert await process.wait() in ((70,) if function == "hang" else (0, 70))

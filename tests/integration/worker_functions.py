@@ -33,7 +33,7 @@ def hang(rows: Rows) -> Rows:
 def hold(rows: Rows) -> Rows:
     """Keep the interpreter for minutes, in C: no other thread gets it."""
     mark(rows)
-    sum(range(10**10))
+    sum(range(10**11))
     return rows
 
 

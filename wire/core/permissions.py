@@ -33,6 +33,10 @@ _URI_FILES: Final = frozenset(
         "ssl_crlfile",
     ]
 )
+_AS_THE_MACHINE: Final = ("MONGODB-OIDC", "MONGODB-AWS")
+"""Ways to log in that show the server what the platform gave this machine to prove what it is."""
+
+_IDENTITY_OF_THE_MACHINE: Final = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 
 
 class Permissions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -119,10 +123,13 @@ def _itself(text: str) -> Iterable[str]:
 
 def _files_of_uri(uri: str) -> Iterable[str]:
     try:
-        options = parse_qsl(urlsplit(uri).query)
+        options = [(name.lower(), value) for name, value in parse_qsl(urlsplit(uri).query)]
     except ValueError:  # what the URI is for says better what is wrong with it
         return ()
-    return [value for name, value in options if name.lower() in _URI_FILES]
+    files = [value for name, value in options if name in _URI_FILES]
+    if any(name == "authmechanism" and value.upper() in _AS_THE_MACHINE for name, value in options):
+        files.append(_IDENTITY_OF_THE_MACHINE)
+    return files
 
 
 LOCAL_PATH: Final = Local("path", _itself)

@@ -153,3 +153,5 @@ def test_the_files_that_a_connection_string_names_are_found() -> None:
     uri = "mongodb://u:p@h:1,h:2/?replicaSet=r&tlsCAFile=%2Fca.pem&TLSCertificateKeyFile=/key.pem&tls=true"
     assert list(LOCAL_URI_FILES.named(uri)) == ["/ca.pem", "/key.pem"]
     assert list(LOCAL_URI_FILES.named("mongodb://[h/?tlsCAFile=x")) == []
+    (token,) = LOCAL_URI_FILES.named("mongodb://h/?authMechanism=mongodb-oidc&authMechanismProperties=ENVIRONMENT:k8s")
+    assert token.endswith("serviceaccount/token")

@@ -41,6 +41,7 @@ class TaskOwner(Protocol):
         """Return, for each task, None once its checkpoints are durable, or why they never will be.
 
         One call at a time, with each run at most once. It may take as long as the cluster is without a leader:
-        meanwhile the tasks wait. It must not answer while the outcome is open. May be for a run that is lost by now.
+        meanwhile the tasks wait. It must not answer while the outcome is open, and not raise: what goes wrong on the
+        way is for the owner to try again. May be for a run that is lost by now.
         """
         ...

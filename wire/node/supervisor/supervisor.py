@@ -99,7 +99,10 @@ class Supervisor:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Keep the workers running inside; on the way out they are killed, whatever they do: `drain` first."""
+        """Keep the workers running inside; on the way out they are killed, whatever they do: `drain` first.
+
+        Use it in the process's main thread: the kernel kills workers when the thread ends that started them.
+        """
         async with asyncio.TaskGroup() as tasks:
             kept = [tasks.create_task(self._keep(number)) for number in range(self._settings.count)]
             kept.append(tasks.create_task(self._commits.run()))
@@ -207,6 +210,7 @@ class Supervisor:
             asked_to_end = self._forget(run).ending is not None
             tell = self._owner.task_released if asked_to_end else self._owner.task_lost
             tell(run)
+        self._place()  # those that waited for this place may go elsewhere by now
 
     def _place(self) -> None:
         """Give the runs that wait for one a worker, where there is one for them."""
