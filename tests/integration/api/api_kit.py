@@ -15,24 +15,27 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
-from wire.cluster.encoding import decode_answer, encode
-from wire.cluster.machine import ClusterMachine
-from wire.core.permissions import Permissions
 
 from tests.services.ports import free_ports
 from wire.api.app import ApiSettings, build_app
 from wire.cluster import commands as c
+from wire.cluster.encoding import decode_answer, encode
+from wire.cluster.machine import ClusterMachine
 from wire.cluster.state import JobId, NodeName, TaskKey
 from wire.core.clock import SystemClock
+from wire.core.permissions import Permissions
 from wire.core.records import Checkpoint, Fingerprint, PartitionId, PartitionKey, Position
 from wire.core.uuids import Uuids
 from wire.node.control.asking import Asking
 from wire.node.control.services import services
 from wire.node.control.submissions import Submissions
 from wire.raft import Configuration, Member, MemberId, RaftNode, RaftSettings, found_cluster
+from wire.raft.transport.listener import listening
 
 CLUSTER = "test-cluster"
 QUICK = RaftSettings(heartbeat_s=0.05, election_min_s=0.2, election_max_s=0.4)
+STEADY = RaftSettings(heartbeat_s=0.05, election_min_s=2.0, election_max_s=4.0)
+"""Several members on a machine that others use too: who leads goes on leading."""
 YAML = {"content-type": "application/yaml"}
 NOBODY = Permissions()
 
@@ -89,33 +92,62 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def serving(
+async def serving(folder: Path, *, others: int = 0, founded: bool = False, **settings: Any) -> AsyncIterator[Served]:
+    """A node that founds a cluster unless it has `founded` one, with so many others that are never there."""
+    members = _members(1 + others)
+    if not founded:
+        _found(folder, members)
+    async with _node(folder, members[0], **settings) as served:
+        yield served
+
+
+@contextlib.asynccontextmanager
+async def serving_all(folder: Path, count: int) -> AsyncIterator[list[Served]]:
+    """So many nodes of one cluster, that hear each other."""
+    members = _members(count)
+    async with contextlib.AsyncExitStack() as stack:
+        nodes = []
+        for member in members:
+            _found(folder / member.name, members)
+            node = await stack.enter_async_context(_node(folder / member.name, member, raft=STEADY))
+            host, _, port = member.address.rpartition(":")
+            await stack.enter_async_context(listening(node.node.transport, host, int(port), None))
+            nodes.append(node)
+        yield nodes
+
+
+def _members(count: int) -> list[Member]:
+    ports = free_ports(count)
+    return [Member(MemberId(f"n{i}/i"), f"127.0.0.1:{port}") for i, port in enumerate(ports, 1)]
+
+
+def _found(folder: Path, members: list[Member]) -> None:
+    founders = Configuration(voters=tuple(sorted(members)))
+    found_cluster(folder / "raft", CLUSTER, founders, ClusterMachine(on_error=_fail))
+
+
+@contextlib.asynccontextmanager
+async def _node(
     folder: Path,
+    me: Member,
     *,
     permissions: Permissions = NOBODY,
     environ: Mapping[str, str] | None = None,
     max_body_bytes: int = 1 << 20,
-    others: int = 0,
-    founded: bool = False,
     timeout_s: float = 30.0,
+    raft: RaftSettings = QUICK,
 ) -> AsyncIterator[Served]:
-    """A node that founds a cluster unless it has `founded` one, with so many others that are never there."""
-    ports = free_ports(1 + others)
-    members = [Member(MemberId(f"n{i}/i"), f"127.0.0.1:{port}") for i, port in enumerate(ports, 1)]
     clock, machine = SystemClock(), ClusterMachine(on_error=_fail)
-    if not founded:
-        founders = Configuration(voters=tuple(sorted(members)))
-        found_cluster(folder / "raft", CLUSTER, founders, ClusterMachine(on_error=_fail))
     uuids = Uuids(clock, os.urandom)
-    node = RaftNode(members[0], CLUSTER, folder / "raft", machine, tls=None, rng=random.Random(1), settings=QUICK)
+    node = RaftNode(me, CLUSTER, folder / "raft", machine, tls=None, rng=random.Random(me.id), settings=raft)
     async with node, Submissions(permissions, environ or {}) as submissions:
         behind = services(
             Asking(node, machine, clock, timeout_s), submissions, uuids, clock, cluster_id=CLUSTER, release="1.2.3"
         )
-        settings = ApiSettings(version="1.2.3", served_by="n1", max_body_bytes=max_body_bytes)
+        settings = ApiSettings(version="1.2.3", served_by=me.name, max_body_bytes=max_body_bytes)
         app = build_app(behind, settings, uuids)
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://n1", timeout=60) as client:
+        async with httpx.AsyncClient(transport=transport, base_url=f"http://{me.name}", timeout=60) as client:
             yield Served(client, app, node, machine)
 
 
