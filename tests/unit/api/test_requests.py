@@ -1,25 +1,29 @@
 from __future__ import annotations
 
+import asyncio
 import contextlib
+from types import SimpleNamespace
 
 import pytest
+from fastapi import Request
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wire.api import requests
 from wire.api.ports import Guard
-from wire.api.requests import cursor_of, flag, guard, read_cursor, revisions
-from wire.core.errors import ConfigError
+from wire.api.requests import cursor_of, flag, guard, read_cursor, revisions, text
+from wire.core.errors import ConfigError, RefusedError
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_a_cursor_leads_back_to_what_it_was_made_of(text: str) -> None:
-    assert read_cursor(cursor_of(text)) == text
+def test_a_cursor_leads_back_to_what_it_was_made_of(item: str) -> None:
+    assert read_cursor(cursor_of(item)) == item
 
 
 @given(st.text())
-def test_any_text_is_a_cursor_or_refused(text: str) -> None:
+def test_any_text_is_a_cursor_or_refused(cursor: str) -> None:
     with contextlib.suppress(ConfigError):
-        read_cursor(text)
+        read_cursor(cursor)
 
 
 @pytest.mark.parametrize(
@@ -49,9 +53,9 @@ def test_headers_that_guard_nothing_are_refused(if_match: str | None, if_none_ma
 
 
 @given(st.text())
-def test_any_text_is_a_list_of_etags_or_refused(text: str) -> None:
+def test_any_text_is_a_list_of_etags_or_refused(etags: str) -> None:
     with contextlib.suppress(ConfigError):
-        revisions(text, "header.If-Match")
+        revisions(etags, "header.If-Match")
 
 
 def test_flags_may_stand_alone() -> None:
@@ -59,3 +63,20 @@ def test_flags_may_stand_alone() -> None:
     assert read == {None: False, "": True, "true": True, "TRUE": True, "1": True, "false": False, "0": False}
     with pytest.raises(ConfigError, match="expected true or false"):
         flag("perhaps", "sync")
+
+
+async def test_a_body_that_does_not_arrive_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests, "_BODY_TIMEOUT_S", 0.01)
+    app = SimpleNamespace(state=SimpleNamespace(max_body_bytes=1000))
+    headers = [(b"content-type", b"application/yaml")]
+    arrived = iter([{"type": "http.request", "body": b"name: ", "more_body": True}])
+
+    async def receive() -> dict[str, object]:
+        for message in arrived:
+            return message
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    request = Request({"type": "http", "method": "POST", "headers": headers, "app": app}, receive)
+    with pytest.raises(RefusedError, match=r"api\.body_too_slow"):
+        await text(request)
