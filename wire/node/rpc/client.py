@@ -142,6 +142,9 @@ class RpcClient:
             self.counters.connections += 1
             self._link = link = Link(connection, self.address, self._settings)
             self._keeping = self._group.create_task(link.run())
+            self._keeping.add_done_callback(
+                lambda _: connection.abort()
+            )  # one cancelled before it began closes nothing
             return link
 
     def _unreachable(self, exc: OSError | WireError) -> WireError:

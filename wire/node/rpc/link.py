@@ -55,8 +55,10 @@ class Link:
             for answered in self._waiting.values():
                 if not answered.done():
                     answered.set_exception(self._lost(reason))
-            await asyncio.gather(ping, return_exceptions=True)
-            await self._connection.close()
+            try:
+                await asyncio.gather(ping, return_exceptions=True)
+            finally:
+                await self._connection.close()
 
     async def _hear(self) -> None:
         frames = Deframer(self._settings.max_frame_bytes)
