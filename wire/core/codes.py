@@ -37,6 +37,7 @@ CODES: Final[dict[str, str]] = {
     "api.media_type": "the body of a request is in another format than is read there",
     "api.method_not_allowed": "the address is there, but not for this method",
     "api.no_such_address": "there is nothing at this address",
+    "api.not_authenticated": "who asks has not said who they are",
     "api.unknown_key": "the status has no part of that name",
     # the command line
     "system.refused": "the operating system refused something",
