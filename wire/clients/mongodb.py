@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from wire.core.config import Config, MisfitError, Secret, doc
+from wire.core.permissions import LOCAL_PATH, LOCAL_URI_FILES
 
 _SCHEMES = ("mongodb://", "mongodb+srv://")
 
@@ -12,9 +13,13 @@ _SCHEMES = ("mongodb://", "mongodb+srv://")
 class MongoTls(Config, frozen=True, kw_only=True):
     """Encryption. All files are PEM. `{}` for TLS with the system's authorities."""
 
-    ca: Annotated[str | None, doc("File of the authorities to trust; the system's own unless given.")] = None
+    ca: Annotated[str | None, doc("File of the authorities to trust; the system's own unless given."), LOCAL_PATH] = (
+        None
+    )
     cert: Annotated[
-        str | None, doc("File with the client's certificate and its private key, where the servers ask for one.")
+        str | None,
+        doc("File with the client's certificate and its private key, where the servers ask for one."),
+        LOCAL_PATH,
     ] = None
     key_password: Annotated[Secret | None, doc("Opens an encrypted private key in `cert`.")] = None
     verify: Annotated[
@@ -61,6 +66,7 @@ class MongoConnection(Config, frozen=True, kw_only=True):
             "Connection string, `mongodb://host:port,…/?replicaSet=name` or `mongodb+srv://…` (Atlas). It may hold a "
             "password and is never shown; best given as `${env:NAME}` or `${file:PATH}`."
         ),
+        LOCAL_URI_FILES,
     ]
     tls: Annotated[MongoTls | None, doc("Encrypts the connection; `{}` for TLS with the system's authorities.")] = None
     auth: Annotated[MongoAuth | None, doc("Logs in, where the URI doesn't say as whom.")] = None

@@ -8,14 +8,19 @@ from typing import Annotated, Literal
 
 from wire.core.config import Config, MisfitError, Secret, doc
 from wire.core.errors import UnavailableError
+from wire.core.permissions import LOCAL_PATH
 
 
 class Tls(Config, frozen=True, kw_only=True):
     """Encryption. All files are PEM."""
 
-    ca: Annotated[str | None, doc("File of the authorities to trust; the system's own unless given.")] = None
-    cert: Annotated[str | None, doc("File of the client's certificate, where the server asks for one.")] = None
-    key: Annotated[str | None, doc("File of the client's private key, if it is not in `cert`.")] = None
+    ca: Annotated[str | None, doc("File of the authorities to trust; the system's own unless given."), LOCAL_PATH] = (
+        None
+    )
+    cert: Annotated[str | None, doc("File of the client's certificate, where the server asks for one."), LOCAL_PATH] = (
+        None
+    )
+    key: Annotated[str | None, doc("File of the client's private key, if it is not in `cert`."), LOCAL_PATH] = None
     key_password: Annotated[Secret | None, doc("Opens an encrypted `key`.")] = None
     verify: Annotated[
         Literal["full", "chain", "none"],

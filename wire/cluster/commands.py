@@ -3,20 +3,26 @@
 A command says who asks (`actor`) and when (`at_ms`, of the proposer's clock); nothing else in it may depend on where it
 is carried out. Its version is that of the newest member it needs: a command of a version that not every voter knows is
 not proposed, and a node that meets one that it does not know stops before it, loudly (I6).
+
+An `OperatorCommand` is what a person asks for: it is Refused where it names what is not there, or begins a job under an
+id that is taken, and if it changes anything that is in the trail of changes. A `NodeCommand` is what nodes tell each
+other; what is out of date in it has no effect.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from wire.cluster.state import Desired, Error, JobId, NodeName, PipelineKey, TaskKey
 from wire.core.records import Checkpoint, PartitionKey
 
+CommandVersion = Annotated[int, Meta(ge=1, le=255)]
 
-class Command(Struct, frozen=True, kw_only=True, tag_field="do", forbid_unknown_fields=True):
-    """What all commands have."""
+
+class Command(Struct, frozen=True, kw_only=True, tag_field="do", omit_defaults=True, forbid_unknown_fields=True):
+    """What all commands have. Defaults never change: what is at its default is not written."""
 
     at_ms: int
     actor: str = ""
@@ -26,7 +32,11 @@ class Command(Struct, frozen=True, kw_only=True, tag_field="do", forbid_unknown_
 
 
 class RegisterNode(Command, frozen=True, kw_only=True, tag="register_node"):
-    """A node tells what it is, at each start and when that changes. Answers Done."""
+    """A node tells what it is, at each start and when that changes. Answers Done.
+
+    As another incarnation it begins anew, without what the one before owned. Refused where a version of commands is
+    enabled that it does not understand.
+    """
 
     name: NodeName
     incarnation: str
@@ -34,11 +44,11 @@ class RegisterNode(Command, frozen=True, kw_only=True, tag="register_node"):
     workers: int
     labels: dict[str, str] = field(default_factory=dict)
     release: str = ""
-    newest_command: int = 1
+    newest_command: CommandVersion = 1
 
 
 class DrainNode(Command, frozen=True, kw_only=True, tag="drain_node"):
-    """Give a node no work any more and take away what it has; or let it have some again. Answers Done."""
+    """Give a node no work any more, so that what it has is given to others; or let it have some again. Answers Done."""
 
     name: NodeName
     draining: bool
@@ -51,9 +61,12 @@ class RemoveNode(Command, frozen=True, kw_only=True, tag="remove_node"):
 
 
 class EnableCommands(Command, frozen=True, kw_only=True, tag="enable_commands"):
-    """Let commands of this version be proposed. Refused while a node does not understand them. Answers Done."""
+    """Let commands of this version be proposed. Refused while a node does not understand them. Answers Done.
 
-    version: int
+    It is never taken back: an older version than what is enabled changes nothing.
+    """
+
+    version: CommandVersion
 
 
 # pipelines
@@ -64,7 +77,7 @@ class ApplyPipeline(Command, frozen=True, kw_only=True, tag="apply_pipeline"):
 
     `spec` is linted before, canonical JSON. The same spec as the current one changes nothing. `if_revision` guards:
     0 means that there must be none yet, None does not ask. `keeps_positions` says that the source is still the same;
-    False raises the generation. Answers Applied.
+    False forgets the checkpoints and raises the generation. Answers Applied.
     """
 
     key: PipelineKey
@@ -79,16 +92,13 @@ class ApplyPipeline(Command, frozen=True, kw_only=True, tag="apply_pipeline"):
 
 
 class RollBack(Command, frozen=True, kw_only=True, tag="roll_back"):
-    """Make an older version the current one, as a new version. Answers Applied."""
+    """Make an older version the current one, as a new version, else like ApplyPipeline. Answers Applied."""
 
     key: PipelineKey
     to: int
     job: JobId
     if_revision: int | None = None
     keeps_positions: bool = True
-    parallelism: int | None = None
-    weight: int = 1
-    node_selector: dict[str, str] = field(default_factory=dict)
 
 
 class SetDesired(Command, frozen=True, kw_only=True, tag="set_desired"):
@@ -104,7 +114,7 @@ class SetDesired(Command, frozen=True, kw_only=True, tag="set_desired"):
 
 
 class RestartPipeline(Command, frozen=True, kw_only=True, tag="restart_pipeline"):
-    """End the job and begin `job`. Answers Applied."""
+    """End the job, if there is one, and begin `job`, also of a paused or stopped pipeline. Answers Applied."""
 
     key: PipelineKey
     job: JobId
@@ -128,7 +138,7 @@ class ResetPositions(Command, frozen=True, kw_only=True, tag="reset_positions"):
 
 
 class Prove(Command, frozen=True, kw_only=True, tag="prove"):
-    """The leader saw a job outlive its grace period. Answers Done."""
+    """The leader saw an active job outlive its grace period. Answers Done."""
 
     job: JobId
 
@@ -137,7 +147,7 @@ class Prove(Command, frozen=True, kw_only=True, tag="prove"):
 
 
 class ReportPartitions(Command, frozen=True, kw_only=True, tag="report_partitions"):
-    """Discovery tells which partitions the sources of its job have now. Answers Done."""
+    """Discovery, under its epoch, tells which partitions the sources of its job have now. Answers Done."""
 
     job: JobId
     epoch: int
@@ -145,7 +155,11 @@ class ReportPartitions(Command, frozen=True, kw_only=True, tag="report_partition
 
 
 class DealShares(Command, frozen=True, kw_only=True, tag="deal_shares"):
-    """Divide a job's partitions among so many tasks, slot by slot. Refused if dealt meanwhile. Answers Done."""
+    """Divide all of a job's partitions among so many tasks, slot by slot. Answers Done.
+
+    Refused if they were dealt meanwhile, or others reported. A task that runs goes on with what it holds until it is
+    released and started again; one that is left without a share ends with its release.
+    """
 
     job: JobId
     if_shares_revision: int
@@ -153,13 +167,21 @@ class DealShares(Command, frozen=True, kw_only=True, tag="deal_shares"):
 
 
 class AssignTasks(Command, frozen=True, kw_only=True, tag="assign_tasks"):
-    """Say where tasks are to run. Moves of tasks or to nodes that are gone are left out. Answers Done."""
+    """Say where tasks are to run. Answers Done.
+
+    Moves of tasks, or to nodes, that are gone are left out, and so are those of tasks that are not to run and those to
+    nodes that are draining.
+    """
 
     moves: tuple[tuple[TaskKey, NodeName], ...]
 
 
 class StartTasks(Command, frozen=True, kw_only=True, tag="start_tasks"):
-    """A node begins tasks whose target it is and which nobody else owns. Answers Started."""
+    """A node begins tasks whose target it is and which nobody else owns. Answers Started.
+
+    It may begin again what it owns. A task of which another one still holds a partition is not started: so a task
+    whose share has changed is best released first, or two could wait for each other.
+    """
 
     node: NodeName
     incarnation: str
@@ -183,13 +205,17 @@ class RevokeNode(Command, frozen=True, kw_only=True, tag="revoke_node"):
 
 
 class EndTasks(Command, frozen=True, kw_only=True, tag="end_tasks"):
-    """These have read all there will ever be. When all of a job's have, it is done. Answers Done."""
+    """These have read all there will ever be of what they hold, and run no more. Answers Done.
+
+    When all of a job's partitions are read so, it is done. Discovery need not have ended for that, unless it found
+    nothing.
+    """
 
     tasks: tuple[tuple[TaskKey, int], ...]
 
 
 class FailTask(Command, frozen=True, kw_only=True, tag="fail_task"):
-    """A task can't go on, and its job has failed. Answers Done.
+    """A task can't go on and runs no more, and its job has failed. Answers Done.
 
     Where a newer version fails in its grace period the proven one takes over as `fallback`.
     """
@@ -201,12 +227,16 @@ class FailTask(Command, frozen=True, kw_only=True, tag="fail_task"):
 
 
 class CommitCheckpoints(Command, frozen=True, kw_only=True, tag="commit_checkpoints"):
-    """Commit for many tasks at once; each all or nothing (I3, I4). Answers Committed."""
+    """Commit for many tasks at once; each all or nothing (I3, I4). Answers Committed.
+
+    A task commits under the epoch that runs, for partitions which that holds, in the generation of its pipeline, and
+    of each partition a higher `seq` than before.
+    """
 
     tasks: tuple[TaskCheckpoints, ...]
 
 
-class TaskCheckpoints(Struct, frozen=True, array_like=True):
+class TaskCheckpoints(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, gc=False):
     """What one task commits."""
 
     key: TaskKey
@@ -218,7 +248,10 @@ class TaskCheckpoints(Struct, frozen=True, array_like=True):
 
 
 class CreateToken(Command, frozen=True, kw_only=True, tag="create_token"):
-    """Let somebody join by a secret of which this is the salted hash. Answers Done."""
+    """Let somebody join by a secret of which this is the salted hash. Answers Done.
+
+    Refused while there are too many that are still good.
+    """
 
     id: str
     salt: bytes
@@ -239,9 +272,8 @@ class RevokeToken(Command, frozen=True, kw_only=True, tag="revoke_token"):
     id: str
 
 
-AnyCommand = (
-    RegisterNode
-    | DrainNode
+OperatorCommand = (
+    DrainNode
     | RemoveNode
     | EnableCommands
     | ApplyPipeline
@@ -250,6 +282,12 @@ AnyCommand = (
     | RestartPipeline
     | DeletePipeline
     | ResetPositions
+    | CreateToken
+    | UseToken
+    | RevokeToken
+)
+NodeCommand = (
+    RegisterNode
     | Prove
     | ReportPartitions
     | DealShares
@@ -260,10 +298,8 @@ AnyCommand = (
     | EndTasks
     | FailTask
     | CommitCheckpoints
-    | CreateToken
-    | UseToken
-    | RevokeToken
 )
+AnyCommand = OperatorCommand | NodeCommand
 
 
 # answers

@@ -1,4 +1,4 @@
-"""What every node agrees on. `State` changes only by `wire.cluster.machine`; all it holds is immutable.
+"""What every node agrees on. `State` changes only by `wire.cluster.apply`; all it holds is immutable.
 
     Pipeline ── versions of its spec, what is desired of it
       └── Job ── one run of one version
@@ -7,15 +7,23 @@
 A task is handed over in steps, so that no two nodes run it at once unless one of them is cut off: the scheduler names
 its `target`; the `owner` of before drains and releases it, or loses it when its lease is over; the target starts it,
 and each start takes a new epoch. What an older epoch still commits is refused (I4).
+
+All this is written into snapshots, which an older release may have to read. So a field that is added has a default, is
+left at it until its version of commands is enabled, and defaults never change: what is at its default is not written.
 """
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, NewType
+from typing import Literal, NamedTuple, NewType, TypeVar
 
 from msgspec import Struct, field
 
+from wire.cluster.tables import Table
 from wire.core.records import Checkpoint, PartitionKey
+
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
 
 NodeName = NewType("NodeName", str)
 JobId = NewType("JobId", str)
@@ -42,7 +50,11 @@ class TaskKey(NamedTuple):
 DISCOVERY = -1
 
 
-class Node(Struct, frozen=True, kw_only=True):
+class Row(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
+    """What the state is made of. Not for the garbage collector to walk: nothing in it refers back."""
+
+
+class Node(Row, frozen=True, kw_only=True):
     """A member that can be given work. `workers` is how much it takes, relative to the others.
 
     `newest_command` is the newest version of commands it understands.
@@ -59,7 +71,7 @@ class Node(Struct, frozen=True, kw_only=True):
     joined_ms: int = 0
 
 
-class Error(Struct, frozen=True):
+class Error(Row, frozen=True):
     """Why a job failed, in words for its owner."""
 
     code: str
@@ -68,21 +80,27 @@ class Error(Struct, frozen=True):
     hint: str | None = None
 
 
-class PipelineVersion(Struct, frozen=True, kw_only=True):
-    """One version of a spec, as canonical JSON with its references unresolved (I9)."""
+class PipelineVersion(Row, frozen=True, kw_only=True):
+    """One version of a spec, as canonical JSON with its references unresolved (I9), and what it says of its jobs."""
 
     number: int
     spec: bytes
     created_ms: int
     author: str
     note: str = ""
+    parallelism: int | None = None
+    weight: int = 1
+    node_selector: dict[str, str] = field(default_factory=dict)
 
 
-class Pipeline(Struct, frozen=True, kw_only=True):
+class Pipeline(Row, frozen=True, kw_only=True):
     """A pipeline. `revision` rises with every change of what is desired, the versions included: it is the ETag.
 
-    `current` is the version that is desired. `proven` is the newest one that outlived its grace period, which a
-    failing newer one falls back to. `generation` rises with every reset of the positions (I3).
+    It is the index of the log's entry that made the change, so that a pipeline of the same name that comes later has
+    none of those of this one. `versions` go from old to new. `current` is the version that is desired. `proven` is the
+    newest one that outlived its grace period, which a failing newer one falls back to; there is none any more once the
+    positions it could go on from are given up. `job` is the one that runs, or has failed or is done; None once it was
+    ended. `generation` rises with every reset of the positions (I3).
     """
 
     key: PipelineKey
@@ -100,16 +118,23 @@ class Pipeline(Struct, frozen=True, kw_only=True):
         """Return a version that is still kept."""
         return next((each for each in self.versions if each.number == number), None)
 
+    @property
+    def current_version(self) -> PipelineVersion:
+        """The version that is desired, which is always kept."""
+        return next(each for each in self.versions if each.number == self.current)
 
-class Job(Struct, frozen=True, kw_only=True):
-    """One run of a version. `partitions` is what discovery found last, by source, None before the first report.
 
-    `shares_revision` rises each time the partitions are dealt anew.
+class Job(Row, frozen=True, kw_only=True):
+    """One run of a version. `partitions` is what discovery found last, sorted, None before the first report.
+
+    `shares_revision` rises each time the partitions are dealt anew. `generation` is the one its tasks commit under: the
+    pipeline's as it began.
     """
 
     id: JobId
     pipeline: PipelineKey
     version: int
+    generation: int = 0
     state: JobState
     started_ms: int
     ended_ms: int | None = None
@@ -122,7 +147,7 @@ class Job(Struct, frozen=True, kw_only=True):
     fell_back_from: int | None = None
 
 
-class Task(Struct, frozen=True, kw_only=True):
+class Task(Row, frozen=True, kw_only=True):
     """One task.
 
     `share` is what it is to read, `held` what its running epoch reads: a partition held by one task is not started
@@ -139,14 +164,14 @@ class Task(Struct, frozen=True, kw_only=True):
     moved_ms: int = 0
 
 
-class StoredCheckpoint(Struct, frozen=True):
+class StoredCheckpoint(Row, frozen=True):
     """A checkpoint and the epoch it was committed under."""
 
     epoch: int
     checkpoint: Checkpoint
 
 
-class JoinToken(Struct, frozen=True, kw_only=True):
+class JoinToken(Row, frozen=True, kw_only=True):
     """Lets somebody join. Of the secret only a salted hash is kept; `uses_left` None is any number."""
 
     id: str
@@ -157,7 +182,7 @@ class JoinToken(Struct, frozen=True, kw_only=True):
     created_by: str
 
 
-class Change(Struct, frozen=True, kw_only=True):
+class Change(Row, frozen=True, kw_only=True):
     """One line of the trail of changes."""
 
     index: int
@@ -166,6 +191,75 @@ class Change(Struct, frozen=True, kw_only=True):
     action: str
     subject: str
     detail: str = ""
+
+
+class Jobs(Table[JobId, Job]):
+    """All jobs, in the order in which they began."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        super().__init__()
+        self._of: dict[PipelineKey, dict[JobId, Job]] = {}
+
+    def of(self, pipeline: PipelineKey) -> list[Job]:
+        """Return the jobs of a pipeline of that name, in the order in which they began."""
+        return list(self._of.get(pipeline, {}).values())
+
+    def _index(self, old: Job | None, new: Job | None) -> None:
+        if new is not None:
+            self._of.setdefault(new.pipeline, {})[new.id] = new
+        elif old is not None:  # pragma: no branch (a row that goes was there)
+            _take_out(self._of, old.pipeline, old.id)
+
+
+class Tasks(Table[TaskKey, Task]):
+    """All tasks."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        super().__init__()
+        self._of: dict[JobId, dict[int, Task]] = {}
+        self._owned: dict[NodeName, dict[TaskKey, Task]] = {}
+        self._held: dict[JobId, dict[PartitionKey, TaskKey]] = {}
+
+    def of(self, job: JobId) -> list[Task]:
+        """Return a job's tasks in the order of their slots."""
+        return [task for _, task in sorted(self._of.get(job, {}).items())]
+
+    def any_of(self, job: JobId) -> bool:
+        """Whether a job has tasks."""
+        return job in self._of
+
+    def owned_by(self, node: NodeName) -> list[Task]:
+        """Return what a node owns, in no order."""
+        return list(self._owned.get(node, {}).values())
+
+    def holder(self, job: JobId, partition: PartitionKey) -> TaskKey | None:
+        """Return which task of a job holds a partition."""
+        return self._held.get(job, {}).get(partition)
+
+    def _index(self, old: Task | None, new: Task | None) -> None:
+        if old is not None:
+            job, slot = old.key
+            _take_out(self._of, job, slot)
+            if old.owner is not None:
+                _take_out(self._owned, old.owner, old.key)
+            for partition in old.held:
+                _take_out(self._held, job, partition)
+        if new is not None:
+            job, slot = new.key
+            self._of.setdefault(job, {})[slot] = new
+            if new.owner is not None:
+                self._owned.setdefault(new.owner, {})[new.key] = new
+            for partition in new.held:
+                self._held.setdefault(job, {})[partition] = new.key
+
+
+def _take_out(index: dict[A, dict[B, C]], outer: A, inner: B) -> None:
+    found = index[outer]
+    del found[inner]
+    if not found:
+        del index[outer]
 
 
 class State:
@@ -180,9 +274,11 @@ class State:
         self.last_epoch = 0
         self.nodes: dict[NodeName, Node] = {}
         self.pipelines: dict[PipelineKey, Pipeline] = {}
-        self.jobs: dict[JobId, Job] = {}
-        self.tasks: dict[TaskKey, Task] = {}
+        self.jobs = Jobs()
+        self.tasks = Tasks()
         self.checkpoints: dict[PipelineKey, dict[PartitionKey, StoredCheckpoint]] = {}
+        self.unshared: set[PipelineKey] = set()
+        """Of which pipelines the checkpoints may be changed in place: no snapshot under way goes through them."""
         self.tokens: dict[str, JoinToken] = {}
         self.changes: list[Change] = []
 
@@ -193,4 +289,4 @@ class State:
 
     def tasks_of(self, job: JobId) -> list[Task]:
         """Return a job's tasks in order of their slots."""
-        return sorted((task for key, task in self.tasks.items() if key.job == job), key=lambda task: task.key.slot)
+        return self.tasks.of(job)

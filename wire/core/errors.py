@@ -3,6 +3,7 @@
     WireError                  has a code, a message, and where known a path and a hint
     ├── ConfigError            the user's input is wrong: carries one or more findings
     ├── RecordError            this one record can't be processed: it is dead-lettered, the pipeline goes on
+    ├── RefusedError           what was asked for can't be done as things are: it is taken, or not there
     ├── RetryableError         may succeed if tried again, not before `after_s`
     └── FatalError             trying again can't help: the task stops loudly
         ├── UnavailableError   something the work needs is not there: a library, a server, a right
@@ -79,6 +80,10 @@ class ConfigError(WireError):
 
 class RecordError(WireError):
     """One record can't be processed, now or ever. The engine dead-letters it and goes on."""
+
+
+class RefusedError(WireError):
+    """What was asked for can't be done as things are, and nothing was changed. Asked again it is refused again."""
 
 
 class RetryableError(WireError):

@@ -15,6 +15,7 @@ from typing import Any, Literal
 from wire.core.clock import Clock, SystemClock
 from wire.core.config import suggest
 from wire.core.errors import ConfigError, Finding, UnavailableError
+from wire.core.permissions import EVERYTHING, Permissions
 
 Kind = Literal["source", "sink", "transform"]
 
@@ -23,13 +24,15 @@ Kind = Literal["source", "sink", "transform"]
 class ComponentContext:
     """What a component is told about where it runs.
 
-    `bounded` asks a source to end at what is there when it is opened, instead of following.
+    `bounded` asks a source to end at what is there when it is opened, instead of following. `permissions` are to be
+    asked for local paths that the configuration does not name itself: those that a pattern finds, or a record says.
     """
 
     pipeline: str
     name: str
     bounded: bool = False
     clock: Clock = field(default_factory=SystemClock)
+    permissions: Permissions = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,8 @@ class Plugin:
     `config` is a `Config` struct (or, for a transform, any type `wire.core.config.parse` takes). For a source
     `build(config, ComponentContext)` returns a `Source`, for a sink a `Sink`; for a transform it is
     `build(config, TransformContext)` of `wire.pipelines.transforms`. Building does no I/O and may import the
-    connector's library; where that is not installed it raises UnavailableError, which names `extra`.
+    connector's library; where that is not installed it raises UnavailableError, which names `extra`. A component that
+    uses the process's own standard streams says `terminal`: it is of no use in a cluster.
     """
 
     kind: Kind
@@ -48,6 +52,7 @@ class Plugin:
     build: Callable[[Any, Any], Any]
     extra: str | None = None
     example: str = ""
+    terminal: bool = False
 
     def __post_init__(self) -> None:
         if self.extra is not None:

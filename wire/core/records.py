@@ -72,7 +72,7 @@ class Batch(Struct):
         return Batch(self.partition, self.position, records, self.watermark_ms, columns, self.source)
 
 
-class Checkpoint(Struct, frozen=True, kw_only=True):
+class Checkpoint(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Where one partition of one source can be resumed: everything before `position` is done with.
 
     `seq` rises by one with every commit within a `generation`; a reset raises the generation (I3). `sink` is what the

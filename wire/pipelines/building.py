@@ -12,16 +12,20 @@ from wire.pipelines.transforms import TransformContext
 
 def build_source(component: Component, pipeline: LoadedPipeline, *, bounded: bool = False) -> Source:
     """Make a source, without opening it; a `bounded` one ends at what is there now. Raises ConfigError."""
-    context = ComponentContext(pipeline=pipeline.spec.name, name=component.name, bounded=bounded)
+    context = context_of(component, pipeline, bounded=bounded)
     source: Source = component.plugin.build(component.config, context)
     return source
 
 
 def build_sink(component: Component, pipeline: LoadedPipeline) -> Sink:
     """Make a sink, or the sink of the dead letters, without opening it. Raises ConfigError."""
-    context = ComponentContext(pipeline=pipeline.spec.name, name=component.name)
-    sink: Sink = component.plugin.build(component.config, context)
+    sink: Sink = component.plugin.build(component.config, context_of(component, pipeline))
     return sink
+
+
+def context_of(component: Component, pipeline: LoadedPipeline, *, bounded: bool = False) -> ComponentContext:
+    """Return what a source or sink of a pipeline is told when it is built."""
+    return ComponentContext(pipeline.spec.name, component.name, bounded=bounded, permissions=pipeline.permissions)
 
 
 def build_transforms(pipeline: LoadedPipeline) -> list[PlanNode]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wire.core.config import Expression
+from wire.core.permissions import EVERYTHING, Permissions
 from wire.core.plugins import Plugin
 from wire.pipelines.spec import PipelineSpec
 
@@ -30,10 +31,14 @@ class SinkComponent(Component):
 
 @dataclass(frozen=True, slots=True)
 class LoadedPipeline:
-    """What the runner runs. References are resolved; secrets are in `Secret` fields."""
+    """What the runner runs. References are resolved; secrets are in `Secret` fields.
+
+    `permissions` are those it was checked under; its components are told them.
+    """
 
     spec: PipelineSpec
     sources: tuple[Component, ...]
     transforms: tuple[Component, ...]
     sinks: tuple[SinkComponent, ...]
     dead_letter: Component | None
+    permissions: Permissions = EVERYTHING

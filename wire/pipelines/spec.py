@@ -135,6 +135,13 @@ class PipelineSpec(Config, frozen=True, kw_only=True):
         Literal["auto"] | Annotated[int, Meta(ge=1)],
         doc("How many tasks share the source's partitions in a cluster; `wire run` is always one."),
     ] = "auto"
+    weight: Annotated[
+        int,
+        Meta(ge=1, le=1000, description="How much of a node each task takes, compared with other pipelines' tasks."),
+    ] = 1
+    node_selector: Annotated[
+        dict[str, str], doc("Labels that a cluster's node must have to run tasks of this pipeline: {zone: a}.")
+    ] = field(default_factory=dict)
     batch: BatchSpec = BatchSpec()
     retry: RetrySpec = RetrySpec()
     on_error: OnErrorSpec = OnErrorSpec()

@@ -112,6 +112,7 @@ PLUGIN = Plugin(
     summary="Writes records to standard output, one per line.",
     config=StdoutConfig,
     build=StdoutSink,
+    terminal=True,
     example="""\
 sink:
   type: stdout

@@ -210,6 +210,7 @@ PLUGIN = Plugin(
     summary="Reads standard input row by row, to its end.",
     config=StdinConfig,
     build=StdinSource,
+    terminal=True,
     example="""\
 source:
   type: stdin

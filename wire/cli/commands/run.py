@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -39,6 +38,7 @@ def run(
     """Run a pipeline here, until its source ends or Ctrl-C. Run again, it goes on where it stopped."""
     from wire.cli.logs import log_to_stderr
     from wire.cli.progress import summary
+    from wire.pipelines.engine.process import loop_factory
 
     result = load(file, assignments)
     pipeline = result.require()
@@ -48,7 +48,7 @@ def run(
     watch = _Watch()
     failure: WireError | None = None
     try:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(_run(pipeline, watch, folder, until_eof=until_eof, reset=reset))
     except WireError as exc:
         failure = exc
@@ -100,12 +100,3 @@ def _stop_on_signals(stop: asyncio.Event) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, handle, number)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return uvloop's, where it is installed."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    return uvloop.new_event_loop

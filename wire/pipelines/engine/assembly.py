@@ -14,6 +14,7 @@ import structlog
 from wire.core.clock import Clock
 from wire.core.errors import RetryableError, WireError
 from wire.core.ports import Sink, Source, TaskId, TransactionalWriter, Writer
+from wire.core.records import PartitionId
 from wire.pipelines.engine.branch import Branch
 from wire.pipelines.engine.checkpoints import CheckpointStore
 from wire.pipelines.engine.committer import Committer
@@ -46,7 +47,7 @@ _DEAD_LETTER: Final = "dead_letter"
 class SourcePart:
     """A source that is built. `compile` makes the stage its records go through, once its partitions are known.
 
-    `path` is where the pipeline names it.
+    `path` is where the pipeline names it. `share` are the partitions to read; None for all, those that come later too.
     """
 
     name: str
@@ -55,6 +56,7 @@ class SourcePart:
     source: Source
     compile: Callable[[], Stage]
     bounded: bool
+    share: Sequence[PartitionId] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +71,13 @@ class SinkPart:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A pipeline's components, built but not opened."""
+    """A pipeline's components, built but not opened, for the task with the number `slot`."""
 
     spec: PipelineSpec
     sources: Sequence[SourcePart]
     sinks: Sequence[SinkPart]
     dead_letter: SinkPart | None
+    slot: int = 0
 
 
 @contextlib.asynccontextmanager
@@ -142,14 +145,18 @@ class _Assembly:
         partitions = await self._patiently(part.name, part.path, part.source.partitions)
         stage = part.compile()
         _close_with(self._stack, part.name, stage.close)
-        return Input(part.name, part.path, part.source, stage, part.bounded, partitions, progress)
+        if part.share is not None:
+            partitions = part.share
+        complete = part.bounded or part.share is not None
+        return Input(part.name, part.path, part.source, stage, complete, partitions, progress)
 
     def _settled(self) -> None:
         if self._runner:
             self._runner.settled()
 
     async def _open_writer(self, part: SinkPart, name: str) -> Writer | TransactionalWriter:
-        task = TaskId(f"{self._parts.spec.namespace}/{self._parts.spec.name}", generation=self._generation)
+        spec = self._parts.spec
+        task = TaskId(f"{spec.namespace}/{spec.name}", slot=self._parts.slot, generation=self._generation)
         recover = self._committer.recover(name)
         writer = await self._patiently(part.name, part.path, lambda: part.sink.open(task, self._epoch, recover))
         _close_with(self._stack, part.name, writer.close)

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class CheckpointStore(Protocol):
-    """Keeps the checkpoints of one pipeline."""
+    """Keeps the checkpoints of one pipeline, or of one task's share of it."""
 
     async def begin(self) -> int:
         """Take a new epoch, higher than any before; every older one can no longer commit (I4)."""
@@ -43,15 +43,7 @@ class CheckpointStore(Protocol):
         ...
 
     async def generation(self) -> int:
-        """Return the generation new checkpoints belong to; `reset` raises it."""
-        ...
-
-    async def reset(self) -> None:
-        """Forget all checkpoints and raise the generation, so that the next start begins anew."""
-        ...
-
-    async def close(self) -> None:
-        """Let go of the store. Idempotent."""
+        """Return the generation new checkpoints belong to; a reset raises it."""
         ...
 
 
@@ -108,10 +100,12 @@ class SqliteCheckpoints:
     async def commit(self, epoch: int, checkpoints: Mapping[PartitionKey, Checkpoint]) -> None:  # noqa: D102 (contract in CheckpointStore)
         await self._run(lambda: self._commit(epoch, checkpoints))
 
-    async def reset(self) -> None:  # noqa: D102 (contract in CheckpointStore)
+    async def reset(self) -> None:
+        """Forget all checkpoints and raise the generation, so that the next start begins anew."""
         await self._run(self._reset)
 
-    async def close(self) -> None:  # noqa: D102 (contract in CheckpointStore)
+    async def close(self) -> None:
+        """Let go of the store. Idempotent."""
         if self._lock is None:
             return
         lock, self._lock = self._lock, None

@@ -27,3 +27,14 @@ async def within(stop: asyncio.Event, patience_s: float, work: Coroutine[Any, An
 async def _watch(stop: asyncio.Event, patience_s: float, limit: asyncio.Timeout) -> None:
     await stop.wait()
     limit.reschedule(asyncio.get_running_loop().time() + patience_s)
+
+
+async def to_the_end(work: Coroutine[Any, Any, None]) -> None:
+    """Finish `work` even if this is cancelled meanwhile."""
+    task = asyncio.get_running_loop().create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        task.exception()  # of no interest any more
+        raise

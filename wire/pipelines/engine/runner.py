@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import structlog
 
@@ -23,7 +23,7 @@ from wire.core.records import Batch, PartitionId, PartitionKey, Position
 from wire.pipelines.engine.branch import Branch, size_of
 from wire.pipelines.engine.committer import Committer
 from wire.pipelines.engine.dead_letters import Rejected, RejectPolicy
-from wire.pipelines.engine.patience import within
+from wire.pipelines.engine.patience import to_the_end, within
 from wire.pipelines.engine.progress import Progress, SourceProgress
 from wire.pipelines.engine.run import Run
 from wire.pipelines.located import located
@@ -32,6 +32,8 @@ from wire.pipelines.stage import Stage, StageResult
 log = structlog.get_logger()
 
 T = TypeVar("T")
+
+Tap = Callable[[str, Sequence[Batch]], bool]
 
 _PENDING_BATCHES: Final = 8
 _HELD_BATCHES: Final = 64
@@ -47,17 +49,17 @@ _WATCHDOG_S: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One source with the stage its records go through and the `partitions` it had at the start.
+    """One source with the stage its records go through and the `partitions` to begin with.
 
-    A `bounded` source has no others; any other is searched for new ones while one of its partitions is being read.
-    `path` is where the pipeline names it.
+    Where they are `complete` no others are read; else the source is searched for new ones while one of its partitions
+    is being read. `path` is where the pipeline names it.
     """
 
     name: str
     path: str
     source: Source
     stage: Stage
-    bounded: bool
+    complete: bool
     partitions: Sequence[PartitionId]
     progress: SourceProgress
 
@@ -100,6 +102,7 @@ class Runner:
         self._held = False  # a checkpoint waits for everything pending
         self._idle = asyncio.Event()
         self._idle.set()
+        self._tap: Tap | None = None
         self._commit_now = asyncio.Event()
         self._committed = asyncio.Event()  # set, and replaced, by each round of the checkpoint loop
         self._committing = asyncio.Lock()
@@ -139,6 +142,13 @@ class Runner:
             self._open.set()
             for branch in self._all_branches:
                 branch.hold_back()
+
+    def tap(self, tap: Tap) -> None:
+        """Show `tap` a source's name and a batch for each sink, again and again, until it returns False.
+
+        It must not change them, and takes the place of another.
+        """
+        self._tap = tap
 
     def update_progress(self) -> Progress:
         """Return the progress with its gauges brought up to date."""
@@ -182,10 +192,10 @@ class Runner:
                 entry.progress.partitions = len(known)
                 readers |= {tasks.create_task(self._read_partition(entry, partition, slots)) for partition in new}
                 if readers:
-                    _, readers = await asyncio.wait(readers, timeout=None if entry.bounded else _DISCOVERY_S)
+                    _, readers = await asyncio.wait(readers, timeout=None if entry.complete else _DISCOVERY_S)
                     if not readers:
                         return
-                elif entry.bounded:
+                elif entry.complete:
                     return
                 else:  # nothing there yet: a pattern that no topic matches so far
                     await self._clock.sleep(_DISCOVERY_S)
@@ -215,7 +225,7 @@ class Runner:
             finally:
                 del self._reading[key]  # it stays in _readers until what it gave is released
                 self._read_errors.pop(key, None)
-                await _to_the_end(reader.close())
+                await to_the_end(reader.close())
 
     async def _open_reader(self, entry: Input, key: PartitionKey, resume: Position | None) -> Reader:
         async def attempt() -> Reader:
@@ -287,6 +297,8 @@ class Runner:
         for branch, output in zip(self._branches, result.outputs, strict=True):
             if output.records:
                 branch.put(ticket, entry.name, output, batch)
+        if self._tap and not self._tap(entry.name, result.outputs):
+            self._tap = None
         if result.failures:
             rejected = [Rejected(batch.records[index], error) for index, error in result.failures]
             self._rejects.reject(ticket, entry.name, batch, rejected)
@@ -378,14 +390,3 @@ def _update_lag(progress: SourceProgress, readers: Sequence[Reader]) -> None:
     sizes = [lag.bytes for lag in lags if lag.bytes is not None]
     progress.lag_records = sum(records) if records else None
     progress.lag_bytes = sum(sizes) if sizes else None
-
-
-async def _to_the_end(work: Coroutine[Any, Any, None]) -> None:
-    """Finish `work` even if this is cancelled meanwhile."""
-    task = asyncio.get_running_loop().create_task(work)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        task.exception()  # of no interest any more
-        raise

@@ -8,9 +8,11 @@ from typing import Any
 from wire.core.config import fields_of, parse
 from wire.core.errors import Finding, WireError
 from wire.core.paths import child
+from wire.core.permissions import Permissions
 from wire.core.plugins import Kind, Plugin, load, names
 from wire.core.references import Resolved, has_reference, resolve
 from wire.pipelines.lint.findings import Findings
+from wire.pipelines.lint.permitted import not_permitted
 from wire.pipelines.lint.secrets import secret_paths, telling_paths
 from wire.pipelines.loaded import Component
 
@@ -18,9 +20,10 @@ from wire.pipelines.loaded import Component
 class Components:
     """Reads the components of one document. `secrets` gathers the paths of everything that must not be shown."""
 
-    def __init__(self, findings: Findings, environ: Mapping[str, str]) -> None:
+    def __init__(self, findings: Findings, environ: Mapping[str, str], permissions: Permissions) -> None:
         self._findings = findings
         self._environ = environ
+        self._permissions = permissions
         self.secrets: set[str] = set()
         self.hidden: set[str] = set()
 
@@ -87,13 +90,15 @@ class Components:
         found: list[Finding] = []
         secrets = set(secret_paths(plugin.config, raw, path))
         self.secrets |= secrets
-        resolved = resolve(raw, self._environ, path, found)
+        resolved = resolve(raw, self._environ, path, found, self._permissions)
         self._look_for_literals(raw, path, secrets)
         self._findings.put_all(found)
         found = []
         parsed = parse(plugin.config, resolved, path, found)
         self.hidden.update(text for value in _texts(resolved) for text in value.hidden)
         self._findings.put_all(found)
+        if parsed is not None:
+            self._findings.put_all(not_permitted(plugin, parsed, path, self._permissions))
         return parsed
 
     def _look_for_literals(self, raw: Any, path: str, secrets: set[str]) -> None:

@@ -13,6 +13,7 @@ import msgspec
 from wire.core.config import Expression, parse
 from wire.core.errors import ConfigError, Finding, WireError
 from wire.core.paths import ROOT, child
+from wire.core.permissions import EVERYTHING, Permissions
 from wire.core.plugins import Kind
 from wire.pipelines.document import Document
 from wire.pipelines.document import parse as parse_document
@@ -71,12 +72,17 @@ def lint_file(path: Path, *, environ: Mapping[str, str] | None = None, assignmen
 
 
 def lint(
-    source: str | Document, *, environ: Mapping[str, str] | None = None, assignments: Sequence[str] = ()
+    source: str | Document,
+    *,
+    environ: Mapping[str, str] | None = None,
+    assignments: Sequence[str] = (),
+    permissions: Permissions = EVERYTHING,
 ) -> LintResult:
     """Find every mistake in a pipeline's text. Never raises for what is in it.
 
     `environ` is where `${env:NAME}` is looked up, the process's environment unless given; `assignments` are values
-    set on top of the text, such as `batch.max_records=10`.
+    set on top of the text, such as `batch.max_records=10`. What reaches for more on this machine than `permissions`
+    allow is a mistake, and neither looked up nor built (I10).
     """
     try:
         document = parse_document(source) if isinstance(source, str) else source
@@ -84,7 +90,7 @@ def lint(
     except ConfigError as exc:
         lines = source.splitlines() if isinstance(source, str) else source.lines
         return LintResult(exc.findings, lines=[masked_line(line) for line in lines])
-    return _Linter(document, os.environ if environ is None else environ).result()
+    return _Linter(document, os.environ if environ is None else environ, permissions).result()
 
 
 def _readable_lines(path: Path, exc: ConfigError) -> list[str]:
@@ -97,10 +103,11 @@ def _readable_lines(path: Path, exc: ConfigError) -> list[str]:
 
 
 class _Linter:
-    def __init__(self, document: Document, environ: Mapping[str, str]) -> None:
+    def __init__(self, document: Document, environ: Mapping[str, str], permissions: Permissions) -> None:
         self._document = document
+        self._permissions = permissions
         self._findings = Findings(document)
-        self._components = Components(self._findings, environ)
+        self._components = Components(self._findings, environ, permissions)
 
     def result(self) -> LintResult:
         tree = self._document.tree
@@ -141,6 +148,7 @@ class _Linter:
             transforms=tuple(transforms),
             sinks=tuple(sinks),
             dead_letter=dead_letter,
+            permissions=self._permissions,
         )
         rules.check_components(pipeline, self._findings)
         if self._findings.any_under(ROOT):

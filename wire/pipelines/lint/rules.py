@@ -12,9 +12,9 @@ from wire.core.config import closest, fields_of
 from wire.core.errors import WireError
 from wire.core.formats import JsonFormat
 from wire.core.paths import ROOT, child
-from wire.core.plugins import ComponentContext
 from wire.core.ports import Guarantee, Sink
 from wire.core.references import has_reference
+from wire.pipelines.building import context_of
 from wire.pipelines.codecs import encoder
 from wire.pipelines.lint.cases import check_case
 from wire.pipelines.lint.documents import check_documents
@@ -148,9 +148,8 @@ def _check_dead_letter_expressions(sink: Component, findings: Findings) -> None:
 
 def _build(component: Component, pipeline: LoadedPipeline, findings: Findings) -> Any:
     """Return what the component's factory makes, None where it refuses."""
-    context = ComponentContext(pipeline=pipeline.spec.name, name=component.name)
     try:
-        return component.plugin.build(component.config, context)
+        return component.plugin.build(component.config, context_of(component, pipeline))
     except WireError as exc:
         if exc.code == "config.missing_dependency":
             findings.warn(

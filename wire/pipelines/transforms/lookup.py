@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, Literal
 from wire.core.config import Config, Expression, doc
 from wire.core.errors import RecordError
 from wire.core.formats import ColumnType
+from wire.core.permissions import LOCAL_PATH
 from wire.core.plugins import Plugin
 from wire.pipelines.expressions import FunctionScope, Parsed, SelectItem, emit
 from wire.pipelines.expressions.tree import Field
@@ -26,7 +27,7 @@ from wire.pipelines.transforms.table import LookupTable, Row, Values
 class LookupConfig(Config, frozen=True, kw_only=True):
     """Which file, which row of it, and what to take from there."""
 
-    file: Annotated[str, doc("A .csv, .json or .jsonl file.")]
+    file: Annotated[str, doc("A .csv, .json or .jsonl file."), LOCAL_PATH]
     key: Annotated[Expression, doc("What to look for, computed from the record.")]
     column: Annotated[str | None, doc("The file's column to look in; the key's own name where it is just a field.")] = (
         None

@@ -18,9 +18,10 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from wire.core.errors import RecordError
+from wire.core.permissions import LOCAL_FUNCTION
 from wire.core.plugins import Plugin
 from wire.pipelines.plan.builder import Arrived, Builder, Failures, Values
 from wire.pipelines.transforms.context import TransformContext
@@ -114,7 +115,7 @@ def build(config: str, context: TransformContext) -> Python:
 PLUGIN = Plugin(
     kind="transform",
     summary="Apply a Python function to lists of records.",
-    config=str,
+    config=Annotated[str, LOCAL_FUNCTION],
     build=build,
     example='python: "flights:clean"',
 )

@@ -19,6 +19,7 @@ import msgspec
 from wire.core.config import Config, MisfitError, doc
 from wire.core.errors import ConfigError, RecordError, UnavailableError
 from wire.core.paths import ROOT, child
+from wire.core.permissions import LOCAL_PATH
 from wire.core.plugins import Plugin
 from wire.pipelines.codecs.json import encode
 from wire.pipelines.plan.builder import Builder
@@ -39,7 +40,7 @@ _HINTS: Final = {
 class ValidateConfig(Config, frozen=True, kw_only=True):
     """A JSON Schema, in a file or written here."""
 
-    file: Annotated[str | None, doc("A file with the schema, in JSON.")] = None
+    file: Annotated[str | None, doc("A file with the schema, in JSON."), LOCAL_PATH] = None
     schema: Annotated[dict[str, Any] | None, doc("The schema itself.")] = None
 
     def __post_init__(self) -> None:
@@ -150,7 +151,7 @@ def build(config: str | ValidateConfig, context: TransformContext) -> Validate:
 PLUGIN = Plugin(
     kind="transform",
     summary="Let only records pass that fit a JSON Schema.",
-    config=str | ValidateConfig,
+    config=Annotated[str, LOCAL_PATH] | ValidateConfig,
     build=build,
     extra="validate",
     example="validate: {schema: {type: object, properties: {id: {type: integer}}, required: [id]}}",

@@ -10,7 +10,8 @@ from typing import Final
 from wire.raft.transport.framing import HEADER_SIZE, announced
 from wire.raft.transport.tls import certificate_names
 
-_CHUNK: Final = 1 << 18
+CHUNK: Final = 1 << 18
+"""How much is written at once: of more, a write that is cancelled may have written a part."""
 _FAREWELL_S: Final = 0.5
 
 
@@ -74,7 +75,7 @@ class Connection:
         """Return what arrives next, never nothing. Raises SilentError after the timeout, if there is one."""
         try:
             async with asyncio.timeout(timeout_s):
-                chunk = await self._reader.read(_CHUNK)
+                chunk = await self._reader.read(CHUNK)
         except TimeoutError:
             raise SilentError(f"nothing was heard for {timeout_s:g} s") from None
         except OSError as exc:
@@ -87,8 +88,8 @@ class Connection:
         """Return when nearly all of it is out of our hands. Raises StalledError if nothing is taken for too long."""
         rest = memoryview(data)
         while rest:
-            self._writer.write(rest[:_CHUNK])
-            rest = rest[_CHUNK:]
+            self._writer.write(rest[:CHUNK])
+            rest = rest[CHUNK:]
             transport = self._writer.transport
             if not transport.get_write_buffer_size() and not transport.is_closing():
                 continue  # nothing to wait for, and a limit of time costs as much as the writing
@@ -109,7 +110,11 @@ class Connection:
         except OSError:  # it was broken before, or the moment is over
             pass
         finally:
-            abort(self._writer)
+            self.abort()
+
+    def abort(self) -> None:
+        """Cut the connection off at once. Never raises."""
+        abort(self._writer)
 
 
 def abort(writer: asyncio.StreamWriter) -> None:

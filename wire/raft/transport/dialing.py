@@ -37,7 +37,7 @@ class Dialer:
     def __init__(self, us: Place, tls: ssl.SSLContext | None, settings: TransportSettings) -> None:
         """Dial as `us`, without encryption if there is no context."""
         self._us = us
-        self._tls = tls
+        self.tls = tls
         self._settings = settings
 
     async def dial(self, peer: Member) -> Connection:
@@ -56,7 +56,7 @@ class Dialer:
     async def _dial(self, peer: Member) -> Connection:
         host, port = split_address(peer.address)
         try:
-            reader, writer = await asyncio.open_connection(host, port, ssl=self._tls)
+            reader, writer = await asyncio.open_connection(host, port, ssl=self.tls)
         except OSError:  # some of which are a ValueError, too
             raise
         except ValueError as exc:  # what a resolver says to a name that can't be one
@@ -71,7 +71,7 @@ class Dialer:
 
     async def _introduce(self, connection: Connection, peer: Member) -> None:
         greeting = framed(encode(hello(self._us, peer.id)))
-        if self._tls is None:
+        if self.tls is None:
             greeting = PREAMBLE + greeting
         elif connection.protocol != ALPN:
             raise ProtocolError(f"what listens at {peer.address} does not speak {ALPN}")
@@ -82,7 +82,7 @@ class Dialer:
             await connection.write(greeting)
             answer = decode_answer(await connection.read_frame(MAX_GREETING_BYTES))
         except LostError as exc:
-            doubt = "" if self._tls is None else ": perhaps it does not accept our certificate"
+            doubt = "" if self.tls is None else ": perhaps it does not accept our certificate"
             raise LostError(f"{exc} before it answered{doubt}") from exc.__cause__
         if isinstance(answer, Refusal):
             raise TurnedAwayError(answer.code, answer.message)

@@ -97,6 +97,10 @@ class Transport:
             return False
         return found[0].send(frame)
 
+    def renew(self, tls: ssl.SSLContext) -> None:
+        """Dial with this context from now on, as after a renewal; connections that are up stay as they are."""
+        self._dialer.tls = tls
+
     def queued_bytes(self, to: MemberId) -> int:
         """Return how much waits to be written to a peer."""
         found = self._peers.get(to)

@@ -9,6 +9,7 @@ from msgspec import Meta
 from wire.clients.file_names import is_text
 from wire.core.config import ByRecord, Config, MisfitError, doc
 from wire.core.formats import CsvFormat, Format, JsonFormat
+from wire.core.permissions import LOCAL_PATH
 from wire.core.units import Duration, Size
 
 _ROTATE_HINT = "as in rotate: {max_size: 100MB, max_age: 1h}"
@@ -49,6 +50,7 @@ class FileSinkConfig(Config, frozen=True, kw_only=True):
             "Where to write, or `{expr: …}` for a path that varies by record, always inside `directory`. A name that "
             "ends in `.gz` or `.zst` is compressed accordingly."
         ),
+        LOCAL_PATH,
     ]
     directory: Annotated[str, doc("The folder that computed paths lie in. Not used with a literal `path`.")] = "."
     format: Annotated[

@@ -14,6 +14,7 @@ from msgspec import Struct
 from wire.clients.compression import Codec, codec_of_name, compressor
 from wire.core.clock import Clock
 from wire.core.errors import FatalError, FencedError, RecordError
+from wire.core.permissions import EVERYTHING, Permissions
 from wire.core.ports import Failure
 from wire.core.records import Batch
 from wire.sinks.file import disk
@@ -46,6 +47,7 @@ class Layout(Struct, frozen=True):
     header: bytes
     rotate: Rotate | None
     max_open: int
+    permissions: Permissions = EVERYTHING
 
 
 class Output:
@@ -146,6 +148,9 @@ class Output:
         self._check_epoch()
         if self._layout.single is not None:
             return self._new_single(self._layout.single)
+        if self._layout.computed and not self._layout.permissions.allows_path(os.path.join(self._layout.folder, path)):
+            hint = "compute another path: a link in the sink's `directory` leads out of what is allowed"
+            raise RecordError("sink.file.path_refused", f"{path!r} is not allowed here", hint=hint)
         try:
             return self._new_numbered(os.path.join(self._layout.folder, path) if self._layout.computed else path)
         except OSError as exc:

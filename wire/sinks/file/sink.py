@@ -40,6 +40,8 @@ class FileSink:
         self._config = config
         self._context = context
         self._path = config.path if isinstance(config.path, str) else None
+        if self._path is None:
+            context.permissions.require_path(config.directory)
         self.format = config.format
 
     async def open(self, task: TaskId, epoch: int, recover: Mapping[PartitionId, Checkpoint]) -> FileWriter:
@@ -76,6 +78,7 @@ class FileSink:
             header=_header(config.format),
             rotate=config.rotate,
             max_open=config.max_open_files,
+            permissions=self._context.permissions,
         )
 
     def _check_free(self, layout: Layout, token: Token | None) -> None:

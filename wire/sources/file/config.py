@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from wire.clients.file_names import is_text
 from wire.core.config import Config, MisfitError, doc
 from wire.core.formats import Format, JsonFormat
+from wire.core.permissions import LOCAL_PATTERN
 from wire.core.units import Size
 
 
@@ -16,6 +17,7 @@ class FileSourceConfig(Config, frozen=True, kw_only=True):
     path: Annotated[
         str,
         doc("A file, or a pattern such as `logs/**/*.jsonl`. Each file is a partition and is read in order."),
+        LOCAL_PATTERN,
     ]
     format: Annotated[
         Format,

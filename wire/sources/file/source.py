@@ -21,7 +21,7 @@ from wire.sources.file.columns import Columns, header_of
 from wire.sources.file.config import FileSourceConfig
 from wire.sources.file.errors import CHECK_PATH, cant_open, corrupt, cut_short, too_large
 from wire.sources.file.locate import first_row
-from wire.sources.file.names import name_of
+from wire.sources.file.names import name_of, path_of
 from wire.sources.file.position import FilePosition
 from wire.sources.file.reader import FileReader, Options
 from wire.sources.file.rotation import without_rotated
@@ -40,6 +40,7 @@ class FileSource:
     def __init__(self, config: FileSourceConfig, context: ComponentContext) -> None:
         """Prepare; nothing is opened yet."""
         self._config = config
+        self._permissions = context.permissions
         self._follow = config.follow and not context.bounded
         self.format = config.format
         self.max_readers = None if self._follow else _MAX_READERS
@@ -70,6 +71,7 @@ class FileSource:
     async def open(self, partition: PartitionId, resume: Position | None) -> FileReader:  # noqa: D102 (contract in Source)
         if self._columns is not None and self._columns.names is None:
             await self.partitions()
+        self._permissions.require_path(path_of(partition))
         reader = FileReader(partition, None if resume is None else FilePosition.decode(resume), self._options)
         await reader.open()
         return reader
@@ -83,6 +85,8 @@ class FileSource:
             self._check(path)
             return [path]
         paths = sorted(found for found in glob.glob(path, recursive=True) if os.path.isfile(found))
+        for found in paths:  # I10: a pattern may find links that lead elsewhere
+            self._permissions.require_path(found)
         if self._follow:
             return without_rotated(paths)
         if not paths:
@@ -94,6 +98,7 @@ class FileSource:
         return paths
 
     def _check(self, path: str) -> None:
+        self._permissions.require_path(path)
         try:
             with open(path, "rb"):
                 pass

@@ -22,6 +22,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from wire.core.config import Config, MisfitError, Secret, doc
 from wire.core.errors import RecordError
+from wire.core.permissions import LOCAL_PATH
 from wire.core.plugins import Plugin
 from wire.pipelines.plan.builder import Arrived, Builder, Failures, Values
 from wire.pipelines.transforms.context import TransformContext
@@ -49,7 +50,7 @@ class PiiConfig(Config, frozen=True, kw_only=True):
     key: Annotated[
         Secret | None, doc("What pseudonyms depend on, at least 16 characters; best given as `${env:NAME}`.")
     ] = None
-    report: Annotated[str | None, doc("A JSON file for the counts, replaced as they rise.")] = None
+    report: Annotated[str | None, doc("A JSON file for the counts, replaced as they rise."), LOCAL_PATH] = None
 
     def __post_init__(self) -> None:
         if self.kinds == []:

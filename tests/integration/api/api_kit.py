@@ -1,0 +1,155 @@
+"""The API of a node, wired as in a node process: a real member of a cluster of its own, real files, the real state.
+
+There are no workers: what they would tell the cluster, a test proposes itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+
+from tests.services.ports import free_ports
+from wire.api.app import ApiSettings, build_app
+from wire.cluster import commands as c
+from wire.cluster.encoding import decode_answer, encode
+from wire.cluster.machine import ClusterMachine
+from wire.cluster.state import JobId, NodeName, TaskKey
+from wire.core.clock import SystemClock
+from wire.core.permissions import Permissions
+from wire.core.records import Checkpoint, Fingerprint, PartitionId, PartitionKey, Position
+from wire.core.uuids import Uuids
+from wire.node.control.asking import Asking
+from wire.node.control.services import services
+from wire.node.control.submissions import Submissions
+from wire.raft import Configuration, Member, MemberId, RaftNode, RaftSettings, found_cluster
+from wire.raft.transport.listener import listening
+
+CLUSTER = "test-cluster"
+QUICK = RaftSettings(heartbeat_s=0.05, election_min_s=0.2, election_max_s=0.4)
+STEADY = RaftSettings(heartbeat_s=0.05, election_min_s=2.0, election_max_s=4.0)
+"""Several members on a machine that others use too: who leads goes on leading."""
+YAML = {"content-type": "application/yaml"}
+NOBODY = Permissions()
+
+
+def spec(name: str = "a", **fields: Any) -> dict[str, Any]:
+    """A pipeline that every node can check, whatever is installed."""
+    return {"name": name, "source": {"type": "generate"}, "sink": {"type": "drop"}, **fields}
+
+
+@dataclass
+class Served:
+    """A node's API, and what is behind it."""
+
+    client: httpx.AsyncClient
+    app: FastAPI
+    node: RaftNode
+    machine: ClusterMachine
+
+    async def create(self, name: str = "a", **fields: Any) -> dict[str, Any]:
+        response = await self.client.post("/api/v1/pipelines", json=spec(name, **fields))
+        assert response.status_code == 201, response.text
+        return dict(response.json())
+
+    async def propose(self, command: c.AnyCommand) -> c.Answer:
+        outcome = await self.node.propose(encode(command))
+        assert isinstance(outcome, bytes), outcome
+        return decode_answer(outcome)
+
+    async def run(self, pipeline: Mapping[str, Any], *partitions: str, node: str = "n1") -> int:
+        """Do what workers do at the start of a job: find the partitions, deal them to one task, and start it."""
+        job, keys = JobId(pipeline["job_id"]), tuple(PartitionKey("generate", PartitionId(each)) for each in partitions)
+        await self.propose(c.RegisterNode(at_ms=1, name=NodeName(node), incarnation="i", address="x:1", workers=1))
+        await self._start(TaskKey(job, -1), node)
+        epoch = self.machine.state.tasks[TaskKey(job, -1)].epoch
+        await self.propose(c.ReportPartitions(at_ms=1, job=job, epoch=epoch, partitions=keys))
+        await self.propose(c.DealShares(at_ms=1, job=job, if_shares_revision=0, shares=(keys,)))
+        return await self._start(TaskKey(job, 0), node)
+
+    async def _start(self, key: TaskKey, node: str) -> int:
+        await self.propose(c.AssignTasks(at_ms=1, moves=((key, NodeName(node)),)))
+        answer = await self.propose(c.StartTasks(at_ms=1, node=NodeName(node), incarnation="i", tasks=(key,)))
+        assert isinstance(answer, c.Started)
+        assert answer.epochs[0] is not None
+        return answer.epochs[0]
+
+    async def commit(self, pipeline: Mapping[str, Any], epoch: int, seq: int, *partitions: str) -> None:
+        checkpoint = Checkpoint(
+            generation=pipeline["generation"], seq=seq, position=Position(b"p%d" % seq), source=Fingerprint(b"f")
+        )
+        rows = tuple((PartitionKey("generate", PartitionId(each)), checkpoint) for each in partitions)
+        tasks = (c.TaskCheckpoints(TaskKey(JobId(pipeline["job_id"]), 0), epoch, rows),)
+        answer = await self.propose(c.CommitCheckpoints(at_ms=1, tasks=tasks))
+        assert answer == c.Committed((None,))
+
+
+@contextlib.asynccontextmanager
+async def serving(folder: Path, *, others: int = 0, founded: bool = False, **settings: Any) -> AsyncIterator[Served]:
+    """A node that founds a cluster unless it has `founded` one, with so many others that are never there."""
+    members = _members(1 + others)
+    if not founded:
+        _found(folder, members)
+    async with _node(folder, members[0], **settings) as served:
+        yield served
+
+
+@contextlib.asynccontextmanager
+async def serving_all(folder: Path, count: int) -> AsyncIterator[list[Served]]:
+    """So many nodes of one cluster, that hear each other."""
+    members = _members(count)
+    async with contextlib.AsyncExitStack() as stack:
+        nodes = []
+        for member in members:
+            _found(folder / member.name, members)
+            node = await stack.enter_async_context(_node(folder / member.name, member, raft=STEADY))
+            host, _, port = member.address.rpartition(":")
+            await stack.enter_async_context(listening(node.node.transport, host, int(port), None))
+            nodes.append(node)
+        yield nodes
+
+
+def _members(count: int) -> list[Member]:
+    ports = free_ports(count)
+    return [Member(MemberId(f"n{i}/i"), f"127.0.0.1:{port}") for i, port in enumerate(ports, 1)]
+
+
+def _found(folder: Path, members: list[Member]) -> None:
+    founders = Configuration(voters=tuple(sorted(members)))
+    found_cluster(folder / "raft", CLUSTER, founders, ClusterMachine(on_error=_fail))
+
+
+@contextlib.asynccontextmanager
+async def _node(
+    folder: Path,
+    me: Member,
+    *,
+    permissions: Permissions = NOBODY,
+    environ: Mapping[str, str] | None = None,
+    max_body_bytes: int = 1 << 20,
+    timeout_s: float = 30.0,
+    raft: RaftSettings = QUICK,
+) -> AsyncIterator[Served]:
+    clock, machine = SystemClock(), ClusterMachine(on_error=_fail)
+    uuids = Uuids(clock, os.urandom)
+    node = RaftNode(me, CLUSTER, folder / "raft", machine, tls=None, rng=random.Random(me.id), settings=raft)
+    async with node, Submissions(permissions, environ or {}) as submissions:
+        behind = services(
+            Asking(node, machine, clock, timeout_s), submissions, uuids, clock, cluster_id=CLUSTER, release="1.2.3"
+        )
+        settings = ApiSettings(version="1.2.3", served_by=me.name, max_body_bytes=max_body_bytes)
+        app = build_app(behind, settings, uuids)
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url=f"http://{me.name}", timeout=60) as client:
+            yield Served(client, app, node, machine)
+
+
+def _fail(exc: Exception) -> None:
+    raise exc

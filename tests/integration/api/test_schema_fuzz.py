@@ -1,0 +1,97 @@
+"""Whatever is sent, within the description or outside it, is answered as described, never by a fault of the node."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import httpx
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.integration.api.api_kit import Served, serving
+from wire.api.app import ApiSettings, build_app
+from wire.core.clock import SystemClock
+from wire.core.uuids import Uuids
+
+DESCRIPTION = build_app(
+    cast(Any, None), ApiSettings(version="1", served_by="n1"), Uuids(SystemClock(), os.urandom)
+).openapi()  # what stands behind the routes is not needed to describe them
+SCHEMA = schemathesis.openapi.from_dict(DESCRIPTION)
+OPERATIONS = [
+    operation
+    for operation in (result.ok() for result in SCHEMA.get_all_operations())
+    if "/pipelines/" not in operation.path or "/namespaces/" in operation.path  # the others are the same functions
+]
+CHECKS = [
+    content_type_conformance,
+    not_a_server_error,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+]
+
+
+class Background:
+    """A node in a thread with a loop of its own: hypothesis knows nothing of loops."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
+
+    async def _serve(self) -> None:
+        async with serving(self._folder) as self.served:
+            self.loop, self.stopped = asyncio.get_running_loop(), asyncio.Event()
+            for name in ("a", "delayed-flights"):  # of which one is the description's example
+                await self.served.create(name)
+            self._ready.set()
+            await self.stopped.wait()
+
+    def start(self) -> Served:
+        self._thread.start()
+        assert self._ready.wait(60)
+        return self.served
+
+    def stop(self) -> None:
+        self.loop.call_soon_threadsafe(self.stopped.set)
+        self._thread.join()
+
+    def send(self, request: requests.PreparedRequest) -> httpx.Response:
+        body = request.body.encode() if isinstance(request.body, str) else request.body
+        sent = self.served.client.request(
+            request.method or "GET", request.url or "", headers=dict(request.headers), content=body
+        )
+        return asyncio.run_coroutine_threadsafe(sent, self.loop).result(60)
+
+
+@pytest.fixture(scope="module")
+def background(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Background]:
+    node = Background(tmp_path_factory.mktemp("fuzz"))
+    node.start()
+    yield node
+    node.stop()
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: f"{operation.method.upper()} {operation.path}")
+def test_every_answer_is_as_described(operation: Any, background: Background) -> None:
+    @settings(max_examples=10, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(case=operation.as_strategy())
+    def answered(case: schemathesis.Case) -> None:
+        prepared = requests.Request(**case.as_transport_kwargs(base_url="http://n1")).prepare()
+        case.validate_response(background.send(prepared), checks=CHECKS)
+
+    answered()

@@ -1,0 +1,116 @@
+"""The cluster's state once more, as dumb as can be: lists of dicts, searched from end to end.
+
+Written from what the commands promise, not from how they are carried out: each one changes what it names and nothing
+else, and then `settle` puts right all that follows from it.
+"""
+
+from __future__ import annotations
+
+from tests.unit.cluster.model_rows import Row, find, refused
+from tests.unit.cluster.model_tasks import Tasks
+from wire.cluster import commands as c
+from wire.cluster.commands import Answer, Done
+
+
+class Model(Tasks):
+    def do(self, index: int, command: c.AnyCommand) -> Answer:
+        self.now = max(self.now, command.at_ms)
+        self.index = index
+        self.command = command
+        answer: Answer = getattr(self, str(command.__struct_config__.tag))(command)
+        self.settle()
+        return answer
+
+    # nodes
+
+    def register_node(self, command: c.RegisterNode) -> Answer:
+        if command.newest_command < self.version:
+            return refused("node_too_old")
+        known = find(self.nodes, name=command.name)
+        row = {
+            "name": command.name,
+            "incarnation": command.incarnation,
+            "address": command.address,
+            "workers": command.workers,
+            "labels": command.labels,
+            "release": command.release,
+            "newest_command": command.newest_command,
+            "draining": False,
+            "joined_ms": self.now,
+        }
+        if known is not None and known["incarnation"] == command.incarnation:
+            row["draining"], row["joined_ms"] = known["draining"], known["joined_ms"]
+        elif known is not None:
+            self.take_from(command.name)
+        self.nodes = [node for node in self.nodes if node is not known]
+        self.nodes.append(row)
+        return Done()
+
+    def drain_node(self, command: c.DrainNode) -> Answer:
+        node = find(self.nodes, name=command.name)
+        if node is None:
+            return refused("unknown_node")
+        if node["draining"] != command.draining:
+            node["draining"] = command.draining
+            self.changed(command.name, "begun" if command.draining else "ended")
+        return Done()
+
+    def remove_node(self, command: c.RemoveNode) -> Answer:
+        node = find(self.nodes, name=command.name)
+        if node is not None:
+            self.nodes.remove(node)
+            self.take_from(command.name)
+            self.changed(command.name)
+        return Done()
+
+    def enable_commands(self, command: c.EnableCommands) -> Answer:
+        if command.version <= self.version:
+            return Done()
+        if not self.nodes or any(node["newest_command"] < command.version for node in self.nodes):
+            return refused("node_too_old")
+        self.version = command.version
+        self.changed("cluster", f"version {command.version}")
+        return Done()
+
+    # tokens
+
+    def good(self, token: Row) -> bool:
+        return self.now < token["expires_ms"] and (token["uses_left"] is None or token["uses_left"] > 0)
+
+    def create_token(self, command: c.CreateToken) -> Answer:
+        if find(self.tokens, id=command.id):
+            return refused("duplicate_token")
+        if len(self.tokens) >= 1000:
+            self.tokens = [token for token in self.tokens if self.good(token)]
+        if len(self.tokens) >= 1000:
+            return refused("too_many_tokens")
+        self.tokens.append(
+            {
+                "id": command.id,
+                "salt": command.salt,
+                "digest": command.digest,
+                "expires_ms": command.expires_ms,
+                "uses_left": command.uses,
+                "created_by": command.actor,
+            }
+        )
+        self.changed(command.id)
+        return Done()
+
+    def use_token(self, command: c.UseToken) -> Answer:
+        token = find(self.tokens, id=command.id)
+        if token is None:
+            return refused("unknown_token")
+        if not self.good(token):
+            return refused("token_expired" if self.now >= token["expires_ms"] else "token_used_up")
+        if token["uses_left"] is not None:
+            token["uses_left"] -= 1
+        self.changed(command.id)
+        return Done()
+
+    def revoke_token(self, command: c.RevokeToken) -> Answer:
+        token = find(self.tokens, id=command.id)
+        if token is not None:
+            self.tokens.remove(token)
+            self.changed(command.id)
+        return Done()

@@ -1,0 +1,50 @@
+"""A table is a dict whose indexes are right however it is changed."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wire.cluster.state import JobId, NodeName, Task, TaskKey, Tasks
+from wire.core.records import PartitionId, PartitionKey
+
+KEYS = [TaskKey(JobId(job), slot) for job in "jk" for slot in range(2)]
+TASKS = [
+    Task(key=key, owner=NodeName(owner) if owner else None, held=(PartitionKey("s", PartitionId(str(key.slot))),))
+    for key in KEYS
+    for owner in ("", "a", "b")
+]
+
+
+@given(st.lists(st.tuples(st.sampled_from(["set", "del", "pop", "update", "setdefault"]), st.sampled_from(TASKS))))
+def test_a_table_is_a_dict_with_indexes(changes: list[tuple[str, Task]]) -> None:
+    table, model = Tasks(), dict[TaskKey, Task]()
+    for change, task in changes:
+        for rows in (table, model):
+            match change:
+                case "set":
+                    rows[task.key] = task
+                case "del" if task.key in rows:
+                    del rows[task.key]
+                case "pop":
+                    rows.pop(task.key, None)
+                case "update":
+                    rows.update({each.key: each for each in (task, TASKS[0])})
+                case "setdefault":
+                    rows.setdefault(task.key, task)
+    assert table == model
+    assert list(table) == list(table.keys()) == list(table.copy()) == list(model)
+    assert list(table.values()) == list(model.values())
+    assert list(table.items()) == list(model.items())
+    assert len(table) == len(model)
+    for job in (JobId("j"), JobId("k")):
+        of_it = [model[key] for key in sorted(model) if key.job == job]
+        assert table.of(job) == of_it
+        assert table.any_of(job) == bool(of_it)
+        for slot in range(2):
+            partition = PartitionKey("s", PartitionId(str(slot)))
+            assert table.holder(job, partition) == (TaskKey(job, slot) if TaskKey(job, slot) in model else None)
+    for node in (NodeName("a"), NodeName("b")):
+        assert sorted(task.key for task in table.owned_by(node)) == sorted(
+            key for key, task in model.items() if task.owner == node
+        )

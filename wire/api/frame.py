@@ -1,0 +1,96 @@
+"""What holds for each request, whatever it asks for: an id, the headers that say who answered, and an answer always.
+
+Plain ASGI, around everything but the framework's own last resort: an error that no route foresaw is logged here, once,
+and answered without its details.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+from urllib.parse import urlsplit
+
+import structlog
+from fastapi import Request, Response
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from wire.api.principals import require_principal
+from wire.api.problems import problem
+from wire.core.errors import FatalError, RefusedError, WireError
+from wire.core.uuids import Uuids
+
+REQUEST_ID: Final = "x-request-id"
+_SANE_ID: Final = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+_SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
+
+log = structlog.get_logger()
+
+
+class Frame:
+    """Wraps the application. `served_by` is this node's name."""
+
+    def __init__(self, app: ASGIApp, *, version: str, served_by: str, uuids: Uuids) -> None:
+        """Be ready to wrap."""
+        self._app = app
+        self._version = version
+        self._served_by = served_by
+        self._uuids = uuids
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        given = headers.get(REQUEST_ID, "")
+        request_id = given if _SANE_ID.fullmatch(given) else str(self._uuids.next())
+        scope.setdefault("state", {})["request_id"] = request_id
+        begun = False
+
+        async def framed(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                out = MutableHeaders(scope=message)
+                out["x-wire-version"] = self._version
+                out["x-wire-served-by"] = self._served_by
+                out[REQUEST_ID] = request_id
+            await send(message)
+
+        try:
+            if _is_cross_site(scope, headers):
+                hint = "call the API from a program, or from a page of the cluster's own address"
+                raise RefusedError("api.cross_site", "another site's page asked for a change", hint=hint)
+            require_principal(scope)
+            await self._app(scope, receive, framed)
+        except ClientDisconnect:
+            return  # nobody is there to be answered
+        except Exception as exc:
+            if begun:
+                raise
+            await _problem(exc, request_id, scope)(scope, receive, framed)
+
+
+def _problem(exc: Exception, request_id: str, scope: Scope) -> Response:
+    if isinstance(exc, WireError):
+        return problem(exc, request_id)
+    log.error("api_failed", request_id=request_id, method=scope["method"], path=scope["path"], exc_info=exc)
+    hint = f"report it with the node's log, in which it stands under request_id {request_id}"
+    return problem(FatalError("api.failed", "the node made a mistake of its own", hint=hint), request_id)
+
+
+def _is_cross_site(scope: Scope, headers: Headers) -> bool:
+    """Say whether a page of another site asks for a change: a browser lends it the rights of whoever looks at it."""
+    if scope["method"] in _SAFE_METHODS:
+        return False
+    origin = headers.get("origin")
+    if origin is not None:
+        return urlsplit(origin).netloc != headers.get("host")
+    return headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
+
+
+def request_id_of(request: Request) -> str:
+    """Return the id of a request, the client's own or one made here."""
+    return str(request.state.request_id)

@@ -1,0 +1,85 @@
+"""The cluster and its nodes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from wire.api import answers, views
+from wire.api.openapi import answers as described
+from wire.api.openapi import any_part, body, nothing
+from wire.api.requests import (
+    MAX_LIMIT,
+    Asked,
+    Asker,
+    Cursor,
+    Limit,
+    TransferBody,
+    fields,
+    flag,
+    optional_text,
+    read_cursor,
+)
+from wire.api.selecting import select
+
+router = APIRouter(prefix="/api/v1/cluster", tags=["cluster"])
+node_router = APIRouter(tags=["cluster"])
+
+
+@router.get("", responses=described(views.Cluster, "The cluster, as the answering node knows it."))
+async def get_cluster(request: Request, services: Asked) -> Response:
+    """Get the cluster and its members."""
+    return answers.answer(request, services.cluster.cluster())
+
+
+@router.delete(
+    "/members/{id:path}", status_code=204, responses=nothing("The node is no member, and will not be one again.")
+)
+async def remove_member(
+    services: Asked, by: Asker, id: Annotated[str, Path(description="The node's id, or its name.", examples=["n4"])]
+) -> Response:
+    """Remove a node for good; its tasks are given to others."""
+    await services.cluster.remove(id, by)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/transfer-leadership",
+    responses=described(views.Cluster, "Another node leads."),
+    openapi_extra=body({"to": {"type": ["string", "null"]}}, {"to": "n2"}),
+)
+async def transfer_leadership(request: Request, services: Asked) -> Response:
+    """Let another node lead: the one that is named, or whichever is as far as the leader."""
+    sent = fields(await optional_text(request), TransferBody)
+    return answers.answer(request, await services.cluster.transfer_leadership(sent.to))
+
+
+@router.post("/snapshots", status_code=201, responses=described(views.Snapshot, "The snapshot is on disk.", 201))
+async def take_snapshot(request: Request, services: Asked) -> Response:
+    """Take a snapshot of the answering node's state."""
+    return answers.answer(request, await services.cluster.snapshot(), 201)
+
+
+@node_router.get("/nodes", responses=described(views.Page[views.Member], "Nodes, by name."))
+async def list_nodes(
+    request: Request,
+    services: Asked,
+    nonvoters: Annotated[str | None, Query(description="Also those that have no vote.")] = None,
+    cursor: Cursor = None,
+    limit: Limit = MAX_LIMIT,
+) -> Response:
+    """List the nodes that vote, as the answering node knows them."""
+    after = None if cursor is None else read_cursor(cursor)
+    return answers.page(request, services.cluster.nodes(after, limit, nonvoters=flag(nonvoters, "nonvoters")))
+
+
+@node_router.get("/status", responses=any_part(views.NodeStatus, "The status; with `key`, that part of it."))
+async def get_node_status(
+    request: Request,
+    services: Asked,
+    key: Annotated[str | None, Query(description="Which part of it, as in `consensus.term`.", max_length=256)] = None,
+) -> Response:
+    """Get everything the answering node can tell of itself without asking anybody."""
+    status = services.cluster.status()
+    return answers.answer(request, status if key is None else select(status, key))

@@ -1,0 +1,278 @@
+"""What the API answers, as structs: their fields are the JSON, their docstrings the schemas' descriptions.
+
+Times are UTC. What is not known is null.
+"""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated, Generic, Literal, TypeVar
+
+from msgspec import Meta, Raw, Struct
+
+from wire.core.errors import Finding
+
+T = TypeVar("T")
+
+Desired = Literal["running", "paused", "stopped"]
+PipelineState = Literal["starting", "running", "pausing", "paused", "stopping", "stopped", "failed", "done"]
+JobState = Literal["active", "failed", "done", "ended"]
+TaskState = Literal["waiting", "running", "moving", "ended"]
+SpecJson = Annotated[Raw, Meta(extra_json_schema={"type": "object"})]
+
+
+class Page(Struct, Generic[T], frozen=True, kw_only=True):
+    """A part of a list, in a stable order. `next` is the cursor of the part behind it, null at the end."""
+
+    items: tuple[T, ...]
+    next: str | None = None
+
+
+class ErrorView(Struct, frozen=True, kw_only=True):
+    """Why a job failed."""
+
+    code: str
+    message: str
+    path: str | None = None
+    hint: str | None = None
+
+
+class Pipeline(Struct, frozen=True, kw_only=True):
+    """A pipeline as it is desired, and what it does.
+
+    `version` counts the versions of its spec. `revision` rises with every change, also of what is desired: it is the
+    ETag. `generation` rises whenever its positions are forgotten. `error` says why its job failed; `fell_back_from` is
+    the version that failed before this one took over again.
+    """
+
+    name: str
+    namespace: str
+    version: int
+    revision: int
+    spec: SpecJson
+    desired: Desired
+    state: PipelineState
+    job_id: str | None
+    generation: int
+    created_at: datetime.datetime
+    updated_at: datetime.datetime
+    error: ErrorView | None = None
+    fell_back_from: int | None = None
+
+
+class Applied(Pipeline, frozen=True, kw_only=True):
+    """A pipeline that was just applied. `changed` is false where it was the same before."""
+
+    created: bool
+    changed: bool
+    warnings: tuple[Finding, ...] = ()
+
+
+class Difference(Struct, frozen=True, kw_only=True):
+    """One place in which two specs differ; a side that is absent has nothing there."""
+
+    path: str
+    before: Raw | None = None
+    after: Raw | None = None
+
+
+class Plan(Struct, frozen=True, kw_only=True):
+    """What applying would do, without doing it. `version` is the one the pipeline would have."""
+
+    name: str
+    namespace: str
+    version: int
+    created: bool
+    changed: bool
+    keeps_positions: bool
+    spec: SpecJson
+    differences: tuple[Difference, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+
+
+class Version(Struct, frozen=True, kw_only=True):
+    """One version of a pipeline. `proven` is true of the one that a failing newer one falls back to."""
+
+    version: int
+    created_at: datetime.datetime
+    author: str
+    note: str
+    current: bool
+    proven: bool
+
+
+class VersionSpec(Version, frozen=True, kw_only=True):
+    """One version of a pipeline, with its spec."""
+
+    spec: SpecJson
+
+
+class Diff(Struct, frozen=True, kw_only=True):
+    """What changed from one version to another."""
+
+    before: int
+    after: int
+    differences: tuple[Difference, ...]
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """One run of a version. `id` is a UUIDv7; `tasks` counts those that move records."""
+
+    id: str
+    pipeline: str
+    namespace: str
+    version: int
+    state: JobState
+    started_at: datetime.datetime
+    ended_at: datetime.datetime | None
+    tasks: int
+    error: ErrorView | None = None
+    fell_back_from: int | None = None
+
+
+class Partition(Struct, frozen=True, kw_only=True):
+    """A part of a source that is read in order."""
+
+    source: str
+    partition: str
+
+
+class Task(Struct, frozen=True, kw_only=True):
+    """A job's share of its sources' partitions. Slot -1 only looks which partitions there are.
+
+    `node` is who runs it now, `target` who is to; `epoch` is the number its last start was given.
+    """
+
+    job_id: str
+    slot: int
+    state: TaskState
+    node: str | None
+    target: str | None
+    epoch: int
+    partitions: tuple[Partition, ...]
+    moved_at: datetime.datetime | None
+
+
+class Checkpoint(Struct, frozen=True, kw_only=True):
+    """Where one partition goes on after a restart. `position` is the source's own, in base64."""
+
+    source: str
+    partition: str
+    generation: int
+    seq: int
+    epoch: int
+    position: bytes
+
+
+class TaskCounts(Struct, frozen=True, kw_only=True):
+    """A job's tasks by what they do, the one that looks for partitions left out."""
+
+    total: int
+    waiting: int
+    running: int
+    moving: int
+    ended: int
+
+
+class PipelineStatus(Struct, frozen=True, kw_only=True):
+    """How a pipeline is."""
+
+    name: str
+    namespace: str
+    version: int
+    desired: Desired
+    state: PipelineState
+    generation: int
+    job: Job | None
+    tasks: TaskCounts
+    nodes: tuple[str, ...]
+    checkpoints: int
+    error: ErrorView | None = None
+    fell_back_from: int | None = None
+
+
+class Member(Struct, frozen=True, kw_only=True):
+    """A node. Its `id` is its name and its incarnation; `role` says what it is to consensus.
+
+    `state` tells whether it was heard of lately: the leader knows it of all, another node only of itself and the
+    leader. `workers` and `labels` are what it said of itself when it registered, null before that.
+    """
+
+    id: str
+    name: str
+    address: str
+    role: Literal["leader", "voter", "nonvoter"]
+    state: Literal["live", "silent", "unknown"]
+    last_contact_ms: int | None = None
+    workers: int | None = None
+    labels: dict[str, str] | None = None
+    release: str | None = None
+    draining: bool = False
+
+
+class Cluster(Struct, frozen=True, kw_only=True):
+    """The cluster as the answering node knows it."""
+
+    cluster_id: str
+    term: int
+    leader: str | None
+    members: tuple[Member, ...]
+
+
+class Snapshot(Struct, frozen=True, kw_only=True):
+    """A snapshot of the answering node's state, on its disk: what it covers and how large it is."""
+
+    index: int
+    term: int
+    bytes: int
+    checksum: str
+
+
+class NodeInfo(Struct, frozen=True, kw_only=True):
+    """The answering node."""
+
+    id: str
+    name: str
+    address: str
+    release: str
+
+
+class Consensus(Struct, frozen=True, kw_only=True):
+    """The answering node's part in consensus. `trouble` says why it acknowledges nothing."""
+
+    role: str
+    term: int
+    leader: str | None
+    commit_index: int
+    applied_index: int
+    log_first_index: int
+    log_last_index: int
+    trouble: str | None = None
+
+
+class Counts(Struct, frozen=True, kw_only=True):
+    """How much the cluster holds."""
+
+    nodes: int
+    pipelines: int
+    jobs: int
+    tasks: int
+    checkpoints: int
+
+
+class NodeStatus(Struct, frozen=True, kw_only=True):
+    """Everything the answering node can tell of itself without asking anybody."""
+
+    node: NodeInfo
+    cluster_id: str
+    command_version: int
+    consensus: Consensus
+    counts: Counts
+
+
+class Check(Struct, frozen=True, kw_only=True):
+    """One thing a node needs to be ready; `message` says what is wrong."""
+
+    name: str
+    ok: bool
+    message: str = ""

@@ -1,0 +1,217 @@
+"""A spec as it is sent, checked before anything is proposed: what lint finds, and what only a cluster minds.
+
+Checking runs in a thread of its own, one spec after the other: none holds the node's event loop up, and however many
+are sent, heartbeats are sent on time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import datetime
+import re
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Final, Self
+
+import msgspec
+from msgspec import Struct
+
+from wire.core.config import fields_of
+from wire.core.errors import ConfigError, Finding, RetryableError, WireError
+from wire.core.paths import ROOT, child
+from wire.core.permissions import Permissions
+from wire.pipelines.building import build_source
+from wire.pipelines.lint import LintResult, compile_here, lint
+from wire.pipelines.lint.secrets import scalars
+from wire.pipelines.loaded import LoadedPipeline
+from wire.pipelines.spec import PipelineSpec
+
+_MOST_WAITING_BYTES: Final = 64 << 20
+_NAMESPACE: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_FIELDS: Final = tuple(field.encode_name for field in fields_of(PipelineSpec))
+_READS_FILES: Final = ("lookup", "pii", "python", "validate")
+"""Transforms that read a file when they are compiled, which is for a worker to do."""
+
+Start = str | datetime.datetime | None
+
+
+class SourceIdentity(Struct, frozen=True):
+    """What a source reads: how it was written and, where that could be told, its fingerprint.
+
+    `start` is where its configuration says to begin.
+    """
+
+    written: bytes
+    fingerprint: bytes | None
+    start: Start = None
+
+    def same(self, other: SourceIdentity) -> bool:
+        """Say whether both read the same, as far as can be told."""
+        return self.written == other.written or (self.fingerprint is not None and self.fingerprint == other.fingerprint)
+
+
+class Checked(Struct, frozen=True, kw_only=True):
+    """A spec without mistakes. `spec` is canonical JSON, its references unresolved (I9)."""
+
+    name: str
+    spec: bytes
+    sources: Mapping[str, SourceIdentity]
+    parallelism: int | None
+    weight: int
+    node_selector: Mapping[str, str]
+    warnings: tuple[Finding, ...] = ()
+
+
+class Submissions:
+    """Checks specs under the node's permissions. `async with` it."""
+
+    def __init__(self, permissions: Permissions, environ: Mapping[str, str]) -> None:
+        """Allow what `permissions` say; look references up in `environ`."""
+        self._permissions = permissions
+        self._environ = environ
+        self._pool = ThreadPoolExecutor(1, "lint")
+        self._waiting_bytes = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def check(self, text: str, namespace: str, name: str | None) -> Checked:
+        """Return the spec in `text`, for a pipeline of that name, or of whatever name it says.
+
+        Raises ConfigError with every mistake, RetryableError while too much waits to be checked.
+        """
+        if self._waiting_bytes + len(text) > _MOST_WAITING_BYTES:  # I8
+            raise RetryableError("cluster.busy", "too many specs wait to be checked", after_s=1, hint="try again")
+        self._waiting_bytes += len(text)
+        try:
+            loop = asyncio.get_running_loop()
+            return await loop.run_in_executor(self._pool, self._check, text, namespace, name)
+        finally:
+            self._waiting_bytes -= len(text)
+
+    async def not_read_any_more(self, before: bytes, namespace: str, now: Mapping[str, SourceIdentity]) -> list[str]:
+        """Return which sources of a stored spec are gone from `now`, or read something else there."""
+        sources: Mapping[str, SourceIdentity] = _written(msgspec.json.decode(before))
+        if all(name in now and now[name].same(source) for name, source in sources.items()):
+            return []
+        with contextlib.suppress(ConfigError):  # if it can't be built here any more, what was written decides
+            sources = (await self.check(before.decode(), namespace, None)).sources
+        return [name for name, source in sources.items() if name not in now or not now[name].same(source)]
+
+    def _check(self, text: str, namespace: str, name: str | None) -> Checked:
+        result = lint(text, environ=self._environ, permissions=self._permissions)
+        result = _for_a_cluster(result, namespace, name)
+        pipeline = result.pipeline
+        if pipeline is not None and all(each.type not in _READS_FILES for each in pipeline.transforms):
+            result = compile_here(result)
+        loaded = result.require()
+        tree: dict[str, Any] = result.document.tree if result.document is not None else {}
+        parallelism = loaded.spec.parallelism
+        return Checked(
+            name=loaded.spec.name,
+            spec=canonical(tree, namespace),
+            sources=_identities(loaded, tree),
+            parallelism=None if parallelism == "auto" else parallelism,
+            weight=loaded.spec.weight,
+            node_selector=loaded.spec.node_selector,
+            warnings=result.findings,
+        )
+
+
+def canonical(tree: dict[str, Any], namespace: str) -> bytes:
+    """Return a spec as JSON: its fields in the order of their declaration, everything else as it was written."""
+    whole = {**tree, "namespace": namespace}
+    return msgspec.json.encode({field: whole[field] for field in _FIELDS if field in whole})
+
+
+def _for_a_cluster(result: LintResult, namespace: str, name: str | None) -> LintResult:
+    """Add what a cluster does not take, each at its place in the text."""
+    tree = result.document.tree if result.document is not None else None
+    if not isinstance(tree, dict):
+        return result
+    found = [*_misnamed(tree, namespace, name), *_unstorable(tree)]
+    added = result.placed(ConfigError(found)) if found else ()
+    findings = tuple(_as_refused(finding) for finding in (*result.findings, *added))
+    refused = any(finding.severity == "error" for finding in findings)
+    return LintResult(
+        findings, None if refused else result.pipeline, result.lines, result.shown, result.document
+    )  # fmt: skip
+
+
+def _as_refused(finding: Finding) -> Finding:
+    if finding.code != "config.literal_secret":
+        return finding
+    message = "a secret is written out here: a cluster stores and shows its pipelines"
+    hint = "use ${env:NAME} or ${file:PATH}; the operator allows them by --allow-env and --allow-paths"
+    return msgspec.structs.replace(finding, message=message, hint=hint, severity="error")
+
+
+def _misnamed(tree: dict[str, Any], namespace: str, name: str | None) -> list[Finding]:
+    found = []
+    if not _NAMESPACE.fullmatch(namespace):
+        message = f"`{namespace}` can't name a namespace"
+        hint = "lower-case letters, digits and hyphens, at most 63"
+        found.append(Finding(code="config.invalid", path=child(ROOT, "namespace"), message=message, hint=hint))
+    elif tree.get("namespace", namespace) != namespace:
+        message = f"the address says namespace `{namespace}`"
+        hint = f"remove `namespace`, or send it to /api/v1/namespaces/{tree['namespace']}/pipelines"
+        found.append(Finding(code="config.conflict", path=child(ROOT, "namespace"), message=message, hint=hint))
+    if name is not None and tree.get("name", name) != name:
+        message = f"the address says `{name}`"
+        hint = "a pipeline keeps its name: create one of the new name, and delete this one"
+        found.append(Finding(code="config.conflict", path=child(ROOT, "name"), message=message, hint=hint))
+    return found
+
+
+def _unstorable(tree: dict[str, Any]) -> list[Finding]:
+    """Return what JSON can't hold, or not so that everybody reads the same."""
+    found = []
+    for path, value in scalars(tree, ROOT):
+        if isinstance(value, float) and value - value != 0:
+            message = "a number that is not finite can't be stored"
+        elif isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
+            message = "a number of more than 64 bits can't be stored"
+        elif isinstance(value, str) and not _encodable(value):
+            message = "half a character (a lone surrogate) can't be stored"
+        else:
+            continue
+        found.append(Finding(code="config.invalid", path=path, message=message, hint="put it in quotes if it is text"))
+    return found
+
+
+def _encodable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _identities(pipeline: LoadedPipeline, tree: dict[str, Any]) -> dict[str, SourceIdentity]:
+    written = _written(tree)
+    found = {}
+    for source in pipeline.sources:
+        try:
+            fingerprint = bytes(build_source(source, pipeline).fingerprint())
+        except WireError:  # its library is not installed here: what was written decides
+            fingerprint = None
+        start = getattr(source.config, "start", None)
+        found[source.name] = SourceIdentity(written[source.name].written, fingerprint, start)
+    return found
+
+
+def _written(tree: dict[str, Any]) -> dict[str, SourceIdentity]:
+    sources = tree["sources"] if "sources" in tree else [tree["source"]]
+    return {
+        source.get("name") or source["type"]: SourceIdentity(
+            msgspec.json.encode([source["type"], source.get("config", {})], order="deterministic"), None
+        )
+        for source in sources
+    }

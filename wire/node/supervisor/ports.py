@@ -1,0 +1,47 @@
+"""What the supervisor needs of whoever decides which tasks run here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from wire.cluster.commands import TaskCheckpoints
+from wire.cluster.state import Error
+from wire.core.records import PartitionKey
+from wire.worker.protocol import Refusal, Run
+
+
+class TaskOwner(Protocol):
+    """Is told what becomes of the runs it began: of each exactly one of the first four, and then no more of it.
+
+    All but `commit` are called from the event loop and must return at once, without calling the supervisor.
+    """
+
+    def task_ended(self, run: Run) -> None:
+        """Learn that a run has read, written and committed all there will ever be."""
+        ...
+
+    def task_released(self, run: Run) -> None:
+        """Learn that a run that was to end does nothing any more. It may not have got as far as it was to."""
+        ...
+
+    def task_failed(self, run: Run, error: Error) -> None:
+        """Learn that a run can't go on, and does nothing any more."""
+        ...
+
+    def task_lost(self, run: Run) -> None:
+        """Learn that a run died with its worker: begin it again under a new epoch."""
+        ...
+
+    def partitions_found(self, run: Run, partitions: tuple[PartitionKey, ...]) -> None:
+        """Learn from a run of discovery which partitions there are now."""
+        ...
+
+    async def commit(self, tasks: Sequence[TaskCheckpoints]) -> Sequence[Refusal | None]:
+        """Return, for each task, None once its checkpoints are durable, or why they never will be.
+
+        One call at a time, with each run at most once. It may take as long as the cluster is without a leader:
+        meanwhile the tasks wait. It must not answer while the outcome is open, and not raise: what goes wrong on the
+        way is for the owner to try again. May be for a run that is lost by now.
+        """
+        ...

@@ -1,0 +1,30 @@
+"""How many workers a node has, and what they may do."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from wire.core.config import Config
+from wire.core.permissions import Permissions
+from wire.core.units import Duration, Size
+
+
+class WorkerSettings(Config, frozen=True, kw_only=True):
+    """`max_silence` is how long a worker may say nothing, `max_memory` what it may hold, before it is replaced.
+
+    A worker that hears nothing of its node for `max_silence` ends, too: let it be shorter than the node's lease.
+
+    `grace` is what a task gets beyond its deadline to let go, `commit_interval` the least time between two commits.
+    """
+
+    count: Annotated[int, Meta(ge=1)]
+    permissions: Permissions = Permissions()
+    max_silence: Duration = Duration(10_000)
+    max_start: Duration = Duration(60_000)
+    max_memory: Size | None = None
+    restart_after: Duration = Duration(200)
+    restart_after_at_most: Duration = Duration(30_000)
+    grace: Duration = Duration(5_000)
+    commit_interval: Duration = Duration(100)

@@ -1,0 +1,51 @@
+"""From a loaded pipeline to the parts of one task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from wire.core.records import PartitionId
+from wire.pipelines.building import build_sink, build_source, build_transforms, plan_output
+from wire.pipelines.engine.assembly import Parts, SinkPart, SourcePart
+from wire.pipelines.loaded import Component, LoadedPipeline
+from wire.pipelines.plan import OutputPlan, compile_stage
+from wire.pipelines.stage import Stage
+
+Share = Mapping[str, Sequence[PartitionId]]
+"""Partitions by the name of their source; one that is not named has none."""
+
+
+def build_parts(pipeline: LoadedPipeline, *, bounded: bool = False, share: Share | None = None, slot: int = 0) -> Parts:
+    """Build every component, without opening any; `bounded` sources end at what is there now.
+
+    The task reads its `share` and nothing else, or all there is where that is None; `slot` tells it from the others
+    of its pipeline. Raises ConfigError, UnavailableError where a library is missing.
+    """
+    sinks = [_sink(sink, pipeline) for sink in pipeline.sinks]
+    outputs = [plan_output(sink, part.sink.format) for sink, part in zip(pipeline.sinks, sinks, strict=True)]
+    sources = [
+        _source(source, pipeline, outputs, bounded=bounded, share=None if share is None else share.get(source.name, ()))
+        for source in pipeline.sources
+    ]
+    dead_letter = _sink(pipeline.dead_letter, pipeline) if pipeline.dead_letter else None
+    return Parts(pipeline.spec, sources, sinks, dead_letter, slot)
+
+
+def _sink(component: Component, pipeline: LoadedPipeline) -> SinkPart:
+    return SinkPart(component.name, component.type, component.path, build_sink(component, pipeline))
+
+
+def _source(
+    component: Component,
+    pipeline: LoadedPipeline,
+    outputs: Sequence[OutputPlan],
+    *,
+    bounded: bool,
+    share: Sequence[PartitionId] | None,
+) -> SourcePart:
+    source = build_source(component, pipeline, bounded=bounded)
+
+    def compiled() -> Stage:
+        return compile_stage(source.format, component.name, build_transforms(pipeline), outputs, component.path)
+
+    return SourcePart(component.name, component.type, component.path, source, compiled, bounded, share)

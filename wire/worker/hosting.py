@@ -1,0 +1,154 @@
+"""One run of a task, from the message that begins it to the one that says what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+import structlog
+
+from wire.cluster.state import DISCOVERY, Error
+from wire.core.clock import Clock
+from wire.core.errors import ConfigError, RetryableError, UnavailableError, WireError, root_cause
+from wire.core.permissions import Permissions
+from wire.core.records import PartitionId
+from wire.pipelines.engine.assembly import opened
+from wire.pipelines.engine.parts import Share, build_parts
+from wire.pipelines.engine.patience import within
+from wire.pipelines.engine.progress import Progress
+from wire.pipelines.engine.retry import Backoff
+from wire.pipelines.engine.runner import Runner
+from wire.pipelines.lint import lint
+from wire.pipelines.loaded import LoadedPipeline
+from wire.worker.checkpoints import ClusterCheckpoints, Commit
+from wire.worker.discovery import Discovery, Found
+from wire.worker.protocol import Begin, Ended, Failed, Released
+from wire.worker.sampling import SampleTaker
+
+log = structlog.get_logger()
+
+_LASTING: Final = "config."
+"""Errors of this area are about the pipeline or the installation: waiting does not mend them."""
+
+Outcome = Ended | Released | Failed
+
+
+class Hosted:
+    """A run under way. `stop` asks it to drain; it may be cancelled at any time, which loses nothing (I2)."""
+
+    def __init__(self, begun: Begin, permissions: Permissions, clock: Clock, rng: random.Random) -> None:
+        """Prepare; nothing happens before `run`."""
+        self.begun = begun
+        self.stop = asyncio.Event()
+        self._permissions = permissions
+        self._clock = clock
+        self._rng = rng
+        self._began_s = clock.monotonic()
+        self._progress = Progress()
+        self._runner: Runner | None = None
+
+    def progress(self) -> Progress:
+        """Return how it fares, with the gauges brought up to date."""
+        progress = self._runner.update_progress() if self._runner else self._progress
+        progress.elapsed_s = self._clock.monotonic() - self._began_s
+        return progress
+
+    def tap(self, taker: SampleTaker) -> None:
+        """Let `taker` see the records that go to the sinks, if any do yet."""
+        if self._runner:
+            sinks = [sink.name for sink in self._progress.sinks]
+            self._runner.tap(lambda source, outputs: taker(sinks, source, outputs))
+
+    async def run(self, commit: Commit, found: Found) -> Outcome:
+        """Run until the sources have ended, `stop` is set or it can't go on, and return which of these it was.
+
+        `found` is told of partitions, in a run of discovery. Raises nothing but CancelledError, whatever is wrong:
+        other runs share the process.
+        """
+        pipeline, run = self.begun.pipeline, self.begun.run
+        name = f"{pipeline.namespace}/{pipeline.name}"
+        with structlog.contextvars.bound_contextvars(pipeline=name, task=run.task.slot, epoch=run.epoch):
+            try:
+                await self._run(commit, found)
+            except Exception as exc:  # a bug in one run must not end the others
+                self._progress.state = "failed"
+                return Failed(run, _told(_cause(exc)))
+        return Released(run) if self.stop.is_set() else Ended(run)
+
+    async def _run(self, commit: Commit, found: Found) -> None:
+        pipeline = await asyncio.to_thread(self._load)
+        if self.begun.run.task.slot == DISCOVERY:
+            await self._discover(pipeline, found)
+        else:
+            store = ClusterCheckpoints(self.begun, commit)
+            await self._patiently(pipeline, lambda: self._task(pipeline, store))
+
+    def _load(self) -> LoadedPipeline:
+        """Read the pipeline anew, under the permissions of this machine. Blocking."""
+        return lint(self.begun.spec.decode(), permissions=self._permissions).require()
+
+    async def _task(self, pipeline: LoadedPipeline, store: ClusterCheckpoints) -> None:
+        slot = self.begun.run.task.slot
+        parts = await asyncio.to_thread(build_parts, pipeline, share=self._share(), slot=slot)
+        self._progress = Progress()
+        async with contextlib.AsyncExitStack() as stack:
+
+            async def open_() -> None:
+                self._runner = await stack.enter_async_context(
+                    opened(parts, store, self._progress, clock=self._clock, rng=self._rng)
+                )
+
+            if await within(self.stop, 0, open_()) and self._runner:
+                await self._runner.run(self.stop)
+
+    async def _discover(self, pipeline: LoadedPipeline, found: Found) -> None:
+        discovery = Discovery(pipeline, found, self._progress, clock=self._clock, rng=self._rng)
+        try:
+            await self._patiently(pipeline, lambda: within(self.stop, 0, discovery.look()))
+            await within(self.stop, 0, discovery.watch())
+        finally:
+            await discovery.close()
+
+    def _share(self) -> Share:
+        share: dict[str, list[PartitionId]] = {}
+        for key in self.begun.share:
+            share.setdefault(key.source, []).append(key.partition)
+        return share
+
+    async def _patiently(self, pipeline: LoadedPipeline, attempt: Callable[[], Coroutine[Any, Any, object]]) -> None:
+        """Make an attempt; as long as a proven version finds something away before it runs, wait and make another."""
+        backoff = Backoff(pipeline.spec.retry, self._rng)
+        while not self.stop.is_set():
+            try:
+                await attempt()
+                return
+            except Exception as exc:
+                error = _cause(exc)
+                if not isinstance(error, UnavailableError) or error.code.startswith(_LASTING):
+                    raise
+                if self._runner is not None or not self.begun.proven:
+                    raise
+                wait_s = backoff.next_s(RetryableError(error.code, error.message, path=error.path, hint=error.hint))
+                self._progress.state, self._progress.last_error = "retrying", str(error)
+                log.warning("begin_retry", code=error.code, error=error.message, wait_s=round(wait_s, 3))
+            await within(self.stop, 0, self._clock.sleep(wait_s))
+
+
+def _cause(exc: Exception) -> BaseException:
+    return root_cause(exc) if isinstance(exc, BaseExceptionGroup) else exc
+
+
+def _told(error: BaseException) -> Error:
+    """Say for the pipeline's owner why it failed. What nobody foresaw is logged with its stack, and told without."""
+    match error:
+        case ConfigError() if len(error.findings) > 1:
+            message = f"{error.message} (and {len(error.findings) - 1} more)"
+            return Error(error.code, message, error.path, error.hint)
+        case WireError():
+            return Error(error.code, error.message, error.path, error.hint)
+    log.error("task_crashed", exc_info=error)
+    message = f"an error nobody foresaw ({type(error).__name__})"  # its text may hold anything (I9)
+    return Error("worker.crashed_task", message, None, "the log of the node that ran it has the details")
