@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from wire.cluster.commands import AssignTasks, DealShares, Prove, RevokeNode
-from wire.cluster.scheduler.balance import rebalance
+from wire.cluster.scheduler.balance import Balance
 from wire.cluster.scheduler.fleet import Fleet, Selector
 from wire.cluster.scheduler.leases import Liveness
 from wire.cluster.scheduler.placement import Placement, Work, work_of
@@ -51,21 +53,21 @@ def decide(
             proofs.append(Prove(at_ms=at_ms, actor=ACTOR, job=job.id))
     placement = Placement(fleet, settings, work)
     placement.place()
-    rebalance(placement, fleet, settings)
+    Balance(placement, fleet, settings, work).repair()
     assignments = _assignments(placement.moves, at_ms, settings.max_moves_per_command)
     return Decision((*_revocations(state, fleet, at_ms), *deals, *assignments, *proofs), placement.unplaced)
 
 
 def _running(state: State) -> Iterator[tuple[Pipeline, Job, list[Task]]]:
     """Return the jobs that are to run and their tasks in order, the oldest job first."""
-    tasks: dict[JobId, list[Task]] = {}
+    tasks: defaultdict[JobId, list[Task]] = defaultdict(list)
     for task in state.tasks.values():
-        tasks.setdefault(task.key.job, []).append(task)
+        tasks[task.key.job].append(task)
     wanted = {each.job: each for each in state.pipelines.values() if each.job and each.desired == "running"}
     for id_ in sorted(wanted):
         job = state.jobs.get(id_)
         if job is not None and job.state == "active":
-            yield wanted[id_], job, sorted(tasks.get(id_, ()), key=lambda task: task.key.slot)
+            yield wanted[id_], job, sorted(tasks[id_], key=lambda task: task.key.slot)
 
 
 def _revocations(state: State, fleet: Fleet, at_ms: int) -> Iterator[RevokeNode]:
@@ -81,8 +83,8 @@ def _shares(job: Job, tasks: Sequence[Task], fleet: Fleet, selector: Selector) -
         return None
     before = [task.share for task in tasks if task.share]
     count = task_count(job.parallelism, len(job.partitions), fleet.workers(selector), len(before))
-    dealt = {partition for share in before for partition in share}
-    if (count == len(before) and dealt == set(job.partitions)) or (job.partitions and not count):
+    right = count == len(before) and set(chain.from_iterable(before)) == set(job.partitions)
+    if right or (job.partitions and not count):
         return None
     return deal(job.partitions, before, count)
 
@@ -110,6 +112,6 @@ def _running_since_ms(job: Job, tasks: Sequence[Task], at_ms: int) -> int:
 
 
 def _assignments(moves: Mapping[TaskKey, NodeName], at_ms: int, most: int) -> Iterator[AssignTasks]:
-    pairs = sorted(moves.items())
+    pairs = tuple(moves.items())
     for first in range(0, len(pairs), most):
-        yield AssignTasks(at_ms=at_ms, actor=ACTOR, moves=tuple(pairs[first : first + most]))
+        yield AssignTasks(at_ms=at_ms, actor=ACTOR, moves=pairs[first : first + most])

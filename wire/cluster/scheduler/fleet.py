@@ -8,7 +8,7 @@ from typing import Final
 
 from wire.cluster.scheduler.leases import Liveness
 from wire.cluster.scheduler.settings import SchedulerSettings
-from wire.cluster.state import DISCOVERY, JobId, Node, NodeName, TaskKey
+from wire.cluster.state import Node, NodeName, Task
 
 Selector = tuple[tuple[str, str], ...]
 """Labels a node must have, sorted: a `node_selector` that can be a key."""
@@ -21,11 +21,11 @@ class Host:
     """A node whose lease is held, with what it is to run. Its level is its load in proportion to its workers.
 
     `room` is the workers that count when it is given something: fewer than it has while it has just come (but what it
-    has already is never taken away for that). `leaving` and `arriving` count tasks on their way. `tasks_of` says how
-    many it has of a job, without the discovery.
+    has already is never taken away for that). `settled` are the tasks that run here and may stay; `leaving` and
+    `arriving` count those on their way.
     """
 
-    __slots__ = ("arriving", "leaving", "load", "name", "room", "tasks_of", "workers")
+    __slots__ = ("arriving", "leaving", "load", "name", "room", "settled", "workers")
 
     def __init__(self, node: Node, ramp: float) -> None:
         """Begin with nothing to run."""
@@ -33,9 +33,9 @@ class Host:
         self.workers = node.workers
         self.room = node.workers * ramp
         self.load = 0
+        self.settled: list[Task] = []
         self.leaving = 0
         self.arriving = 0
-        self.tasks_of: dict[JobId, int] = {}
 
     @property
     def level(self) -> float:
@@ -45,18 +45,6 @@ class Host:
     def level_with(self, load: int) -> float:
         """Return how loaded it would be if that were given to it."""
         return (self.load + load) / self.room
-
-    def add(self, task: TaskKey, load: int) -> None:
-        """Let it run one more."""
-        self.load += load
-        if task.slot != DISCOVERY:
-            self.tasks_of[task.job] = self.tasks_of.get(task.job, 0) + 1
-
-    def remove(self, task: TaskKey, load: int) -> None:
-        """Let it run one less."""
-        self.load -= load
-        if task.slot != DISCOVERY:
-            self.tasks_of[task.job] -= 1
 
 
 class Fleet:
@@ -128,14 +116,14 @@ class Pool:
         self._heap = [(host.level_with(load), host.name, host) for host in hosts]
         heapq.heapify(self._heap)
 
-    def first(self) -> Host | None:
-        """Return the least loaded one, which stays in; None if there is none."""
+    def first(self) -> tuple[float, Host] | None:
+        """Return the least loaded one, which stays in, and how loaded it would be; None if there is none."""
         heap = self._heap
         while heap:
             level, name, host = heap[0]
             now = host.level_with(self._load)
             if now <= level:
-                return host
+                return now, host
             heapq.heapreplace(heap, (now, name, host))
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
@@ -34,27 +35,29 @@ class Work(Struct, frozen=True):
     kind: Kind
     tasks: Sequence[Task]
 
+    def spread(self) -> Counter[NodeName | None]:
+        """Return how many of them each node is to run."""
+        return Counter(task.target for task in self.tasks)
+
 
 def work_of(job: JobId, weight: int, selector: Selector, tasks: Iterable[Task]) -> list[Work]:
     """Return what is to run of a job: its discovery, and the tasks that have something to read."""
-    open_ = [task for task in tasks if not task.ended]
-    discovery = [task for task in open_ if task.key.slot == DISCOVERY]
-    readers = [task for task in open_ if task.share]
+    discovery: list[Task] = []
+    readers: list[Task] = []
+    for task in tasks:
+        if not task.ended and (task.share or task.key.slot == DISCOVERY):
+            (readers if task.share else discovery).append(task)
     kinds = ((_DISCOVERY_LOAD, discovery), (max(weight, 1) * _UNIT, readers))
     return [Work(job, Kind(load, selector), each) for load, each in kinds if each]
 
 
 class Placement:
-    """Tasks and their hosts. `moves` are the changes, `unplaced` says why a task has no node that it may run on.
-
-    `settled` are the tasks of each host that run where they are to run, by kind: those worth moving on.
-    """
+    """Tasks and their hosts. `moves` are the changes, `unplaced` says why a task has no node that it may run on."""
 
     def __init__(self, fleet: Fleet, settings: SchedulerSettings, work: Iterable[Work]) -> None:
         """Enter all there is to run, each task where it is to run by now."""
         self.moves: dict[TaskKey, NodeName] = {}
         self.unplaced: dict[TaskKey, str] = {}
-        self.settled: dict[NodeName, dict[Kind, list[Task]]] = {name: {} for name in fleet.hosts}
         self._fleet = fleet
         self._settings = settings
         self._homeless: list[tuple[Work, list[Task]]] = []
@@ -68,43 +71,42 @@ class Placement:
         The heaviest come first, as they fit in worst. A task that may run nowhere stays where it is.
         """
         self._homeless.sort(key=lambda pair: (-pair[0].kind.load, pair[0].job))
-        pending: dict[Selector, int] = {}
+        pending: Counter[Selector] = Counter()
         for work, tasks in self._homeless:
-            load = work.kind.load * len(tasks)
-            pending[work.kind.selector] = pending.get(work.kind.selector, 0) + load
+            pending[work.kind.selector] += work.kind.load * len(tasks)
         pools: dict[Kind, tuple[Pool, float]] = {}
         for work, tasks in self._homeless:
             kind = work.kind
-            hosts = self._fleet.eligible(kind.selector)
+            hosts = self._fleet.eligible(kind.selector).values()
             if not hosts:
                 reason = self._fleet.why_nobody(kind.selector)
                 self.unplaced.update((task.key, reason) for task in tasks)
                 continue
             if kind not in pools:
-                fair = (sum(host.load for host in hosts.values()) + pending[kind.selector]) / sum(
-                    host.room for host in hosts.values()
-                )
-                pools[kind] = Pool(hosts.values(), kind.load), fair * (1 + self._settings.tolerance)
+                load = sum(host.load for host in hosts) + pending[kind.selector]
+                fair = load / sum(host.room for host in hosts)
+                pools[kind] = Pool(hosts, kind.load), fair * (1 + self._settings.tolerance)
             self._spread(work, [task for task in tasks if self._may_leave(task)], *pools[kind])
 
-    def move(self, task: Task, kind: Kind, origin: Host, to: Host) -> None:
+    def move(self, task: Task, load: int, origin: Host, to: Host) -> None:
         """Let a task that is settled at `origin` go to another host."""
         origin.leaving += 1
-        self._assign(task, kind, to)
+        self._assign(task, load, to)
 
     def _enter(self, work: Work) -> list[Task]:
         """Enter a job's tasks where they are; return those that can't stay there."""
         homeless = []
+        load = work.kind.load
         hosts, eligible = self._fleet.hosts, self._fleet.eligible(work.kind.selector)
         for task in work.tasks:
             target, owner = task.target, task.owner
             if target is not None and target in hosts:
                 host = hosts[target]
-                host.add(task.key, work.kind.load)
+                host.load += load
                 if target not in eligible:
                     homeless.append(task)
                 elif owner == target:
-                    self._settle(task, work.kind, target)
+                    host.settled.append(task)
                     continue
                 else:
                     host.arriving += 1
@@ -130,43 +132,40 @@ class Placement:
         Hosts that would be loaded beyond `limit` are left out of that: if there are only those, the least loaded gets
         it. Who runs a task still, though it was to go elsewhere, keeps it.
         """
-        kind = work.kind
-        eligible = self._fleet.eligible(kind.selector)
+        load = work.kind.load
+        eligible = self._fleet.eligible(work.kind.selector)
+        count = work.spread()
         seen: list[tuple[tuple[int, float, float], NodeName, Host]] = []
 
-        def rank(host: Host, tasks_of_job: int) -> tuple[int, float, float]:
-            level = host.level_with(kind.load)
+        def rank(level: float, tasks_of_job: int) -> tuple[int, float, float]:
             return (0, tasks_of_job, level) if level <= limit else (1, level, tasks_of_job)
-
-        def see(host: Host) -> None:
-            heapq.heappush(seen, (rank(host, host.tasks_of.get(work.job, 0)), host.name, host))
 
         for task in tasks:
             if task.owner is not None and task.owner in eligible:
-                self._go_back(task, kind, eligible[task.owner])
+                self._go_back(task, load, eligible[task.owner])
+                count[task.owner] += 1
                 continue
-            # nobody in the pool is better than its first would be without a task of this job
-            while (host := pool.first()) is not None and (not seen or rank(host, 0) < seen[0][0]):
+            while (first := pool.first()) is not None:
+                level, host = first
+                if seen and rank(level, 0) >= seen[0][0]:
+                    break  # nobody who is left in the pool ranks before that, with tasks of this job or without
                 pool.pop()
-                see(host)
-            _, _, host = heapq.heappop(seen)
-            self._assign(task, kind, host)
-            see(host)
+                heapq.heappush(seen, (rank(level, count[host.name]), host.name, host))
+            host = seen[0][2]
+            self._assign(task, load, host)
+            count[host.name] += 1
+            heapq.heapreplace(seen, (rank(host.level_with(load), count[host.name]), host.name, host))
         for _, _, host in seen:
             pool.push(host)
 
-    def _go_back(self, task: Task, kind: Kind, owner: Host) -> None:
+    def _go_back(self, task: Task, load: int, owner: Host) -> None:
         owner.leaving -= 1
-        self._assign(task, kind, owner)
-        self._settle(replace(task, target=owner.name), kind, owner.name)
+        self._assign(task, load, owner)
+        owner.settled.append(replace(task, target=owner.name))
 
-    def _settle(self, task: Task, kind: Kind, host: NodeName) -> None:
-        if task.key.slot != DISCOVERY:  # it weighs too little to be worth a move
-            self.settled[host].setdefault(kind, []).append(task)
-
-    def _assign(self, task: Task, kind: Kind, host: Host) -> None:
+    def _assign(self, task: Task, load: int, host: Host) -> None:
         if task.target is not None and task.target in self._fleet.hosts:
-            self._fleet.hosts[task.target].remove(task.key, kind.load)
-        host.add(task.key, kind.load)
+            self._fleet.hosts[task.target].load -= load
+        host.load += load
         host.arriving += task.owner != host.name
         self.moves[task.key] = host.name
