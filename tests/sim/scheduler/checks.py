@@ -22,6 +22,8 @@ def check_decision(world: World, decision: Decision) -> None:
         for key, name in command.moves:
             node, wanted = state.nodes[name], state.jobs[key.job].node_selector.items()
             assert name in live, f"{key} goes to {name}, which is not live"
+            own = name == state.tasks[key].owner if key in state.tasks else False
+            assert own or world.leases.granted[name].since_ms is not None, f"{key} goes to {name}, which was not heard"
             assert not node.draining, f"{key} goes to {name}, which is draining"
             assert node.workers, f"{key} goes to {name}, which has no workers"
             assert wanted <= node.labels.items(), f"{key} goes to {name}, which has other labels"

@@ -49,10 +49,10 @@ class Balance:
         """Let each host give away what it should, the most loaded first. Return whether there was anything."""
         moved = False
         self._pools = {}
-        anybody = self._fleet.eligible(()).values()
-        floor = min((host.level_with(self._lightest) for host in anybody), default=0.0)
-        givers = (host for host in self._fleet.hosts.values() if host.settled and self._is_too_much(host, floor))
-        most_loaded = [(-host.level, host.name, host) for host in givers]
+        least_loaded = Pool(self._fleet.eligible(()).values(), self._lightest).first()
+        floor = least_loaded[0] if least_loaded else 0.0
+        heard = (host for host in self._fleet.hosts.values() if host.room)
+        most_loaded = [(-host.level, host.name, host) for host in heard if self._is_too_much(host, floor)]
         heapq.heapify(most_loaded)
         while most_loaded:
             _, _, host = heapq.heappop(most_loaded)

@@ -20,9 +20,9 @@ _LEAST_RAMP: Final = 0.05
 class Host:
     """A node whose lease is held, with what it is to run. Its level is its load in proportion to its workers.
 
-    `room` is the workers that count when it is given something: fewer than it has while it has just come (but what it
-    has already is never taken away for that). `settled` are the tasks that run here and may stay; `leaving` and
-    `arriving` count those on their way.
+    `room` is the workers that count when it is given something: none while it was not heard, few while it has just
+    come (but what it has already is never taken away for that). `settled` are the tasks that run here and may stay;
+    `leaving` and `arriving` count those on their way.
     """
 
     __slots__ = ("arriving", "leaving", "load", "name", "room", "settled", "workers")
@@ -66,8 +66,8 @@ class Fleet:
         patience_ms = settings.lease_ms + settings.settle_ms
         self.missed = {name for name in lapsed if held[name].is_held(now_ms, patience_ms)}
         self._nodes = {name: nodes[name] for name in held if name not in lapsed}
-        ramps = {name: _ramp(now_ms - held[name].since_ms, settings.return_ms) for name in self._nodes}
-        full = max(ramps.values(), default=1.0)  # where all have just come, none of them is spared
+        ramps = {name: _ramp(held[name], now_ms, settings.return_ms) for name in self._nodes}
+        full = max(ramps.values(), default=0.0) or 1.0  # where all have just come, none of them is spared
         self.hosts = {name: Host(node, ramps[name] / full) for name, node in self._nodes.items()}
         self._labelled: dict[tuple[str, str], set[NodeName]] = {}
         for name, node in self._nodes.items():
@@ -77,7 +77,7 @@ class Fleet:
         self._workers: dict[Selector, int] = {}
 
     def eligible(self, selector: Selector) -> Mapping[NodeName, Host]:
-        """Return who may be given tasks: all that have these labels, are not draining, and have workers."""
+        """Return who may run tasks: all that have these labels, are not draining, and have workers."""
         found = self._eligible.get(selector)
         if found is None:
             found = {name: self.hosts[name] for name in self._matching(selector) if _takes_work(self._nodes[name])}
@@ -90,6 +90,10 @@ class Fleet:
         if found is None:
             found = self._workers[selector] = sum(host.workers for host in self.eligible(selector).values())
         return found
+
+    def has_room(self, selector: Selector) -> bool:
+        """Say whether any of them may be given something now."""
+        return any(host.room for host in self.eligible(selector).values())
 
     def why_nobody(self, selector: Selector) -> str:
         """Say in an operator's words why nobody is eligible."""
@@ -111,9 +115,9 @@ class Pool:
     """
 
     def __init__(self, hosts: Iterable[Host], load: int) -> None:
-        """Take them all in."""
+        """Take in all that may be given something."""
         self._load = load
-        self._heap = [(host.level_with(load), host.name, host) for host in hosts]
+        self._heap = [(host.level_with(load), host.name, host) for host in hosts if host.room]
         heapq.heapify(self._heap)
 
     def first(self) -> tuple[float, Host] | None:
@@ -136,9 +140,22 @@ class Pool:
         heapq.heappush(self._heap, (host.level_with(self._load), host.name, host))
 
 
-def _ramp(age_ms: int, return_ms: int) -> float:
-    """Return the part of itself that a node of this age counts."""
-    return max(_LEAST_RAMP, min(1.0, age_ms / return_ms)) if return_ms else 1.0
+def level_filled(hosts: Iterable[Host], load: int) -> float:
+    """Return the level that hosts have if so much is poured over them: who is above it gets nothing."""
+    room = 0.0
+    for host in sorted((host for host in hosts if host.room), key=lambda host: host.level_with(0)):
+        if host.level_with(0) * room > load:
+            break
+        load += host.load
+        room += host.room
+    return load / room if room else 0.0
+
+
+def _ramp(lease: Liveness, now_ms: int, return_ms: int) -> float:
+    """Return the part of its workers that counts of a node with that lease."""
+    if lease.since_ms is None:
+        return 0.0
+    return max(_LEAST_RAMP, min(1.0, (now_ms - lease.since_ms) / return_ms)) if return_ms else 1.0
 
 
 def _takes_work(node: Node) -> bool:

@@ -10,9 +10,12 @@ from wire.cluster.state import NodeName
 
 
 class Liveness(Struct, frozen=True):
-    """One node's lease: renewed last at `renewed_ms`, and held without a break since `since_ms`."""
+    """One node's lease: renewed last at `renewed_ms`, and held without a break since `since_ms`.
 
-    since_ms: int
+    `since_ms` is None for a node that this leader has granted one without having heard it: it may be dead by now.
+    """
+
+    since_ms: int | None
     renewed_ms: int
 
     def is_held(self, now_ms: int, lease_ms: int) -> bool:
@@ -30,7 +33,7 @@ class Leases:
     def __init__(self, nodes: Iterable[NodeName], now_ms: int, lease_ms: int) -> None:
         """Grant one to every node there is: what it got from the leader of before may last that long (I4)."""
         self._lease_ms = lease_ms
-        self._granted = {node: Liveness(now_ms, now_ms) for node in nodes}
+        self._granted = {node: Liveness(None, now_ms) for node in nodes}
 
     @property
     def granted(self) -> Mapping[NodeName, Liveness]:
@@ -41,7 +44,8 @@ class Leases:
         """Learn that a node was heard. One that comes too late begins anew."""
         before = self._granted.get(node)
         held = before is not None and before.is_held(now_ms, self._lease_ms)
-        self._granted[node] = Liveness(before.since_ms if before and held else now_ms, now_ms)
+        since_ms = before.since_ms if before is not None and held else None
+        self._granted[node] = Liveness(now_ms if since_ms is None else since_ms, now_ms)
 
     def drop(self, node: NodeName) -> None:
         """Forget a node that is no member any more."""

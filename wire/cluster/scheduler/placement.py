@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from msgspec import Struct
 from msgspec.structs import replace
 
-from wire.cluster.scheduler.fleet import Fleet, Host, Pool, Selector
+from wire.cluster.scheduler.fleet import Fleet, Host, Pool, Selector, level_filled
 from wire.cluster.scheduler.settings import SchedulerSettings
 from wire.cluster.state import DISCOVERY, JobId, NodeName, Task, TaskKey
 
@@ -68,25 +68,27 @@ class Placement:
     def place(self) -> None:
         """Find a node for each task that has none, and for as many as may move of those whose node is to be left.
 
-        The heaviest come first, as they fit in worst. A task that may run nowhere stays where it is.
+        Those with the least choice come first, then the heaviest, as they fit in worst. A task that may run nowhere
+        stays where it is; so does one that may run on nodes only that were not heard yet.
         """
-        self._homeless.sort(key=lambda pair: (-pair[0].kind.load, pair[0].job))
+        leaving = []
         pending: Counter[Selector] = Counter()
-        for work, tasks in self._homeless:
-            pending[work.kind.selector] += work.kind.load * len(tasks)
-        pools: dict[Kind, tuple[Pool, float]] = {}
-        for work, tasks in self._homeless:
-            kind = work.kind
-            hosts = self._fleet.eligible(kind.selector).values()
-            if not hosts:
-                reason = self._fleet.why_nobody(kind.selector)
+        for work, tasks in sorted(self._homeless, key=self._difficulty):
+            selector = work.kind.selector
+            if not self._fleet.eligible(selector):
+                reason = self._fleet.why_nobody(selector)
                 self.unplaced.update((task.key, reason) for task in tasks)
-                continue
+            elif self._fleet.has_room(selector):
+                leaving.append((work, [task for task in tasks if self._may_leave(task)]))
+                pending[selector] += work.kind.load * len(leaving[-1][1])
+        pools: dict[Kind, tuple[Pool, float]] = {}
+        for work, tasks in leaving:
+            kind = work.kind
             if kind not in pools:
-                load = sum(host.load for host in hosts) + pending[kind.selector]
-                fair = load / sum(host.room for host in hosts)
-                pools[kind] = Pool(hosts, kind.load), fair * (1 + self._settings.tolerance)
-            self._spread(work, [task for task in tasks if self._may_leave(task)], *pools[kind])
+                hosts = self._fleet.eligible(kind.selector).values()
+                pools[kind] = Pool(hosts, kind.load), level_filled(hosts, pending[kind.selector])
+            self._spread(work, tasks, *pools[kind])
+            pending[kind.selector] -= kind.load * len(tasks)
 
     def move(self, task: Task, load: int, origin: Host, to: Host) -> None:
         """Let a task that is settled at `origin` go to another host."""
@@ -116,6 +118,10 @@ class Placement:
                 hosts[owner].leaving += 1
         return homeless
 
+    def _difficulty(self, homeless: tuple[Work, list[Task]]) -> tuple[int, int, JobId]:
+        job, kind = homeless[0].job, homeless[0].kind
+        return len(self._fleet.eligible(kind.selector)), -kind.load, job
+
     def _may_leave(self, task: Task) -> bool:
         """Count a task that runs where it can't stay as leaving, if not too many do so already."""
         if task.owner != task.target or task.owner not in self._fleet.hosts:
@@ -126,11 +132,11 @@ class Placement:
         host.leaving += 1
         return True
 
-    def _spread(self, work: Work, tasks: Iterable[Task], pool: Pool, limit: float) -> None:
+    def _spread(self, work: Work, tasks: Iterable[Task], pool: Pool, fair: float) -> None:
         """Give each task the least loaded of the hosts with the fewest tasks of its job.
 
-        Hosts that would be loaded beyond `limit` are left out of that: if there are only those, the least loaded gets
-        it. Who runs a task still, though it was to go elsewhere, keeps it.
+        Hosts that would be loaded beyond the fair level are left out of that: if there are only those, the least
+        loaded gets it. Who runs a task still, though it was to go elsewhere, keeps it.
         """
         load = work.kind.load
         eligible = self._fleet.eligible(work.kind.selector)
@@ -138,7 +144,7 @@ class Placement:
         seen: list[tuple[tuple[int, float, float], NodeName, Host]] = []
 
         def rank(level: float, tasks_of_job: int) -> tuple[int, float, float]:
-            return (0, tasks_of_job, level) if level <= limit else (1, level, tasks_of_job)
+            return (0, tasks_of_job, level) if level <= fair else (1, level, tasks_of_job)
 
         for task in tasks:
             if task.owner is not None and task.owner in eligible:

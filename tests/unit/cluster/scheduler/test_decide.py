@@ -28,7 +28,10 @@ def worlds(draw: st.DrawFn) -> World:
         world.join(name, draw(st.integers(0, 4)), **draw(LABELS))
         world.drain(name, draw(st.booleans()) and draw(st.booleans()))
     granted = {
-        name: Liveness(world.now_ms - draw(st.integers(0, 8_000)), world.now_ms - draw(st.integers(0, 5_000)))
+        name: Liveness(
+            draw(st.sampled_from([None, world.now_ms - draw(st.integers(0, 8_000))])),
+            world.now_ms - draw(st.integers(0, 5_000)),
+        )
         for name in sorted(draw(st.sets(st.sampled_from(NAMES))))
     }
     world.leases = SimpleNamespace(granted=granted)

@@ -28,7 +28,14 @@ def test_a_lease_is_over_when_its_time_has_passed() -> None:
 
 def test_whoever_begins_to_lead_grants_everybody_one_lease() -> None:
     leases = Leases([A, B], 500, lease_ms=100)
-    assert leases.granted == {A: Liveness(500, 500), B: Liveness(500, 500)}
+    assert leases.granted == {A: Liveness(None, 500), B: Liveness(None, 500)}
+
+
+def test_a_node_counts_from_when_this_leader_has_heard_it() -> None:
+    leases = Leases([A, B], 500, lease_ms=100)
+    leases.renew(A, 550)
+    leases.renew(A, 560)
+    assert leases.granted == {A: Liveness(550, 560), B: Liveness(None, 500)}
 
 
 def test_a_node_that_is_dropped_has_none() -> None:

@@ -220,6 +220,21 @@ def test_a_new_leader_waits_for_a_lease_before_it_takes_anything_away(world: Wor
     assert {task.owner for task in world.readers()} == {None, b}
 
 
+def test_a_new_leader_gives_nothing_to_a_node_that_it_has_not_heard(world: World) -> None:
+    a, b = world.join("a"), world.join("b")
+    world.run(4, parallelism=4)
+    world.settle()
+    world.die(a)
+    world.settle()
+    job = world.run(4, parallelism=4)
+    world.moves.clear()
+    world.new_leader()
+    assert not [command for command in world.decide().commands if isinstance(command, AssignTasks)]
+    world.settle()
+    assert world.moves == {task.key: 1 for task in world.state.tasks_of(job)}
+    assert {task.target for task in world.running()} == {b}
+
+
 def test_nobody_waits_for_a_node_that_was_removed(world: World) -> None:
     a, b = world.join("a"), world.join("b")
     job = world.run(2, parallelism=2)
