@@ -13,7 +13,9 @@ from wire.cluster.state import DISCOVERY, Job, NodeName, TaskKey
 def check_decision(world: World, decision: Decision) -> None:
     """Before it is carried out: nothing goes where it may not, and few running tasks are on their way at once."""
     state, settings = world.state, world.settings
-    live = {node for node, lease in world.leases.granted.items() if world.now_ms - lease.renewed_ms < settings.lease_ms}
+    live = {
+        node for node, lease in world.leases.leases().items() if world.now_ms - lease.renewed_ms < settings.lease_ms
+    }
     targets: dict[TaskKey, NodeName] = {key: task.target for key, task in state.tasks.items() if task.target}
     for command in decision.commands:
         if not isinstance(command, AssignTasks):
@@ -23,7 +25,7 @@ def check_decision(world: World, decision: Decision) -> None:
             node, wanted = state.nodes[name], state.jobs[key.job].node_selector.items()
             assert name in live, f"{key} goes to {name}, which is not live"
             own = name == state.tasks[key].owner if key in state.tasks else False
-            assert own or world.leases.granted[name].since_ms is not None, f"{key} goes to {name}, which was not heard"
+            assert own or world.leases.leases()[name].is_renewed, f"{key} goes to {name}, which was not heard"
             assert not node.draining, f"{key} goes to {name}, which is draining"
             assert node.workers, f"{key} goes to {name}, which has no workers"
             assert wanted <= node.labels.items(), f"{key} goes to {name}, which has other labels"

@@ -11,6 +11,7 @@ from wire.cluster.scheduler import Decision
 from wire.cluster.state import JobId, NodeName
 
 STEPS = 25
+HEAVIEST = 5
 ZONES: tuple[dict[str, str], ...] = ({}, {}, {"zone": "a"}, {"zone": "b"}, {"zone": "a", "disk": "ssd"})
 
 
@@ -58,12 +59,36 @@ class Trial:
             raise
 
     def step(self) -> None:
-        for _ in range(self.rng.choice((1, 1, 1, 2, 5))):
-            told = self.rng.choice(self._events)()
-            if told is not None:
-                self.told.append(told)
+        """Let one thing happen, and see that what it moves is in proportion to it; or several at once."""
+        if self.rng.random() < 0.6:
+            self._one_thing()
+            return
+        for _ in range(self.rng.randint(2, 5)):
+            self._happen(self.rng.choice(self._events))
             self.world.pass_ms(self.rng.choice((0, 500, 2_000, 4_000)))
         self.rest()
+
+    def _one_thing(self) -> None:
+        self.world.moves.clear()
+        before = {task.key: task.target for task in self.world.running()}
+        event = self.rng.choice(self._events)
+        subject = self._happen(event)
+        self.rest()
+        after = {task.key: task.target for task in self.world.running()}
+        come_and_gone = before.keys() ^ after.keys()
+        there = {key for key in before.keys() & after.keys() if subject in (before[key], after[key])}
+        times = 3 if event in (self.flap, self.hiccup) else 1  # so often a node dies, as it seems, and is back
+        moves = self.world.moves
+        assert moves.total() <= times * HEAVIEST * len(come_and_gone | there), f"{moves.total()} moves"
+        assert max(moves.values(), default=0) <= 3 * times, f"moved again and again: {moves.most_common(3)}"
+
+    def _happen(self, event: Callable[[], str | None]) -> str | None:
+        """Return to whom it happened."""
+        told = event()
+        if told is None:
+            return None
+        self.told.append(told)
+        return told.split()[0].rstrip(":")
 
     def rest(self) -> None:
         """Let it come to rest, and stay there."""
@@ -141,7 +166,7 @@ class Trial:
         job = self.world.run(
             self.rng.randint(0, 20),
             parallelism=self.rng.choice((None, None, 1, 3, 8)),
-            weight=self.rng.choice((1, 1, 1, 2, 5)),
+            weight=self.rng.choice((1, 1, 1, 2, HEAVIEST)),
             **labels,
         )
         self._jobs.append(job)

@@ -10,13 +10,16 @@ from msgspec.structs import replace
 
 from tests.sim.scheduler.model import carry_out, hand_over, is_wanted, let_go, start
 from wire.cluster.commands import AssignTasks
-from wire.cluster.scheduler import Decision, Leases, SchedulerSettings, decide
+from wire.cluster.scheduler import Decision, SchedulerSettings, decide
 from wire.cluster.state import DISCOVERY, Job, JobId, Node, NodeName, Pipeline, PipelineKey, State, Task, TaskKey
 from wire.core.records import PartitionId, PartitionKey
+from wire.node.leases import LeaseTable
 
 TICK_MS = 500
 WALL_MS = 1_700_000_000_000
-QUICK = SchedulerSettings(return_ms=5_000, max_moves_per_node=3, max_moves_per_command=7, grace_ms=4_000)
+QUICK = SchedulerSettings(
+    return_ms=5_000, dwell_ms=3_000, max_moves_per_node=3, max_moves_per_command=7, grace_ms=4_000
+)
 """Small enough for every limit to matter in a small world."""
 
 
@@ -32,7 +35,7 @@ class World:
         self.state = State()
         self.now_ms = 1_000
         self.silent: set[NodeName] = set()
-        self.leases = Leases((), self.now_ms, settings.lease_ms)
+        self.leases = LeaseTable(self.now_ms, (), settings.lease_ms)
         self.moves: Counter[TaskKey] = Counter()
         self.last = Decision((), {})
         self._numbers = count(1)
@@ -44,6 +47,7 @@ class World:
         self.state.nodes[node] = Node(
             name=node, incarnation="1", address=f"{name}:4001", workers=workers, labels=labels
         )
+        self.leases.renew(node, self.now_ms - 1)
         self.leases.renew(node, self.now_ms)
         return node
 
@@ -61,7 +65,7 @@ class World:
         """It is no member any more."""
         del self.state.nodes[node]
         self.silent.discard(node)
-        self.leases.drop(node)
+        self.leases.forget(node)
         for task in [task for task in self.state.tasks.values() if node in (task.owner, task.target)]:
             self.state.tasks[task.key] = replace(task, target=None if task.target == node else task.target)
             if task.owner == node:
@@ -78,7 +82,7 @@ class World:
         self.state.nodes[node] = replace(self.state.nodes[node], labels=labels)
 
     def new_leader(self) -> None:
-        self.leases = Leases(self.state.nodes, self.now_ms, self.settings.lease_ms)
+        self.leases = LeaseTable(self.now_ms, self.state.nodes, self.settings.lease_ms)
 
     # jobs
 
@@ -130,7 +134,7 @@ class World:
         return WALL_MS + self.now_ms
 
     def decide(self) -> Decision:
-        return decide(self.state, self.leases.granted, now_ms=self.now_ms, at_ms=self.at_ms, settings=self.settings)
+        return decide(self.state, self.leases.leases(), now_ms=self.now_ms, at_ms=self.at_ms, settings=self.settings)
 
     def carry_out(self, decision: Decision) -> None:
         for command in decision.commands:
@@ -159,8 +163,10 @@ class World:
         """Let time pass until every node counts in full and nothing is left to do; return how many tasks were moved."""
         before = self.moves.total()
         self.pass_ms(self.settings.lease_ms + self.settings.settle_ms + self.settings.return_ms)
-        for _ in range(400):
-            if not self.tick().commands:
+        quiet_ms = 0
+        for _ in range(1_000):
+            quiet_ms = 0 if self.tick().commands else quiet_ms + TICK_MS
+            if quiet_ms > self.settings.dwell_ms:
                 return self.moves.total() - before
         raise AssertionError("it goes on and on")
 

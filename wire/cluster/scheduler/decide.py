@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from wire.cluster.commands import AssignTasks, DealShares, Prove, RevokeNode
 from wire.cluster.scheduler.balance import Balance
 from wire.cluster.scheduler.fleet import Fleet, Selector
-from wire.cluster.scheduler.leases import Liveness
+from wire.cluster.scheduler.liveness import Liveness
 from wire.cluster.scheduler.placement import Placement, Work, work_of
 from wire.cluster.scheduler.settings import SchedulerSettings
 from wire.cluster.scheduler.shares import Share, deal, task_count
@@ -51,7 +51,7 @@ def decide(
         work += work_of(job.id, job.weight, selector, dealt)
         if job.version != pipeline.proven and at_ms - _running_since_ms(job, dealt, at_ms) >= settings.grace_ms:
             proofs.append(Prove(at_ms=at_ms, actor=ACTOR, job=job.id))
-    placement = Placement(fleet, settings, work)
+    placement = Placement(fleet, settings, at_ms, work)
     placement.place()
     Balance(placement, fleet, settings, work).repair()
     assignments = _assignments(placement.moves, at_ms, settings.max_moves_per_command)

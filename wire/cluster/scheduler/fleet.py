@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from wire.cluster.scheduler.leases import Liveness
+from wire.cluster.scheduler.liveness import Liveness
 from wire.cluster.scheduler.settings import SchedulerSettings
 from wire.cluster.state import Node, NodeName, Task
 
@@ -20,9 +20,9 @@ _LEAST_RAMP: Final = 0.05
 class Host:
     """A node whose lease is held, with what it is to run. Its level is its load in proportion to its workers.
 
-    `room` is the workers that count when it is given something: none while it was not heard, few while it has just
-    come (but what it has already is never taken away for that). `settled` are the tasks that run here and may stay;
-    `leaving` and `arriving` count those on their way.
+    `room` is the workers that count when it is given something: none before its lease is renewed, few while it has
+    just come (but what it has already is never taken away for that). `settled` are the tasks that run here and could
+    be moved on; `leaving` and `arriving` count those on their way.
     """
 
     __slots__ = ("arriving", "leaving", "load", "name", "room", "settled", "workers")
@@ -153,7 +153,7 @@ def level_filled(hosts: Iterable[Host], load: int) -> float:
 
 def _ramp(lease: Liveness, now_ms: int, return_ms: int) -> float:
     """Return the part of its workers that counts of a node with that lease."""
-    if lease.since_ms is None:
+    if not lease.is_renewed:
         return 0.0
     return max(_LEAST_RAMP, min(1.0, (now_ms - lease.since_ms) / return_ms)) if return_ms else 1.0
 

@@ -54,12 +54,13 @@ def work_of(job: JobId, weight: int, selector: Selector, tasks: Iterable[Task]) 
 class Placement:
     """Tasks and their hosts. `moves` are the changes, `unplaced` says why a task has no node that it may run on."""
 
-    def __init__(self, fleet: Fleet, settings: SchedulerSettings, work: Iterable[Work]) -> None:
-        """Enter all there is to run, each task where it is to run by now."""
+    def __init__(self, fleet: Fleet, settings: SchedulerSettings, at_ms: int, work: Iterable[Work]) -> None:
+        """Enter all there is to run, each task where it is to run by now; `at_ms` is of the clock of `moved_ms`."""
         self.moves: dict[TaskKey, NodeName] = {}
         self.unplaced: dict[TaskKey, str] = {}
         self._fleet = fleet
         self._settings = settings
+        self._at_ms = at_ms
         self._homeless: list[tuple[Work, list[Task]]] = []
         for each in work:
             if homeless := self._enter(each):
@@ -108,7 +109,7 @@ class Placement:
                 if target not in eligible:
                     homeless.append(task)
                 elif owner == target:
-                    host.settled.append(task)
+                    self._settle(task, host)
                     continue
                 else:
                     host.arriving += 1
@@ -167,7 +168,12 @@ class Placement:
     def _go_back(self, task: Task, load: int, owner: Host) -> None:
         owner.leaving -= 1
         self._assign(task, load, owner)
-        owner.settled.append(replace(task, target=owner.name))
+        self._settle(replace(task, target=owner.name, moved_ms=self._at_ms), owner)
+
+    def _settle(self, task: Task, host: Host) -> None:
+        """Let a task be moved for balance, if it has been here for a while. A clock may have been put back since."""
+        if not 0 <= self._at_ms - task.moved_ms < self._settings.dwell_ms:
+            host.settled.append(task)
 
     def _assign(self, task: Task, load: int, host: Host) -> None:
         if task.target is not None and task.target in self._fleet.hosts:

@@ -169,6 +169,47 @@ def test_tasks_on_their_way_are_not_moved_on(world: World) -> None:
     assert {task.target for task in world.running()} == {a}
 
 
+def test_a_task_that_was_just_moved_is_left_alone_for_a_while(world: World) -> None:
+    a = world.join("a", 4)
+    world.run(40, parallelism=40)
+    world.settle()
+    for task in world.running():
+        world.state.tasks[task.key] = replace(task, moved_ms=world.at_ms)
+    world.settings = SchedulerSettings(return_ms=0)
+    world.join("b", 4)
+    world.pass_ms(SETTINGS.dwell_ms - 500)
+    assert {task.target for task in world.running()} == {a}
+    world.tick()
+    assert {task.target for task in world.running()} == {"a", "b"}
+
+
+def test_a_clock_that_was_put_back_holds_nothing_up(world: World) -> None:
+    world.join("a", 4)
+    world.run(40, parallelism=40)
+    world.settle()
+    for task in world.running():
+        world.state.tasks[task.key] = replace(task, moved_ms=world.at_ms + 1_000_000)
+    world.join("b", 4)
+    world.settle()
+    assert readers(world) == {"a": 21, "b": 19}
+
+
+def test_nothing_is_taken_from_a_node_that_its_new_leader_has_not_heard() -> None:
+    world = World(SchedulerSettings(return_ms=0))
+    world.join("a", 4)
+    world.run(40, parallelism=40)
+    world.settle()
+    b = world.join("b", 4)
+    world.new_leader()
+    for _ in range(2):
+        world.now_ms += 10
+        world.leases.renew(b, world.now_ms)
+    assert not world.decide().commands
+    world.tick()
+    world.tick()
+    assert len(world.readers(b)) > 10
+
+
 def test_those_with_labels_make_room_on_the_only_nodes_they_may_use(world: World) -> None:
     world.join("a", 4, disk="ssd")
     world.join("b", 4)

@@ -29,12 +29,12 @@ def worlds(draw: st.DrawFn) -> World:
         world.drain(name, draw(st.booleans()) and draw(st.booleans()))
     granted = {
         name: Liveness(
-            draw(st.sampled_from([None, world.now_ms - draw(st.integers(0, 8_000))])),
-            world.now_ms - draw(st.integers(0, 5_000)),
+            (renewed_ms := world.now_ms - draw(st.integers(0, 5_000))) - draw(st.sampled_from([0, 1, 1_000, 8_000])),
+            renewed_ms,
         )
         for name in sorted(draw(st.sets(st.sampled_from(NAMES))))
     }
-    world.leases = SimpleNamespace(granted=granted)
+    world.leases = SimpleNamespace(leases=lambda: granted)
     for _ in range(draw(st.integers(0, 5))):
         job = world.run(
             draw(st.integers(0, 8)),
@@ -52,6 +52,7 @@ def worlds(draw: st.DrawFn) -> World:
             owner=draw(st.sampled_from([None, task.target, *NAMES])),
             ended=draw(st.integers(0, 9)) == 0,
             epoch=draw(st.integers(0, 100)),
+            moved_ms=world.at_ms - draw(st.sampled_from([-5_000, 0, 2_000, 10_000])),
         )
     return world
 

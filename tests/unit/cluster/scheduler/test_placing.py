@@ -12,7 +12,7 @@ from wire.cluster.commands import AssignTasks, DealShares, RevokeNode
 from wire.cluster.scheduler import SchedulerSettings
 from wire.cluster.state import DISCOVERY, JobId, NodeName, TaskKey
 
-SETTINGS = SchedulerSettings(max_moves_per_node=2)
+SETTINGS = SchedulerSettings(settle_ms=1_000, max_moves_per_node=2)
 
 
 @pytest.fixture
@@ -235,6 +235,29 @@ def test_a_new_leader_gives_nothing_to_a_node_that_it_has_not_heard(world: World
     assert {task.target for task in world.running()} == {b}
 
 
+def test_a_node_gets_nothing_before_it_was_heard_twice(world: World) -> None:
+    a = world.join("a")
+    world.new_leader()
+    job = world.run(1, parallelism=1)
+    decision = world.decide()
+    assert not [command for command in decision.commands if isinstance(command, AssignTasks)]
+    assert decision.unplaced == {}  # it will be heard, or be over
+    world.tick()
+    assert places(world, job) == {a: 1}
+
+
+def test_those_with_the_least_choice_are_placed_first() -> None:
+    world = World(SETTINGS)
+    world.join("a", 4, disk="ssd")
+    world.join("b", 4)
+    anywhere = world.run(6, parallelism=6, weight=2)
+    ssd = world.run(8, parallelism=8, disk="ssd")
+    world.tick()
+    assert places(world, ssd) == {"a": 8}
+    assert places(world, anywhere) == {"b": 5, "a": 1}
+    assert not world.settle()
+
+
 def test_nobody_waits_for_a_node_that_was_removed(world: World) -> None:
     a, b = world.join("a"), world.join("b")
     job = world.run(2, parallelism=2)
@@ -262,7 +285,7 @@ def test_a_task_whose_next_node_dies_stays_where_it_still_runs(world: World) -> 
     world.settle()
     key = TaskKey(job, 0)
     world.state.tasks[key] = replace(world.state.tasks[key], owner=a, target=b)
-    world.leases.drop(b)
+    world.leases.forget(b)
     moves = [move for each in world.decide().commands if isinstance(each, AssignTasks) for move in each.moves]
     assert (key, a) in moves
     assert c  # though it has nothing to do
