@@ -60,8 +60,8 @@ MUTANTS: Final = [
     Mutant(
         "2 replies of another term count",
         _REPLICATION,
-        "if not self.is_leader or message.term != self.term or progress is None:\n            return\n        self.heard[peer] = progress.heard_at = monotonic()\n        self._barriers",
-        "if not self.is_leader or progress is None:\n            return\n        self.heard[peer] = progress.heard_at = monotonic()\n        self._barriers",
+        "if not self.is_leader or message.term != self.term or peer is None:\n            return\n        progress = self._progress[peer]\n        self.heard[peer] = progress.heard_at = monotonic()\n        self._barriers",
+        "if not self.is_leader or peer is None:\n            return\n        progress = self._progress[peer]\n        self.heard[peer] = progress.heard_at = monotonic()\n        self._barriers",
     ),
     Mutant(
         "3 a change before the term's first entry",
@@ -154,8 +154,8 @@ MUTANTS: Final = [
     Mutant(
         "13 votes of strangers count",
         _CONSENSUS,
-        "len({Peer(each) for each in members} & self.other_voters)",
-        "len({Peer(each) for each in members})",
+        "len(self._other_voter_ids.intersection(members))",
+        "len(set(members))",
     ),
     Mutant(
         "13 a vote for a log that is behind",
