@@ -76,7 +76,10 @@ class Hosted:
             except Exception as exc:  # a bug in one run must not end the others
                 self._progress.state = "failed"
                 return Failed(run, _told(_cause(exc)))
-        return Released(run) if self.stop.is_set() else Ended(run)
+        if not self.stop.is_set():
+            return Ended(run)
+        self._progress.state = "stopped"  # also one that had not begun
+        return Released(run)
 
     async def _run(self, commit: Commit, found: Found) -> None:
         pipeline = await asyncio.to_thread(self._load)

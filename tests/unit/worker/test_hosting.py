@@ -104,6 +104,14 @@ async def test_a_run_that_is_stopped_is_released() -> None:
     assert node.committed
 
 
+async def test_a_run_that_is_stopped_before_it_has_begun_is_released() -> None:
+    node = Node(generated(None), "generate")
+    node.hosted.stop.set()
+    assert await node.run() == Released(node.begun.run)
+    assert node.hosted.progress().state == "stopped"
+    assert not node.committed
+
+
 async def test_a_refused_commit_fails_the_run() -> None:
     node = Node(generated(None), "generate")
     node.refusal = "fenced"

@@ -183,7 +183,7 @@ class Replica(Proposing):
             self._handover = None
         elif not asked and self.match[peer] == self._store.last[0]:
             self._handover = (peer, deadline, True)
-            self._send(self._peers[peer], m.TimeoutNow(self.term))
+            self._send(MemberId(peer.id), m.TimeoutNow(self.term))
 
     # snapshots
 
