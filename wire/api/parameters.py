@@ -10,7 +10,7 @@ from wire.core.config import suggest
 from wire.core.errors import ConfigError, Finding
 
 
-def only_known(request: Request) -> None:
+async def only_known(request: Request) -> None:
     """Raise ConfigError for every query parameter that the description of the route does not have."""
     if not request.query_params:
         return

@@ -1,4 +1,8 @@
-"""From a request to typed values: bodies within bounds, names, guards, cursors. Used by the routes as dependencies."""
+"""From a request to typed values: bodies within bounds, names, guards, cursors. Used by the routes as dependencies.
+
+Those are coroutines although they wait for nothing: what is none the framework runs in a thread, which costs more than
+all it does there, and what makes ids is not made for threads.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +62,7 @@ def invalid(path: str, message: str, hint: str | None = None) -> ConfigError:
     return ConfigError([Finding(code="api.invalid", path=path, message=message, hint=hint)])
 
 
-def services(request: Request) -> Services:
+async def services(request: Request) -> Services:
     """Return what stands behind the routes."""
     found: Services = request.app.state.services
     return found
@@ -132,24 +136,26 @@ def flag(value: str | None, name: str) -> bool:
     raise invalid(f"query.{name}", "expected true or false, or no value", f"?{name} alone is true")
 
 
-def declared_namespace(namespace: Annotated[str, Path(description="The namespace.", examples=["default"])]) -> str:
+async def declared_namespace(
+    namespace: Annotated[str, Path(description="The namespace.", examples=["default"])],
+) -> str:
     """Return the namespace of addresses that have one, and so declare it."""
     return namespace
 
 
-def namespace_of(request: Request) -> str:
+async def namespace_of(request: Request) -> str:
     """Return the namespace that the address names, or else the default one."""
     return str(request.path_params.get("namespace", DEFAULT_NAMESPACE))
 
 
-def name_of(
+async def name_of(
     request: Request, name: Annotated[str, Path(description="The pipeline's name.", examples=["delayed-flights"])]
 ) -> Name:
     """Return the pipeline that the address names."""
-    return Name(namespace_of(request), name)
+    return Name(await namespace_of(request), name)
 
 
-def by(
+async def by(
     request: Request,
     idempotency_key: Annotated[
         str | None,
@@ -166,12 +172,12 @@ def by(
     return By(actor, hashlib.blake2b(what.encode(), digest_size=16).digest())
 
 
-def by_with_body(by_: Annotated[By, Depends(by)], body: Annotated[str, Depends(text)]) -> By:
+async def by_with_body(by_: Annotated[By, Depends(by)], body: Annotated[str, Depends(text)]) -> By:
     """Return who asks for what has a body: another body makes it another request."""
     return By(by_.actor, hashlib.blake2b(by_.request_id + body.encode(), digest_size=16).digest())
 
 
-def guard(
+async def guard(
     if_match: Annotated[
         str | None, Header(description="Only if the pipeline has this revision (its ETag); * if there is one.")
     ] = None,
@@ -197,7 +203,7 @@ def revisions(etags: str, path: str) -> list[int]:
     return [int(match[1]) for match in map(_REVISION.fullmatch, parts) if match]
 
 
-def consistency_of(
+async def consistency_of(
     consistency: Annotated[
         Consistency, Query(description="`stale` answers at once with what this node knows, also without a leader.")
     ] = "linearizable",
@@ -206,7 +212,7 @@ def consistency_of(
     return consistency
 
 
-def part(
+async def part(
     consistency: Annotated[Consistency, Depends(consistency_of)],
     cursor: Cursor = None,
     limit: Limit = 100,
@@ -241,12 +247,12 @@ Start = Annotated[
 ]
 
 
-def submission(spec: Annotated[str, Depends(text)], note: Note = "") -> Submission:
+async def submission(spec: Annotated[str, Depends(text)], note: Note = "") -> Submission:
     """Return a spec that is sent to make a pipeline."""
     return Submission(spec, note=note)
 
 
-def change(spec: Annotated[str, Depends(text)], start: Start = None, note: Note = "") -> Submission:
+async def change(spec: Annotated[str, Depends(text)], start: Start = None, note: Note = "") -> Submission:
     """Return a spec that is sent to change one, perhaps."""
     return Submission(spec, start, note)
 

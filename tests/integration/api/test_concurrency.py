@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
 import pytest
@@ -138,6 +139,13 @@ async def test_tasks_checkpoints_and_versions_come_in_parts(api: Served) -> None
     for n in range(4):
         await api.client.put(f"{ALL}/a", json=spec("a", description=str(n)))
     assert [row["version"] for row in await pages(api, f"{ALL}/a/versions", 2, [])] == [5, 4, 3, 2, 1]
+
+
+async def test_a_request_is_answered_on_the_loop_alone_but_for_its_spec(api: Served) -> None:
+    await api.client.put(f"{ALL}/a?dry_run=false", json=spec("a"), headers={"if-none-match": "*"})
+    await api.client.get(f"{ALL}?limit=1")
+    threads = [thread.name for thread in threading.enumerate()]
+    assert not [name for name in threads if "AnyIO" in name], "what routes depend on must be coroutines"
 
 
 async def test_reads_go_on_while_specs_are_checked(api: Served) -> None:

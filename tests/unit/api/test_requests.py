@@ -40,16 +40,16 @@ def test_any_text_is_a_cursor_or_refused(cursor: str) -> None:
         ('"' + "9" * 30 + '"', None, Guard(revisions=frozenset())),
     ],
 )
-def test_headers_become_guards(if_match: str | None, if_none_match: str | None, expected: Guard) -> None:
-    assert guard(if_match, if_none_match) == expected
+async def test_headers_become_guards(if_match: str | None, if_none_match: str | None, expected: Guard) -> None:
+    assert await guard(if_match, if_none_match) == expected
 
 
 @pytest.mark.parametrize(
     ("if_match", "if_none_match"), [("7", None), ('"7', None), ("", None), (None, '"7"'), (None, ""), ("*", "*")]
 )
-def test_headers_that_guard_nothing_are_refused(if_match: str | None, if_none_match: str | None) -> None:
+async def test_headers_that_guard_nothing_are_refused(if_match: str | None, if_none_match: str | None) -> None:
     with pytest.raises(ConfigError):
-        guard(if_match, if_none_match)
+        await guard(if_match, if_none_match)
 
 
 @given(st.text())
