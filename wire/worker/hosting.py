@@ -49,12 +49,18 @@ class Hosted:
         self._began_s = clock.monotonic()
         self._progress = Progress()
         self._runner: Runner | None = None
+        self._unreadable = False
 
     def progress(self) -> Progress:
-        """Return how it fares, with the gauges brought up to date."""
-        progress = self._runner.update_progress() if self._runner else self._progress
-        progress.elapsed_s = self._clock.monotonic() - self._began_s
-        return progress
+        """Return how it fares, with the gauges brought up to date where that can be done. Never raises."""
+        try:
+            if self._runner and not self._unreadable:
+                self._runner.update_progress()
+        except Exception:  # a connector's
+            self._unreadable = True  # so that it is logged once
+            log.exception("progress_unreadable", run=self.begun.run)
+        self._progress.elapsed_s = self._clock.monotonic() - self._began_s
+        return self._progress
 
     def tap(self, taker: SampleTaker) -> None:
         """Let `taker` see the records that go to the sinks, if any do yet."""
