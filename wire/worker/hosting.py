@@ -12,7 +12,7 @@ import structlog
 
 from wire.cluster.state import DISCOVERY, Error
 from wire.core.clock import Clock
-from wire.core.errors import ConfigError, RetryableError, UnavailableError, WireError, root_cause
+from wire.core.errors import ConfigError, FencedError, RetryableError, UnavailableError, WireError, root_cause
 from wire.core.permissions import Permissions
 from wire.core.records import PartitionId
 from wire.pipelines.engine.assembly import opened
@@ -71,6 +71,7 @@ class Hosted:
     async def run(self, commit: Commit, found: Found) -> Outcome:
         """Run until the sources have ended, `stop` is set or it can't go on, and return which of these it was.
 
+        Who is fenced has no more say in the matter: it is released as if it had been stopped.
         `found` is told of partitions, in a run of discovery. Raises nothing but CancelledError, whatever is wrong:
         other runs share the process.
         """
@@ -80,10 +81,16 @@ class Hosted:
             try:
                 await self._run(commit, found)
             except Exception as exc:  # a bug in one run must not end the others
-                self._progress.state = "failed"
-                return Failed(run, _told(_cause(exc)))
-        if not self.stop.is_set():
-            return Ended(run)
+                error = _cause(exc)
+                if not isinstance(error, FencedError):
+                    self._progress.state = "failed"
+                    return Failed(run, _told(error))
+                log.warning(
+                    "task_fenced", code=error.code, error=error.message
+                )  # I4: the pipeline is as well as before
+            else:
+                if not self.stop.is_set():
+                    return Ended(run)
         self._progress.state = "stopped"  # also one that had not begun
         return Released(run)
 

@@ -115,12 +115,12 @@ async def test_a_run_that_is_stopped_before_it_has_begun_is_released() -> None:
     assert not node.committed
 
 
-async def test_a_refused_commit_fails_the_run() -> None:
+async def test_a_refused_commit_ends_the_run_and_not_the_pipeline() -> None:
     node = Node(generated(None), "generate")
     node.refusal = "fenced"
-    outcome = await node.run()
-    assert isinstance(outcome, Failed)
-    assert outcome.error.code == "checkpoint.fenced"
+    with structlog.testing.capture_logs() as logs:
+        assert await node.run() == Released(node.begun.run)
+    assert ("task_fenced", "checkpoint.fenced") in [(entry["event"], entry.get("code")) for entry in logs]
 
 
 async def test_what_nobody_foresaw_is_logged_with_its_stack_and_told_without() -> None:
