@@ -85,9 +85,8 @@ class Hosted:
                 if not isinstance(error, FencedError):
                     self._progress.state = "failed"
                     return Failed(run, _told(error))
-                log.warning(
-                    "task_fenced", code=error.code, error=error.message
-                )  # I4: the pipeline is as well as before
+                # I4: whoever took over goes on; the pipeline has not failed
+                log.warning("task_fenced", code=error.code, error=error.message)
             else:
                 if not self.stop.is_set():
                     return Ended(run)
