@@ -73,8 +73,9 @@ async def test_who_calls_without_a_certificate_is_refused(one: Service, pki: Pki
     there = RpcClient(Us("n2"), one.address, tls=lambda: context, rng=random.Random(1))
     context.check_hostname = False
     error = await refused(there)
-    assert error.code == "rpc.wrong_certificate"
-    assert "shows no certificate" in error.message
+    assert error.code == "rpc.unreachable"
+    assert "perhaps it does not accept our certificate" in error.message
+    assert one.here.counters.refused == {"node.no_certificate": 1}
 
 
 async def test_a_node_with_certificates_takes_no_calls_in_the_clear(pki: Pki) -> None:
