@@ -306,6 +306,7 @@ CODES: Final[dict[str, str]] = {
     "node.data_refused": "the operating system refused the data folder",
     "node.data_version": "a newer version of Wire wrote the data folder",
     "node.handshake": "a connection ended before it was known what it is for",
+    "node.no_certificate": "a connection between nodes needs a certificate",
     "node.not_ready": "the node does not speak this protocol yet",
     "node.tls": "an encrypted connection to the node can't be made",
     "node.unencrypted": "other machines could reach the node, and nothing would be encrypted",
