@@ -205,9 +205,10 @@ class RevokeNode(Command, frozen=True, kw_only=True, tag="revoke_node"):
 
 
 class EndTasks(Command, frozen=True, kw_only=True, tag="end_tasks"):
-    """These have read all there will ever be, and run no more. When all of a job's have, it is done. Answers Done.
+    """These have read all there will ever be of what they hold, and run no more. Answers Done.
 
-    Discovery need not have ended for that, unless it found nothing.
+    When all of a job's partitions are read so, it is done. Discovery need not have ended for that, unless it found
+    nothing.
     """
 
     tasks: tuple[tuple[TaskKey, int], ...]

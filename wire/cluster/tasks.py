@@ -156,8 +156,13 @@ def hold(state: State, job: JobId) -> None:
 
 def end(state: State, command: EndTasks) -> Done:
     """Let tasks rest for good, and finish the jobs that have come to their end with them."""
-    _let_go(state, [replace(task, ended=True, target=None) for task in _running(state, command.tasks)])
+    _let_go(state, [_ended(task) for task in _running(state, command.tasks)])
     return Done()
+
+
+def _ended(task: Task) -> Task:
+    """Return the task as one that rests, unless it was dealt more since it was started: that is still to be read."""
+    return replace(task, ended=True, target=None) if set(task.share) <= set(task.held) else task
 
 
 def fail(state: State, index: int, command: FailTask) -> Done:

@@ -94,7 +94,8 @@ class Tasks(Pipelines):
     def end_tasks(self, command: c.EndTasks) -> Answer:
         for key, epoch in command.tasks:
             if (task := self.running(key, epoch)) is not None:
-                task["owner"], task["held"], task["ended"] = None, (), True
+                task["ended"] = all(partition in task["held"] for partition in task["share"])
+                task["owner"], task["held"] = None, ()
         return Done()
 
     def fail_task(self, command: c.FailTask) -> Answer:

@@ -88,6 +88,19 @@ def test_a_new_division_or_report_can_be_the_end_of_a_job(world: World) -> None:
     assert world.job("k").state == "done"
 
 
+def test_a_task_that_was_dealt_more_than_it_holds_has_not_read_all_when_it_ends(world: World) -> None:
+    first = world.run("j", 0, "a")
+    world.end("j", 1, world.run("j", 1, "a"))
+    world.report("j", "xyz")
+    world.deal("j", "xz", "y")
+    world.end("j", 0, first)
+    task = world.task("j", 0)
+    assert (task.ended, task.owner, task.target) == (False, None, "a"), "z is still to be read"
+    assert world.job("j").state == "active"
+    world.end("j", 0, world.run("j", 0, "a"))
+    assert world.job("j").state == "done"
+
+
 def test_a_job_with_nothing_to_read_is_done_when_its_discovery_has_ended() -> None:
     world = World()
     world.node("a")
