@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
+from wire.cluster.scheduler import Liveness
 from wire.cluster.state import NodeName
 
 LEASE_MS = 4000
@@ -68,6 +69,10 @@ class LeaseTable:
     def alive(self, now: int) -> dict[NodeName, int]:
         """Return since when those who are alive have been so without a break, as far as this leader knows."""
         return {node: since for node, since in self._since.items() if self.is_alive(node, now)}
+
+    def leases(self) -> dict[NodeName, Liveness]:
+        """Return what the scheduler is to know, also of those whose lease is over."""
+        return {node: Liveness(self._since[node], heard) for node, heard in self._heard.items()}
 
     def silent_ms(self, node: NodeName, now: int) -> int | None:
         """Return how long nothing was heard of a node, None if it was never heard of."""

@@ -5,6 +5,7 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wire.cluster.scheduler import Liveness
 from wire.cluster.state import NodeName
 from wire.node.leases import LeaseTable, OwnLease, awake
 
@@ -42,9 +43,18 @@ def test_who_was_silent_for_a_lease_is_alive_since_it_was_heard_again() -> None:
     assert table.silent_ms(A, 2000) == 100
 
 
+def test_the_scheduler_is_told_of_those_whose_lease_is_over_too() -> None:
+    table = LeaseTable(100, [A], 1000)
+    assert table.leases() == {A: Liveness(since_ms=100, renewed_ms=100)}
+    table.renew(A, 900)
+    table.renew(B, 5000)
+    assert table.leases() == {A: Liveness(since_ms=100, renewed_ms=900), B: Liveness(since_ms=5000, renewed_ms=5000)}
+
+
 def test_who_is_forgotten_is_not_alive_any_more() -> None:
     table = LeaseTable(0, [A], 1000)
     table.forget(A)
+    assert table.leases() == {}
     assert table.alive(0) == {}
     assert table.silent_ms(A, 0) is None
 
