@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ import typer
 from wire.cli import main
 from wire.core import plugins
 from wire.core.codes import CODES
+from wire.node.config import NodeConfig
 from wire.pipelines.describe import FieldDoc, describe, example
 from wire.pipelines.expressions.reference import reference
 from wire.pipelines.spec import PipelineSpec
@@ -56,10 +57,33 @@ tests:
 - `--set key=value` on the command line sets a value on top of the file: `--set source.config.topic=test`.
 """
 
+_NODE: Final = """\
+Every field can be given in three ways, which go by one name: `data_dir` in the file, `WIRE_DATA_DIR` in the
+environment, `--data-dir` on the command line. A flag is worth more than a variable, that more than the file, and that
+more than the default. The file is named by `--config` or `WIRE_CONFIG`.
+
+```yaml
+node_id: node-1
+listen: 10.0.0.5:4001
+join: [10.0.0.6:4001, 10.0.0.7:4001]
+bootstrap_expect: 3
+ca: certs/ca.pem
+cert: certs/node-1.pem
+key: certs/node-1.key
+labels: {zone: a}
+```
+
+- On the command line and in the environment, lists are separated by commas (`--join 10.0.0.6:4001,10.0.0.7:4001`),
+  mappings too (`--labels zone=a,disk=ssd`); a flag of a list may also be repeated.
+- In the environment, `WIRE_INSECURE` is `true` or `false`. An empty variable is as good as none.
+- `wire schema node` prints the JSON Schema of the file, for editors.
+"""
+
 
 def pages() -> dict[str, str]:
     """Return all pages by their path below the reference's folder."""
-    found = {"pipeline.md": _pipeline(), "codes.md": _codes(), "cli.md": _cli(), "expressions.md": reference()}
+    found = {"pipeline.md": _pipeline(), "node.md": _node(), "codes.md": _codes(), "cli.md": _cli()}
+    found["expressions.md"] = reference()
     components = {kind: _components(kind) for kind in _KINDS}
     for kind, named in components.items():
         found.update({f"{kind}s/{name}.md": _component(name, plugin) for name, plugin in named.items()})
@@ -79,6 +103,7 @@ def _index(components: Mapping[plugins.Kind, Mapping[str, plugins.Plugin]]) -> s
     links = [
         "- [The pipeline specification](pipeline.md)",
         "- [The expression language](expressions.md)",
+        "- [The configuration of a node](node.md)",
         "- [The command line](cli.md)",
         "- [Error codes](codes.md)",
     ]
@@ -91,6 +116,10 @@ def _index(components: Mapping[plugins.Kind, Mapping[str, plugins.Plugin]]) -> s
 
 def _pipeline() -> str:
     return _page("The pipeline specification", _SPEC, "## Fields", _fields(describe(PipelineSpec)))
+
+
+def _node() -> str:
+    return _page("The configuration of a node", _NODE, "## Fields", _fields(describe(NodeConfig)))
 
 
 def _codes() -> str:
@@ -108,21 +137,20 @@ def _cli() -> str:
         "Data goes to standard output, everything else to standard error. Exit codes: 0 fine, 1 failed at run time, "
         "2 invalid input, 3 something around it is missing (a server, a library, a right)."
     )
-    helps = [f"## wire {name}\n\n```text\n{_help(name)}\n```" for name in main.COMMANDS]
-    return _page("The command line", intro, f"```text\n{_help(None)}\n```", *helps)
+    first, *helps = _helps(typer.main.get_command(main.app), main.PROGRAM, None)
+    return _page("The command line", intro, first[1], *(f"## {path}\n\n{text}" for path, text in helps))
 
 
-def _help(name: str | None) -> str:
-    """Return what `--help` of a command prints, or that of `wire` itself, in plain text whatever this runs on."""
-    command: Any = typer.main.get_command(main.app)
-    context = command.context_class(
-        command, info_name=main.PROGRAM, terminal_width=_HELP_COLUMNS, **command.context_settings
-    )
-    if name is not None:
-        command = command.get_command(context, name)
-        context = command.context_class(command, info_name=name, parent=context, **command.context_settings)
+def _helps(command: Any, name: str, above: Any) -> Iterator[tuple[str, str]]:
+    """Give what `--help` of a command and of those below it prints, in plain text whatever this runs on."""
+    width = {"terminal_width": _HELP_COLUMNS} if above is None else {}
+    context = command.context_class(command, info_name=name, parent=above, **width, **command.context_settings)
     command.rich_markup_mode = None
-    return "\n".join(line.rstrip() for line in command.get_help(context).strip("\n").splitlines())
+    lines = (line.rstrip() for line in command.get_help(context).strip("\n").splitlines())
+    yield context.command_path, "```text\n" + "\n".join(lines) + "\n```"
+    if hasattr(command, "list_commands"):
+        for below in command.list_commands(context):
+            yield from _helps(command.get_command(context, below), below, context)
 
 
 def _component(name: str, plugin: plugins.Plugin) -> str:

@@ -53,8 +53,16 @@ def pipeline_schema() -> Schema:
     properties["transforms"]["items"] = _transforms()
     properties["on_error"]["properties"]["sink"] = letters
     exactly_one = [{"oneOf": [{"required": [one]}, {"required": [f"{one}s"]}]} for one in ("source", "sink")]
-    head = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "Wire pipeline"}
-    return {**head, **schema, "allOf": exactly_one}
+    return {**_head("Wire pipeline"), **schema, "allOf": exactly_one}
+
+
+def config_schema(kind: Any, title: str) -> Schema:
+    """Return the schema of a document that is one configuration struct."""
+    return {**_head(title), **of_type(kind)}
+
+
+def _head(title: str) -> Schema:
+    return {"$schema": "http://json-schema.org/draft-07/schema#", "title": title}
 
 
 def _component(kind: plugins.Kind, spec: Any) -> Schema:

@@ -28,7 +28,7 @@ def is_code(text: str) -> bool:
     return (
         len(words) > 1
         and words[0] in AREAS
-        and words[-1] != "md"
+        and words[-1] not in ("md", "json")
         and all(word.isidentifier() and word.islower() for word in words)
     )
 

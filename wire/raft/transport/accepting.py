@@ -136,6 +136,7 @@ class DoorSettings(Struct, frozen=True, kw_only=True):
     """Limits of those who are not let in yet."""
 
     handshake_timeout_s: float = 5.0  # until it is known what is spoken
+    shutdown_timeout_s: float = 1.0  # for the other side to confirm that TLS ends, which an idle client does not
     max_handshakes: int = 256  # at once; of more than that, the one which has taken longest makes room
 
 
@@ -245,9 +246,12 @@ class Door:
     async def _shake_hands(self, arrived: socket.socket, arrival: Arrival) -> None:
         loop = asyncio.get_running_loop()
         tls = None if self._tls is None else self._tls()
-        limit_s = None if tls is None else self._settings.handshake_timeout_s
         await loop.connect_accepted_socket(
-            lambda: arrival, arrived, ssl=tls, ssl_handshake_timeout=limit_s, ssl_shutdown_timeout=limit_s
+            lambda: arrival,
+            arrived,
+            ssl=tls,
+            ssl_handshake_timeout=None if tls is None else self._settings.handshake_timeout_s,
+            ssl_shutdown_timeout=None if tls is None else self._settings.shutdown_timeout_s,
         )
 
     async def _let_in(self, arrival: Arrival) -> None:

@@ -1,0 +1,135 @@
+"""How a node is configured: one declaration, from which flags, variables, file, help, schema and documentation come.
+
+`loading` reads them: a flag is worth more than a variable, that more than the file, and that more than the default. A
+field `data_dir` is `--data-dir`, `WIRE_DATA_DIR`, and `data_dir` in the file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, field
+
+from wire.core.config import Config, MisfitError, doc
+from wire.core.units import Duration
+from wire.raft.transport.tls import TlsFiles
+
+DEFAULT_PORT: Final = 4001
+
+_NAME: Final = Meta(
+    pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$",
+    description="a name of lower-case letters, digits, dots and hyphens, such as node-1.",
+)
+_ADDRESS: Final = Meta(
+    pattern=r"^([^\s:\[\]/@]+|\[[0-9A-Fa-f:.]+(%\w+)?\]):\d{1,5}$",
+    description="host and port, such as 10.0.0.5:4001 or [::1]:4001.",
+)
+_LISTEN: Final = Meta(
+    pattern=r"^([^\s:\[\]/@]*|\[[0-9A-Fa-f:.]+(%\w+)?\]):\d{1,5}$",
+    description="host and port, such as 127.0.0.1:4001, or :4001 for every address.",
+)
+_LABEL: Final = Meta(pattern=r"^[^\s,=]*$", description="text without blanks, commas and equals signs.")
+_VARIABLE: Final = Meta(
+    pattern=r"^[A-Za-z_][A-Za-z0-9_]*\*?$", description="a variable's name, or how it begins and *."
+)
+_CALLABLE: Final = Meta(
+    pattern=r"^[A-Za-z_][\w.]*(:([A-Za-z_][\w.]*|\*))?$",
+    description="a module, or one function of it: module:function.",
+)
+
+
+class NodeConfig(Config, frozen=True, kw_only=True):
+    """A node. Without anything it is a cluster of one, reachable from this machine only.
+
+    Paths are as given or, if relative, below the folder the node is started in.
+    """
+
+    node_id: Annotated[str | None, doc("The node's name in the cluster; the machine's unless given."), _NAME] = None
+    data_dir: Annotated[str, doc("Folder of all that the node keeps.")] = "wire-data"
+    listen: Annotated[str, doc("Where to listen, for everything; a host left out means every address."), _LISTEN] = (
+        f"127.0.0.1:{DEFAULT_PORT}"
+    )
+    advertise: Annotated[
+        str | None, doc("Where the other nodes reach this one; what it listens at unless given."), _ADDRESS
+    ] = None
+    join: Annotated[
+        list[Annotated[str, _ADDRESS]], doc("Nodes to ask for the cluster. Has no effect on one that is in a cluster.")
+    ] = field(default_factory=list)
+    bootstrap_expect: Annotated[
+        int | None, doc("Found a cluster together with the nodes of `join`, once there are so many."), Meta(ge=1, le=99)
+    ] = None
+    max_voters: Annotated[
+        int, doc("How many members vote at most, an odd number; the others only work."), Meta(ge=1, le=9)
+    ] = 5
+    workers: Annotated[int | None, doc("How many processes work; one per core unless given."), Meta(ge=1, le=1024)] = (
+        None
+    )
+    labels: Annotated[
+        dict[str, Annotated[str, _LABEL]], doc("What a pipeline's `node_selector` looks at, as in `zone=a,disk=ssd`.")
+    ] = field(default_factory=dict)
+    ca: Annotated[str | None, doc("File of the cluster's authority, PEM.")] = None
+    cert: Annotated[str | None, doc("File of the node's certificate, PEM, which must carry its name.")] = None
+    key: Annotated[str | None, doc("File of the certificate's private key, unless it is in `cert`.")] = None
+    insecure: Annotated[
+        bool, doc("Do without certificates though other machines can reach the node: no secrets, no protection.")
+    ] = False
+    allow_python: Annotated[
+        list[Annotated[str, _CALLABLE]], doc("Python functions that pipelines of the API may call: `module:function`.")
+    ] = field(default_factory=list)
+    allow_paths: Annotated[
+        list[str], doc("Folders and files of the node that pipelines of the API may read and write.")
+    ] = field(default_factory=list)
+    allow_env: Annotated[
+        list[Annotated[str, _VARIABLE]], doc("Variables of the node that pipelines of the API may refer to: `PIPE_*`.")
+    ] = field(default_factory=list)
+    drain_timeout: Annotated[Duration, doc("How long a node that stops waits for its work to be handed over.")] = (
+        Duration(30_000)
+    )
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], doc("What is worth a line in the log.")] = "info"
+    log_format: Annotated[
+        Literal["auto", "json", "text"], doc("`auto` is text on a terminal and else JSON, a line per event.")
+    ] = "auto"
+
+    def __post_init__(self) -> None:
+        if self.max_voters % 2 == 0:
+            raise MisfitError("`max_voters` is even, which is worth no more than one less", "make it an odd number")
+        if self.bootstrap_expect is not None and self.bootstrap_expect > 1 and not self.join:
+            raise MisfitError("`bootstrap_expect` needs nodes to found a cluster with", "name them with `join`")
+        if (self.ca is None) != (self.cert is None):
+            given, absent = ("ca", "cert") if self.cert is None else ("cert", "ca")
+            raise MisfitError(f"`{given}` is of no use without `{absent}`", "give both, or none of them")
+        if self.key is not None and self.cert is None:
+            raise MisfitError("`key` needs the certificate it belongs to", "give `cert` and `ca`, too")
+        if self.insecure and self.cert is not None:
+            raise MisfitError("`insecure` goes against the certificates that are given", "leave it out")
+
+    @property
+    def name(self) -> str:
+        """The node's name. Raises ValueError if it is the machine's, and that can't be one."""
+        if self.node_id is not None:
+            return self.node_id
+        name = socket.gethostname().lower()
+        if re.search(_NAME.pattern or "", name) is None:
+            raise ValueError(f"the machine's name {name!r} can't be a node's")
+        return name
+
+    @property
+    def folder(self) -> Path:
+        """Where the node keeps what it keeps."""
+        return Path(self.data_dir)
+
+    @property
+    def worker_count(self) -> int:
+        """How many processes work."""
+        return self.workers or len(os.sched_getaffinity(0))
+
+    @property
+    def tls(self) -> TlsFiles | None:
+        """The files of the node's certificate, None if it has none."""
+        if self.ca is None or self.cert is None:
+            return None
+        return TlsFiles(Path(self.ca), Path(self.cert), None if self.key is None else Path(self.key))

@@ -1,0 +1,150 @@
+"""A node's folder: who the node is, on disk, and one process at a time.
+
+wire-data/
+  ├── lock        held while the node runs
+  ├── node.json   name, incarnation, and the cluster once there is one
+  └── …           what the parts of the node keep, each in a folder of its own
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from wire.core.errors import FatalError, UnavailableError
+from wire.core.locking import HeldError, lock_folder
+from wire.raft.storage.files import DiskFiles
+from wire.raft.types import MemberId
+
+FORMAT: Final = 1
+_FILE: Final = "node.json"
+_NEW: Final = f"{_FILE}~"
+
+
+class Identity(Struct, frozen=True, kw_only=True):
+    """Who a node is. An incarnation is as old as the folder: the same name in an empty folder is somebody new."""
+
+    name: Annotated[str, Meta(min_length=1)]
+    incarnation: Annotated[str, Meta(min_length=1)]
+    cluster: str | None = None
+
+    @property
+    def member(self) -> MemberId:
+        """The id as a member of the cluster."""
+        return MemberId(f"{self.name}/{self.incarnation}")
+
+
+class _Stored(Identity, frozen=True, kw_only=True):
+    format: int = FORMAT
+
+
+class _Header(Struct):
+    format: int
+
+
+class DataDir:
+    """A node's folder, which is ours. `identity` is on disk."""
+
+    def __init__(self, path: Path, identity: Identity) -> None:
+        """Use a folder that is locked and holds `identity`."""
+        self.path = path
+        self.identity = identity
+
+    def found_cluster(self, cluster: str) -> None:
+        """Remember the cluster, on disk when this returns. Blocking.
+
+        Raises UnavailableError, or FatalError if the node belongs to another one already: from then on it belongs to
+        this one for good, and only an empty folder can join another.
+        """
+        if self.identity.cluster not in (None, cluster):
+            raise _foreign(self.path, f"it belongs to cluster {self.identity.cluster}, not {cluster}")
+        identity = replace(self.identity, cluster=cluster)
+        _write(self.path, identity)
+        self.identity = identity
+
+
+@contextmanager
+def data_dir(
+    path: Path, name: str, new_incarnation: Callable[[], str] = lambda: str(uuid.uuid4())
+) -> Iterator[DataDir]:
+    """Make the folder if it is not there, keep every other process out of it, and give it to the node of that name.
+
+    Only its owner may read a folder that is made here. Blocking. Raises UnavailableError (`node.data_in_use`,
+    `node.data_refused`), and FatalError (`node.data_foreign`, `node.data_version`, `node.data_damaged`).
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = lock_folder(path)
+    except HeldError as exc:
+        message = f"the data folder {path} is in use by another node (process {exc.holder})"
+        hint = "end that process, or give each node a folder of its own with --data-dir"
+        raise UnavailableError("node.data_in_use", message, hint=hint) from exc
+    except OSError as exc:
+        raise _refused(path, exc) from exc
+    try:
+        identity = _read(path)
+        if identity is None:
+            identity = Identity(name=name, incarnation=new_incarnation())
+            _write(path, identity)
+        elif identity.name != name:
+            raise _foreign(path, f"it belongs to the node {identity.name}, not {name}")
+        yield DataDir(path, identity)
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: Path) -> Identity | None:
+    """Return who the folder belongs to, None if it is nobody's."""
+    try:
+        text = (path / _FILE).read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise _refused(path, exc) from exc
+    try:
+        version = msgspec.json.decode(text, type=_Header).format
+        if version > FORMAT:
+            message = f"the data folder {path} was written by a newer version of Wire (format {version})"
+            hint = "run that version or a newer one: an older one would not understand all of it"
+            raise FatalError("node.data_version", message, hint=hint)
+        stored = msgspec.json.decode(text, type=_Stored)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+        message = f"{path / _FILE} is damaged: {exc}"
+        hint = "restore it from a backup; or empty the folder, and the node joins anew under the same name"
+        raise FatalError("node.data_damaged", message, hint=hint) from exc
+    return Identity(name=stored.name, incarnation=stored.incarnation, cluster=stored.cluster)
+
+
+def _write(path: Path, identity: Identity) -> None:
+    """Have it on disk, whole: before or after, never in between."""
+    stored = _Stored(name=identity.name, incarnation=identity.incarnation, cluster=identity.cluster)
+    try:
+        files = DiskFiles(path)
+        file = files.create(_NEW)
+        try:
+            file.append(msgspec.json.format(msgspec.json.encode(stored), indent=2) + b"\n")
+            file.sync()
+        finally:
+            file.close()
+        files.rename(_NEW, _FILE)
+        files.sync()
+    except OSError as exc:
+        raise _refused(path, exc) from exc
+
+
+def _foreign(path: Path, why: str) -> FatalError:
+    hint = "check --node-id and --data-dir; a node that is to be somebody else needs an empty folder"
+    return FatalError("node.data_foreign", f"the data folder {path} is another's: {why}", hint=hint)
+
+
+def _refused(path: Path, exc: OSError) -> UnavailableError:
+    message = f"the data folder {path} can't be used: {(exc.strerror or str(exc)).lower()}"
+    return UnavailableError("node.data_refused", message, hint="check the path, its permissions and the disk")
