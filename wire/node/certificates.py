@@ -31,9 +31,11 @@ from wire.core.errors import ConfigError, FatalError, Finding
 from wire.node.listener.peer import CLIENT_URI
 
 _SKEW: Final = timedelta(hours=1)  # clocks differ: a certificate that is not valid yet helps nobody
-_DNS: Final = re.compile(
-    r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*"
-)
+_LABEL: Final = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_DNS: Final = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
+_HERE: Final = ("localhost", "127.0.0.1", "::1")
+RESERVED: Final = ("localhost", "ca")
+"""What nobody is called: every node is `localhost`, and the authority's files are `ca`."""
 _CLIENT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,127}")
 
 
@@ -105,17 +107,19 @@ class Authority:
     def node(self, name: str, hosts: Sequence[str], lifetime: timedelta, now: datetime) -> Pair:
         """Issue a certificate for a node: for its name, and for the names and addresses it is reached by.
 
-        It is good for serving and for dialing, and no longer than the authority. Raises ConfigError for a name that
-        is none.
+        This machine's own names are among them, for whoever uses a node on the spot. It is good for serving and for
+        dialing, and no longer than the authority. Raises ConfigError for a name that is none.
         """
-        names = [_host(each) for each in dict.fromkeys((name, *hosts))]
+        if not _DNS.fullmatch(name) or name.lower() in RESERVED:
+            raise _bad_name(name, "letters, digits, hyphens and dots, such as node-1")
+        names = [_host(each) for each in dict.fromkeys((name, *hosts, *_HERE))]
         return self._issue(
             name, names, (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH), lifetime, now
         )
 
     def client(self, name: str, lifetime: timedelta, now: datetime) -> Pair:
         """Issue a certificate for somebody who uses the API. Raises ConfigError for a name that is none."""
-        if not _CLIENT.fullmatch(name):
+        if not _CLIENT.fullmatch(name) or name.lower() in RESERVED:
             raise _bad_name(name, "letters, digits, and . _ @ - within, such as alice or ci@example.org")
         uri = x509.UniformResourceIdentifier(CLIENT_URI + name)
         return self._issue(name, [uri], (ExtendedKeyUsageOID.CLIENT_AUTH,), lifetime, now)
