@@ -228,6 +228,7 @@ CODES: Final[dict[str, str]] = {
     "cluster.duplicate_job": "a job of the same id is there already",
     "cluster.duplicate_token": "a token of the same id is there already",
     "cluster.job_not_active": "there is no such job, or it is over",
+    "cluster.name_taken": "another node of the cluster has the name",
     "cluster.node_too_old": "a node does not understand a version of the cluster's commands",
     "cluster.outcome_unknown": "whether a change was carried out is not known",
     "cluster.pipeline_exists": "there is a pipeline of that name already",
