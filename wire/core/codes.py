@@ -305,6 +305,7 @@ CODES: Final[dict[str, str]] = {
     "node.data_in_use": "another process uses the node's data folder",
     "node.data_refused": "the operating system refused the data folder",
     "node.data_version": "a newer version of Wire wrote the data folder",
+    "node.founding": "a cluster can't be founded in the way that was asked for",
     "node.handshake": "a connection ended before it was known what it is for",
     "node.not_ready": "the node does not speak this protocol yet",
     "node.tls": "an encrypted connection to the node can't be made",

@@ -22,7 +22,7 @@ from wire.cluster.machine import ClusterMachine
 from wire.cluster.scheduler import SchedulerSettings
 from wire.cluster.state import NodeName
 from wire.core.clock import SystemClock
-from wire.core.errors import FatalError, RetryableError, root_cause
+from wire.core.errors import FatalError, RetryableError, UnavailableError, root_cause
 from wire.core.permissions import Permissions
 from wire.core.uuids import Uuids
 from wire.node.agent import Agent
@@ -153,6 +153,9 @@ async def _cluster(node: Node, me: Member) -> str:
     cluster = node.data.identity.cluster
     if cluster is not None:
         return cluster
+    if (node.config.bootstrap_expect or 1) > 1:
+        hint = "start one node without --join and --bootstrap-expect, and the others with --join and its address"
+        raise UnavailableError("node.founding", "several nodes can't found a cluster together yet", hint=hint)
     if not node.config.join:
         return await in_thread(found, node.data, me.address, _tell_of_fault)
     return await join(node.data, me.address, node.config.join, tls=node.tls, clock=node.clock, rng=node.rng)
