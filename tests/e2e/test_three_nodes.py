@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import shutil
 import ssl
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -49,6 +50,12 @@ async def cluster(folder: Path) -> AsyncIterator[tuple[list[NodeProcess], list[h
 async def roles(client: httpx.AsyncClient) -> Counter[str]:
     members = (await client.get("/api/v1/cluster")).raise_for_status().json()["members"]
     return Counter(member["role"] for member in members)
+
+
+async def members(client: httpx.AsyncClient) -> dict[str, str]:
+    """The ids of all members by name."""
+    found = (await client.get("/api/v1/cluster")).raise_for_status().json()["members"]
+    return {member["name"]: member["id"] for member in found}
 
 
 async def places(client: httpx.AsyncClient, *pipelines: str) -> Counter[str | None]:
@@ -107,3 +114,16 @@ async def test_a_node_that_ends_hands_over_its_tasks_and_leadership_before_its_l
         assert "tasks_not_released" not in nodes[0].said
         assert "leadership_not_handed_over" not in nodes[0].said
         await settle(clients[1], names, "n2", "n3")
+
+
+async def test_a_node_whose_disk_is_lost_joins_again_under_its_name_and_votes_again(tmp_path: Path) -> None:
+    async with cluster(tmp_path) as (nodes, clients):
+        before = await members(clients[0])
+        await nodes[2].kill()
+        shutil.rmtree(nodes[2].folder)
+        async with nodes[2].running(), asyncio.timeout(DEADLINE_S):
+            while await roles(clients[0]) != Counter({"leader": 1, "voter": 2}):
+                await asyncio.sleep(0.1)
+            after = await members(clients[0])
+    assert before.keys() == after.keys() == set(NAMES)
+    assert [name for name in NAMES if before[name] != after[name]] == ["n3"]

@@ -36,4 +36,4 @@ class Joined(Struct, frozen=True):
 RENEW: Final = Method("lease.renew", Renewal, Renewed)
 GIVE_UP: Final = Method("lease.give_up", Renewal, Renewed)
 """Says that a node has stopped its work, so that nobody waits for its lease to be over."""
-JOIN: Final = Method("cluster.join", Joining, Joined, for_strangers=True)
+JOIN: Final = Method("membership.join", Joining, Joined, for_strangers=True)

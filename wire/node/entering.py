@@ -17,7 +17,7 @@ import structlog
 
 from wire.cluster.machine import ClusterMachine
 from wire.core.clock import Clock
-from wire.core.errors import FatalError, UnavailableError, WireError
+from wire.core.errors import FatalError, RetryableError, UnavailableError, WireError
 from wire.node.calls import JOIN, Joined, Joining
 from wire.node.data_dir import DataDir
 from wire.node.rpc.client import RpcClient
@@ -30,6 +30,7 @@ log = structlog.get_logger()
 RAFT_FOLDER: Final = "raft"
 _ATTEMPT_S: Final = 10.0
 _RETRY_S: Final = 1.0
+_SILENT_S: Final = 5.0  # several elections would have been over by then
 _REFUSED: Final = ("raft.removed_member", "rpc.wrong_certificate", "rpc.incompatible_protocol")
 
 
@@ -98,22 +99,36 @@ async def _ask(us: Us, me: Member, peer: str, tls: Callable[[], ssl.SSLContext] 
 async def let_in(node: RaftNode, cluster_id: str, newcomer: Member) -> Joined:
     """Answer a node that wants to join: the leader makes it a member without a vote, others say who leads.
 
-    Raises FatalError for one that was removed or has the name of another one, RetryableError through the caller's
-    limits of time.
+    One whose disk was lost takes the place of its older self, once nothing is heard of that. Raises RetryableError
+    while the name is another's, FatalError for one that was removed.
     """
     if node.status().role is not Role.LEADER:
         leader = node.status().leader
         return Joined(leader=leader.address if leader is not None else None)
     namesake = next((each for each in node.members().members if each.name == newcomer.name), None)
-    if namesake is not None and namesake.id != newcomer.id:
-        hint = f"remove the old one first, if it is gone for good: DELETE /api/v1/cluster/members/{newcomer.name}"
-        raise FatalError("cluster.name_taken", f"there is a node {newcomer.name} already", hint=hint)
     if newcomer.id in node.members().removed:
         hint = "start it with an empty data folder: it joins as somebody new"
         raise FatalError("raft.removed_member", f"{newcomer.name} was removed from the cluster", hint=hint)
+    if namesake is not None and namesake.id != newcomer.id:
+        if not _is_silent(node, namesake):
+            hint = f"give it another name by --node-id; if the other one is gone, try again in {_SILENT_S:g} s"
+            raise RetryableError("cluster.name_taken", f"there is a node {newcomer.name} already", hint=hint)
+        removed = await node.remove_member(namesake.id, _ATTEMPT_S)  # first: its vote must never count again
+        if isinstance(removed, Rejected | Unknown):
+            return _not_yet(newcomer, removed)
+        log.info("member_replaced", member=namesake.id, by=newcomer.id)
     outcome = await node.add_member(newcomer, _ATTEMPT_S)
     if isinstance(outcome, Rejected | Unknown):
-        log.info("join_not_done", member=newcomer.id, reason=outcome.message)
-        return Joined()
+        return _not_yet(newcomer, outcome)
     log.info("member_joined", member=newcomer.id, address=newcomer.address)
     return Joined(cluster=cluster_id)
+
+
+def _not_yet(newcomer: Member, outcome: Rejected | Unknown) -> Joined:
+    log.info("join_not_done", member=newcomer.id, reason=outcome.message)
+    return Joined()
+
+
+def _is_silent(node: RaftNode, member: Member) -> bool:
+    """Whether nothing was heard of a member for a while, as far as this leader knows."""
+    return any(peer.id == member.id and peer.last_contact_s >= _SILENT_S for peer in node.status().peers)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.integration.api.api_kit import CLUSTER, Served, serving
-from tests.waiting import until
-from wire.core.errors import FatalError
+from tests.waiting import insist, until
+from wire.core.errors import FatalError, RetryableError
 from wire.node.calls import Joined
 from wire.node.data_dir import data_dir
 from wire.node.entering import found, let_in
@@ -46,13 +46,27 @@ async def test_a_newcomer_is_let_in_without_a_vote_and_again_if_it_asks_again(tm
         assert served.node.members().learners == (newcomer,)
 
 
-async def test_the_name_of_a_member_is_not_given_to_another_one(tmp_path: Path) -> None:
+async def test_the_name_of_a_member_that_is_there_is_not_given_to_another_one(tmp_path: Path) -> None:
     async with serving(tmp_path) as served:
         await led(served)
-        with pytest.raises(FatalError) as refused:
+        with pytest.raises(RetryableError) as refused:
             await let_in(served.node, CLUSTER, Member(MemberId("n1/another"), "127.0.0.1:9"))
     assert refused.value.code == "cluster.name_taken"
     assert refused.value.hint is not None
+
+
+async def test_a_node_that_lost_its_disk_takes_the_place_of_its_older_self_once_that_is_silent(tmp_path: Path) -> None:
+    older, newer = (Member(MemberId(f"n2/{which}"), "127.0.0.1:9") for which in ("older", "newer"))
+    async with serving(tmp_path) as served:
+        await led(served)
+        await let_in(served.node, CLUSTER, older)
+        with pytest.raises(RetryableError):
+            await let_in(served.node, CLUSTER, newer)
+        joined = await insist(lambda: let_in(served.node, CLUSTER, newer), on=RetryableError)
+        assert joined == Joined(cluster=CLUSTER)
+        members = served.node.members()
+    assert members.learners == (newer,)
+    assert older.id in members.removed
 
 
 async def test_who_was_removed_does_not_come_back_under_the_same_incarnation(tmp_path: Path) -> None:
