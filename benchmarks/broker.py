@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from benchmarks.clients import DEADLINE_S, PARTITION
 from benchmarks.watching import Watched, observe
+from tests.services import java
 from tests.services.kafka import KafkaServer
 from tests.services.kafka_client import KafkaCluster
 
@@ -25,7 +26,7 @@ async def broker() -> AsyncIterator[KafkaCluster]:
     if address := os.environ.get(ENV):
         yield KafkaCluster(address)
         return
-    async with KafkaServer(heap=_HEAP) as server:
+    async with KafkaServer(jvm=java.lasting(_HEAP)) as server:
         yield server
 
 

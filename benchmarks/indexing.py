@@ -11,6 +11,7 @@ import httpx
 
 from benchmarks import jobs
 from benchmarks.counter import Counted, Tally
+from tests.services import java
 from tests.services.elasticsearch import ElasticsearchServer
 from tests.services.elasticsearch_client import Elasticsearch
 
@@ -29,7 +30,7 @@ async def search_cluster() -> AsyncIterator[Elasticsearch]:
     if url := os.environ.get(ENV):
         yield Elasticsearch(url)
         return
-    async with ElasticsearchServer(heap=_HEAP) as server:
+    async with ElasticsearchServer(jvm=java.lasting(_HEAP)) as server:
         yield server
 
 

@@ -2,8 +2,8 @@
 
 Three look at each mutant: the directed tests, which have the sequence of messages that brings the defect out; the
 random simulation, up to so many seeds; and the search through small worlds. A table says how each of them caught it.
-One that the directed tests let through is a failure, whoever else notices: a search takes luck. So is one whose text
-is not in the source any more.
+One that the directed tests let through is a failure, whoever else notices: a search takes luck. So is one under which
+a sequence of the audit passes that is said to show it (`sequences`), and one whose text is not in the source any more.
 """
 
 from __future__ import annotations
@@ -19,18 +19,20 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tests.mutants.repairs import MUTANTS, Mutant
+from tests.mutants.repairs import MUTANTS, SEQUENCES, Mutant
 
 ROOT: Final = Path(__file__).resolve().parents[2]
+_PYTEST: Final = ("pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--timeout=60")
 _FAILED: Final = re.compile(r"^FAILED \S+::(\w+)", re.MULTILINE)
 _SEED: Final = re.compile(r"^seed (\d+):", re.MULTILINE)
 _FOUND: Final = re.compile(r"^found in step ([\d,]+) of (.*?):", re.MULTILINE)
 
 
 class Caught(NamedTuple):
-    """How each of the three noticed a mutant, None where one did not."""
+    """How each of the three noticed a mutant, None where one did not; `sequences` of the audit are directed tests."""
 
     directed: str | None
+    sequences: str | None
     random: str | None
     search: str | None
 
@@ -45,7 +47,12 @@ def caught(mutant: Mutant, seeds: int, steps: int) -> Caught:
         if text.count(mutant.old) != 1:
             raise SystemExit(f"{mutant.name}: its text is {text.count(mutant.old)} times in {mutant.file}")
         file.write_text(text.replace(mutant.old, mutant.new))
-        return Caught(_directed(folder, mutant.tests), _random(folder, seeds), _search(folder, steps))
+        return Caught(
+            _directed(folder, mutant.tests),
+            _sequences(folder, mutant.sequences),
+            _random(folder, seeds),
+            _search(folder, steps),
+        )
 
 
 def _copy(folder: Path) -> None:
@@ -58,11 +65,18 @@ def _copy(folder: Path) -> None:
 
 
 def _directed(folder: Path, tests: tuple[str, ...]) -> str | None:
-    run = _run(folder, "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "no:randomly", "--timeout=30", *tests)
+    run = _run(folder, *_PYTEST, "-x", *tests)
     if run.returncode == 0:
         return None
     found = _FAILED.search(run.stdout)
     return found[1] if found else run.stdout[-200:]
+
+
+def _sequences(folder: Path, sequences: tuple[str, ...]) -> str | None:
+    if not sequences:
+        return None
+    run = _run(folder, *_PYTEST, *(f"{SEQUENCES}::{name}" for name in sequences))
+    return ", ".join(sorted(_FAILED.findall(run.stdout)))
 
 
 def _random(folder: Path, seeds: int) -> str | None:
@@ -99,8 +113,9 @@ def main() -> int:
     with ThreadPoolExecutor(arguments.processes) as pool:
         tables = pool.map(lambda mutant: caught(mutant, arguments.seeds, arguments.steps), chosen)
         for mutant, by in zip(chosen, tables, strict=True):
-            survived += by.directed is None
-            print(f"{'caught' if by.directed else 'survived':8} {mutant.name}", flush=True)
+            noticed = by.directed is not None and (by.sequences or "") == ", ".join(sorted(mutant.sequences))
+            survived += not noticed
+            print(f"{'caught' if noticed else 'survived':8} {mutant.name}", flush=True)
             for how, what in by._asdict().items():
                 print(f"         {how:9} {what or '-'}", flush=True)
     print(f"{len(chosen) - survived} passed, {survived} failed")

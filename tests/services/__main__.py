@@ -21,7 +21,7 @@ from tests.services.mongodb import MongoReplicaSet
 
 async def run_kafka(heap: str, port: int | None, topics: list[str]) -> None:
     """Run a broker; the first line printed is its address."""
-    async with KafkaServer(heap=heap, port=port) as server:
+    async with KafkaServer(jvm=java.lasting(heap), port=port) as server:
         for topic in topics:
             name, _, partitions = topic.partition(":")
             await server.create_topic(name, int(partitions or 1))
@@ -36,7 +36,7 @@ async def run_mongodb(port: int | None) -> None:
 
 async def run_elasticsearch(version: str, heap: str, port: int | None) -> None:
     """Run a node; the first line printed is its URL."""
-    async with ElasticsearchServer(version, heap=heap, port=port) as server:
+    async with ElasticsearchServer(version, jvm=java.lasting(heap), port=port) as server:
         await _until_told(server.url, server.log)
 
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,8 +23,7 @@ NEWEST: Final = "9.2.0"
 JAVA: Final = {VERSION: (17, 23), NEWEST: (21, 25)}  # the Java versions each runs on: the oldest, the newest
 _ARTIFACT: Final = "org.elasticsearch.distribution.integ-test-zip:elasticsearch:{}:zip"
 _JVM_OPTIONS: Final = """\
--Xms{heap}
--Xmx{heap}
+{jvm}
 -XX:+UseSerialGC
 -XX:+ExitOnOutOfMemoryError
 -Djava.io.tmpdir=${{ES_TMPDIR}}
@@ -64,11 +63,11 @@ def install(version: str = VERSION) -> tuple[str, Path]:
 class ElasticsearchServer(Elasticsearch, Server):
     """A node of our own. It is the distribution Elasticsearch tests itself with: no scripts, no ingest pipelines."""
 
-    def __init__(self, version: str = VERSION, *, heap: str = "512m", port: int | None = None) -> None:
+    def __init__(self, version: str = VERSION, *, jvm: Sequence[str] = java.QUICK, port: int | None = None) -> None:
         self.version = version
         http, self._transport = free_ports(2)
         self._port = port or http
-        self._heap = heap
+        self._jvm = jvm
         Server.__init__(self, "elasticsearch")
         Elasticsearch.__init__(self, f"http://127.0.0.1:{self._port}")
 
@@ -81,6 +80,7 @@ class ElasticsearchServer(Elasticsearch, Server):
             "ES_JAVA_HOME": str(Path(program).resolve().parents[1]),
             "ES_PATH_CONF": str(self._config),
             "ES_TMPDIR": str(self._data / "tmp"),
+            "CLI_JAVA_OPTS": "-XX:TieredStopAtLevel=1",  # of what starts the node
         }
         command = ["bash", str(home / "bin/elasticsearch")]
         await self._spawn(command, os.environ | env, root=False)  # as root it refuses to start
@@ -95,7 +95,7 @@ class ElasticsearchServer(Elasticsearch, Server):
     def _prepare(self, home: Path) -> None:
         (self._data / "tmp").mkdir(parents=True)
         shutil.copytree(home / "config", self._config)
-        (self._config / "jvm.options").write_text(_JVM_OPTIONS.format(heap=self._heap))
+        (self._config / "jvm.options").write_text(_JVM_OPTIONS.format(jvm="\n".join(self._jvm)))
         (self._config / "log4j2.properties").write_text(_LOGGING)
         (self._config / "elasticsearch.yml").write_text(yaml.safe_dump(dict(self._settings())))
 

@@ -28,11 +28,13 @@ def install() -> tuple[str, Path]:
 class KafkaServer(KafkaCluster, Server):
     """A broker of our own."""
 
-    def __init__(self, listeners: Listeners | None = None, *, heap: str = "512m", port: int | None = None) -> None:
+    def __init__(
+        self, listeners: Listeners | None = None, *, jvm: Sequence[str] = java.QUICK, port: int | None = None
+    ) -> None:
         self.listeners = listeners or Plain()
         client, controller, *more = free_ports(2 + self.listeners.extra_ports)
         self._ports = [port or client, controller, *more]
-        self._heap = heap
+        self._jvm = jvm
         Server.__init__(self, "kafka")
         KafkaCluster.__init__(self, f"127.0.0.1:{self._ports[0]}")
 
@@ -41,7 +43,7 @@ class KafkaServer(KafkaCluster, Server):
         if not self._data.exists():
             await asyncio.to_thread(self._prepare)
             await self._format()
-        await self._spawn(self._java(f"-Xms{self._heap}", f"-Xmx{self._heap}", "kafka.Kafka", str(self._properties)))
+        await self._spawn(self._java(*self._jvm, "kafka.Kafka", str(self._properties)))
 
     @property
     def _properties(self) -> Path:

@@ -16,6 +16,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from wire.api.principals import require_principal
 from wire.api.problems import problem
 from wire.core.errors import FatalError, RefusedError, WireError
 from wire.core.uuids import Uuids
@@ -62,6 +63,7 @@ class Frame:
             if _is_cross_site(scope, headers):
                 hint = "call the API from a program, or from a page of the cluster's own address"
                 raise RefusedError("api.cross_site", "another site's page asked for a change", hint=hint)
+            require_principal(scope)
             await self._app(scope, receive, framed)
         except ClientDisconnect:
             return  # nobody is there to be answered

@@ -13,6 +13,7 @@ from fastapi import Depends, Header, Path, Query, Request
 from msgspec import Meta
 
 from wire.api.ports import By, Consistency, Guard, Name, Part, Services, Submission
+from wire.api.principals import actor_of
 from wire.core.config import Config, parse
 from wire.core.errors import ConfigError, Finding, RefusedError
 from wire.core.paths import ROOT
@@ -156,7 +157,7 @@ def by(
     ] = None,
 ) -> By:
     """Return who asks, under an id that is the same only for the very same request with the same key."""
-    actor = actor_of(request)
+    actor = actor_of(request.scope)
     if idempotency_key is None:
         uuids: Uuids = request.app.state.uuids
         return By(actor, uuids.next().bytes)
@@ -168,12 +169,6 @@ def by(
 def by_with_body(by_: Annotated[By, Depends(by)], body: Annotated[str, Depends(text)]) -> By:
     """Return who asks for what has a body: another body makes it another request."""
     return By(by_.actor, hashlib.blake2b(by_.request_id + body.encode(), digest_size=16).digest())
-
-
-def actor_of(request: Request) -> str:
-    """Return who the client has proven to be, nothing where it has not."""
-    tls = request.scope.get("extensions", {}).get("tls", {})
-    return str(tls.get("client_cert_name") or "")
 
 
 def guard(

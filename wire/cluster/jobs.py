@@ -64,7 +64,7 @@ def finish(state: State, job: Job) -> None:
 
 def forget_old(state: State, key: PipelineKey) -> None:
     """Forget the oldest jobs of a pipeline that ended, all of them if it is gone; not those that still have tasks."""
-    over = [job for job in state.jobs.of(key) if job.state != "active" and not state.tasks.any_of(job.id)]
+    over = [job for job in state.jobs.of(key) if not state.tasks.any_of(job.id)]  # an active one has its discovery
     kept = MAX_ENDED if key in state.pipelines else 0
     for job in over[: max(len(over) - kept, 0)]:
         del state.jobs[job.id]

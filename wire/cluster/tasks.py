@@ -57,7 +57,7 @@ def deal(state: State, command: DealShares) -> Done | Refused:
             code="cluster.shares_changed",
             message=f"the partitions of job {command.job} are not as they were when their shares were computed",
         )
-    last = max((task.key.slot for task in state.tasks.of(job.id)), default=DISCOVERY)
+    last = max(task.key.slot for task in state.tasks.of(job.id))  # there is its discovery at least
     for slot in range(max(len(command.shares), last + 1)):
         _deal(state, TaskKey(job.id, slot), command.shares[slot] if slot < len(command.shares) else ())
     state.jobs[job.id] = replace(job, shares_revision=job.shares_revision + 1)

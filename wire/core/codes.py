@@ -37,6 +37,7 @@ CODES: Final[dict[str, str]] = {
     "api.media_type": "the body of a request is in another format than is read there",
     "api.method_not_allowed": "the address is there, but not for this method",
     "api.no_such_address": "there is nothing at this address",
+    "api.not_authenticated": "who asks has not said who they are",
     "api.unknown_key": "the status has no part of that name",
     # the command line
     "system.refused": "the operating system refused something",
@@ -307,6 +308,7 @@ CODES: Final[dict[str, str]] = {
     "node.data_version": "a newer version of Wire wrote the data folder",
     "node.founding": "a cluster can't be founded in the way that was asked for",
     "node.handshake": "a connection ended before it was known what it is for",
+    "node.no_certificate": "a connection between nodes needs a certificate",
     "node.not_ready": "the node does not speak this protocol yet",
     "node.tls": "an encrypted connection to the node can't be made",
     "node.unencrypted": "other machines could reach the node, and nothing would be encrypted",

@@ -92,6 +92,7 @@ class StateMachine(Protocol):
     def apply(self, index: int, command: bytes) -> bytes:
         """Apply a committed command and return its result. Never raises: what it refuses it says in the result.
 
+        But for a FatalError where it does not know what the command is: that ends the member, which has not applied it.
         Called once for each index, in order. Must return within a millisecond or so: heartbeats wait for it.
         """
         ...

@@ -1,6 +1,6 @@
 """The API of a node, wired as in a node process: a real member of a cluster of its own, real files, the real state.
 
-There are no workers: what they would tell the cluster, a test proposes itself.
+There are no workers: what they would tell the cluster, a test proposes itself. Every answer is held to the description.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 from fastapi import FastAPI
 
+from tests.integration.api.conformance import assert_described
 from tests.services.ports import free_ports
 from wire.api.app import ApiSettings, build_app
 from wire.cluster import commands as c
@@ -146,8 +147,9 @@ async def _node(
         )
         settings = ApiSettings(version="1.2.3", served_by=me.name, max_body_bytes=max_body_bytes)
         app = build_app(behind, settings, uuids)
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url=f"http://{me.name}", timeout=60) as client:
+        hooks = {"response": [assert_described]}
+        transport, base = httpx.ASGITransport(app), f"http://{me.name}"
+        async with httpx.AsyncClient(transport=transport, base_url=base, timeout=60, event_hooks=hooks) as client:
             yield Served(client, app, node, machine)
 
 

@@ -80,6 +80,19 @@ async def test_a_change_under_one_key_is_one_version(api: Served) -> None:
     assert (found["version"], found["spec"]["description"]) == (3, "2")
 
 
+async def test_a_request_that_is_repeated_is_answered_as_before_whatever_its_guard_says_by_now(api: Served) -> None:
+    made = await api.client.put(f"{ALL}/a", json=spec("a"), headers={"if-none-match": "*", "idempotency-key": "1"})
+    again = await api.client.put(f"{ALL}/a", json=spec("a"), headers={"if-none-match": "*", "idempotency-key": "1"})
+    assert (made.status_code, again.status_code, again.headers["etag"]) == (201, 201, made.headers["etag"])
+    headers = {"if-match": made.headers["etag"], "idempotency-key": "2"}
+    changed = await api.client.put(f"{ALL}/a", json=spec("a", description="1"), headers=headers)
+    again = await api.client.put(f"{ALL}/a", json=spec("a", description="1"), headers=headers)
+    assert (changed.status_code, again.status_code, again.headers["etag"]) == (200, 200, changed.headers["etag"])
+    key = {"idempotency-key": "3"}
+    assert [(await api.client.delete(f"{ALL}/a", headers=key)).status_code for _ in range(2)] == [204, 204]
+    assert (await api.client.delete(f"{ALL}/a")).status_code == 404
+
+
 async def pages(api: Served, url: str, limit: int, between: list[Any]) -> list[Any]:
     """Read a list part by part, with something done after each of the first parts."""
     items: list[Any] = []

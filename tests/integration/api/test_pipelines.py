@@ -76,6 +76,11 @@ async def test_guards_ask_whether_there_is_one(api: Served) -> None:
     only_new = {"if-none-match": "*"}
     assert (await api.client.put(f"{ALL}/a", json=spec("a"), headers=only_new)).status_code == 201
     assert (await api.client.put(f"{ALL}/a", json=spec("a"), headers=only_new)).status_code == 412
+    assert (await api.client.delete(f"{ALL}/a", headers=only_new)).status_code == 412
+    assert (await api.client.delete(f"{ALL}/b", headers={"if-match": "*"})).status_code == 412
+    assert (await api.client.delete(f"{ALL}/b", headers={"if-match": '"7"'})).status_code == 412
+    assert (await api.client.put(f"{ALL}/b", json=spec("b"), headers={"if-match": '"7"'})).status_code == 412
+    assert (await api.client.put(f"{ALL}/b", json=spec("b"), headers={"if-match": '"x"'})).status_code == 412
 
 
 async def test_who_has_it_already_is_told_so(api: Served) -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import pytest
@@ -23,13 +22,8 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from tests.integration.api.api_kit import Served, serving
-from wire.api.app import ApiSettings, build_app
-from wire.core.clock import SystemClock
-from wire.core.uuids import Uuids
+from tests.integration.api.conformance import DESCRIPTION
 
-DESCRIPTION = build_app(
-    cast(Any, None), ApiSettings(version="1", served_by="n1"), Uuids(SystemClock(), os.urandom)
-).openapi()  # what stands behind the routes is not needed to describe them
 SCHEMA = schemathesis.openapi.from_dict(DESCRIPTION)
 OPERATIONS = [
     operation

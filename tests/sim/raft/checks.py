@@ -24,6 +24,7 @@ class Checker:
         self._values: list[bytes] = []
         self._checked: dict[MemberId, int] = {}
         self._seen: dict[MemberId, tuple[int, int, int]] = {}
+        self._free = 0
         self.confirmed: dict[bytes, int] = {}
         self.elections = 0
         self.reads = 0
@@ -34,14 +35,14 @@ class Checker:
 
     def step(self, member: MemberId, replica: Replica, machine: Ledger) -> None:
         """Check one leader per term, leader completeness, log matching, and what is committed and applied."""
-        store = replica._store
-        if replica.commit > store.last[0]:
-            raise ViolationError(f"{member} has committed {replica.commit}, and its log ends at {store.last[0]}")
-        if replica.applied > replica.commit:
-            raise ViolationError(f"{member} has applied {replica.applied} of {replica.commit}")
+        commit, (last, _) = replica.commit, replica._store.last
+        if commit > last:
+            raise ViolationError(f"{member} has committed {commit}, and its log ends at {last}")
+        if replica.applied > commit:
+            raise ViolationError(f"{member} has applied {replica.applied} of {commit}")
         if replica.is_leader:
             self._leads(member, replica)
-        now = (replica.term, replica.commit, len(machine.values))
+        now = (replica.term, commit, len(machine.values))
         if self._seen.get(member) == now:
             return
         self._seen[member] = now
@@ -66,9 +67,7 @@ class Checker:
         start = max(self._checked.get(member, 0), store.base[0]) + 1
         if start > replica.commit:
             return
-        for entry in store.entries(start, 1 << 60):
-            if entry.index > replica.commit:
-                break
+        for entry in store.entries(start, 1 << 60, replica.commit - start + 1):
             self._committed_in.setdefault(entry.index, replica.term)
             known = self._committed.setdefault(entry.index, (entry.term, entry.command))
             if known != (entry.term, entry.command):
@@ -87,7 +86,7 @@ class Checker:
 
     def began(self) -> int:
         """Return what a call that begins now must see: the first free place behind all that was confirmed."""
-        return 1 + max(self.confirmed.values(), default=-1)
+        return self._free
 
     def confirmed_at(self, value: bytes, place: int, began: int) -> None:
         if place < began:
@@ -96,6 +95,7 @@ class Checker:
             )
         if self.confirmed.setdefault(value, place) != place:
             raise ViolationError(f"{value!r} was confirmed at {place} and at {self.confirmed[value]}")
+        self._free = max(self._free, place + 1)
 
     def read(self, length: int, began: int) -> None:
         self.reads += 1

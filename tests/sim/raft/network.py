@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable
 
+from tests.sim.raft.clock import VirtualTime
 from wire.raft.transport.messages import Message, decode, encode
 from wire.raft.types import MemberId
 
@@ -15,8 +16,9 @@ Schedule = Callable[[float, Callable[[], None]], None]
 class Network:
     """Either chaos (drops, duplicates, any order) or lines that keep order until they break, as TCP's do."""
 
-    def __init__(self, rng: random.Random, schedule: Schedule, deliver: Deliver) -> None:
+    def __init__(self, rng: random.Random, time: VirtualTime, schedule: Schedule, deliver: Deliver) -> None:
         self._rng = rng
+        self._time = time
         self._schedule = schedule
         self._deliver = deliver
         self.chaotic = rng.random() < 0.5
@@ -27,7 +29,6 @@ class Network:
         self._cut: set[tuple[str, str]] = set()
         self._last: dict[tuple[str, str], float] = {}
         self._epoch: dict[tuple[str, str], int] = {}
-        self.now = 0.0
 
     def send(self, sender: MemberId, to: MemberId, message: Message) -> None:
         line = (sender, to)
@@ -42,9 +43,10 @@ class Network:
             if self._rng.random() < self.slow:
                 delay += self._rng.expovariate(0.5)
             if not self.chaotic:
-                at = max(self.now + delay, self._last.get(line, 0.0) + 1e-6)
+                now = self._time.now
+                at = max(now + delay, self._last.get(line, 0.0) + 1e-6)
                 self._last[line] = at
-                delay = at - self.now
+                delay = at - now
             self._schedule(delay, self._arrival(line, raw, self._epoch.get(line, 0)))
 
     def _arrival(self, line: tuple[str, str], raw: bytes, epoch: int) -> Callable[[], None]:

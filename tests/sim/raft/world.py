@@ -9,12 +9,14 @@ import heapq
 import itertools
 import random
 from collections.abc import Callable
-from typing import Any
+from operator import methodcaller
+from typing import Any, Final
 
 import pysyncobj.syncobj
 
 from tests.sim.disk import Crash, SimulatedFiles
 from tests.sim.raft.checks import Checker, ViolationError
+from tests.sim.raft.clock import START_S, VirtualTime
 from tests.sim.raft.machine import Ledger
 from tests.sim.raft.network import Network
 from wire.core.errors import FatalError
@@ -28,26 +30,10 @@ from wire.raft.storage.wal import WriteAheadLog
 from wire.raft.transport.messages import Message
 from wire.raft.types import Configuration, Member, MemberId, Rejected, Unknown
 
-START_S = 1000.0
-CREEP_S = 1e-4
 MAX_EVENTS = 300_000
 """More than ten times what any seed has taken: messages that beget messages would go on for ever."""
 
-
-class VirtualTime:
-    """The clock that the library reads: it stands still between events, and creeps within one."""
-
-    def __init__(self) -> None:
-        self.now = START_S
-        self._crept = 0.0
-
-    def __call__(self) -> float:
-        self._crept += CREEP_S
-        return self.now + self._crept
-
-    def move_to(self, now: float) -> None:
-        self.now = max(self.now, now)
-        self._crept = 0.0
+_TICK: Final = methodcaller("tick")
 
 
 class Node:
@@ -71,7 +57,7 @@ class World:
         self.rng = random.Random(seed)
         self.time = VirtualTime()
         self.checker = Checker()
-        self.network = Network(self.rng, self.after, self._arrive)
+        self.network = Network(self.rng, self.time, self.after, self._arrive)
         self._replica = replica
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
@@ -94,7 +80,7 @@ class World:
             files = FileSnapshots(node.snapshot_files, b"sim")
             requests = Requests(self.settings.max_requests, self.settings.max_requests_bytes)
             found(files, self.founders, Ledger(), requests)
-        pysyncobj.syncobj.monotonicTime = self.time
+        pysyncobj.syncobj.monotonicTime = self.time.monotonic
 
     # members
 
@@ -151,17 +137,16 @@ class World:
             node.held.append(lambda: self.turn(node, action))
             return
         try:
-            self._sync_and_send(node, replica)  # what a full disk has held up
+            self._sync_and_send(replica)  # what a full disk has held up
             action(replica)
-            for to, message in replica.ahead_of_sync():
-                self.network.send(node.member.id, to, message)
-            self._sync_and_send(node, replica)
+            self._send(replica, replica.ahead_of_sync())
+            self._sync_and_send(replica)
             if replica.transfers:
                 replica.transfer()
-                self._sync_and_send(node, replica)
+                self._sync_and_send(replica)
             if replica.snapshot_due():
                 self._take_snapshot(replica)
-                self._sync_and_send(node, replica)
+                self._sync_and_send(replica)
         except Crash:
             self._lose(node)
             return
@@ -173,12 +158,16 @@ class World:
                 return
         self.checker.step(node.member.id, replica, node.machine)
 
-    def _sync_and_send(self, node: Node, replica: Replica) -> None:
+    def _sync_and_send(self, replica: Replica) -> None:
         if replica._store.dirty:
             replica._store.sync()
-        outbox, replica.outbox = replica.outbox, []
-        for to, message in outbox:
-            self.network.send(node.member.id, to, message)
+        if replica.outbox:
+            outbox, replica.outbox = replica.outbox, []
+            self._send(replica, outbox)
+
+    def _send(self, replica: Replica, messages: list[tuple[MemberId, Message]]) -> None:
+        for to, message in messages:
+            self.network.send(replica.me.id, to, message)
 
     def _take_snapshot(self, replica: Replica) -> None:
         capture = replica.capture()
@@ -196,7 +185,7 @@ class World:
             return
         self.turn(node, lambda replica: replica.receive(sender, message))
         if self.rng.random() < 0.7:
-            self.turn(node, lambda replica: replica.tick())
+            self.turn(node, _TICK)
 
     def _refuse(self, node: Node) -> None:
         """Tell a member that it was removed, as the transport does."""
@@ -206,7 +195,7 @@ class World:
     def _tick_later(self, node: Node, life: int) -> None:
         def tick() -> None:
             if node.replica is not None and node.lives == life:
-                self.turn(node, lambda replica: replica.tick())
+                self.turn(node, _TICK)
                 self._tick_later(node, life)
 
         self.after(0.1 * self.rng.uniform(0.8, 1.2), tick)
@@ -218,18 +207,15 @@ class World:
 
     def run(self, seconds: float) -> None:
         """Let events happen until so much time has passed."""
-        end = self.time.now + seconds
-        while self._events and self._events[0][0] <= end:
-            at, number, event = heapq.heappop(self._events)
+        events, time = self._events, self.time
+        end = time.now + seconds
+        while events and events[0][0] <= end:
+            at, number, event = heapq.heappop(events)
             if number > MAX_EVENTS:
-                raise ViolationError(
-                    f"{number:,} events by {self.time.now - START_S:.0f} s: it does not come to an end"
-                )
-            self.time.move_to(at)
-            self.network.now = self.time.now
+                raise ViolationError(f"{number:,} events by {time.now - START_S:.0f} s: it does not come to an end")
+            time.move_to(at)
             event()
-        self.time.move_to(end)
-        self.network.now = self.time.now
+        time.move_to(end)
 
     # clients
 

@@ -72,6 +72,35 @@ async def test_a_client_that_is_gone_gets_nothing_and_no_line_in_the_log() -> No
     assert (sent, logs) == ([], [])
 
 
+@pytest.mark.parametrize(
+    ("path", "tls", "status"),
+    [
+        ("/status", None, 204),
+        ("/status", {"client_name": None, "node_names": [], "client_cert_name": None}, 401),
+        ("/status", {"client_name": "ada", "node_names": []}, 204),
+        ("/status", {"client_name": None, "node_names": ["n1"]}, 204),
+        ("/livez", {"client_name": None, "node_names": []}, 204),
+        ("/readyz", {"client_name": None, "node_names": []}, 204),
+        ("/readyz/", {"client_name": None, "node_names": []}, 401),
+    ],
+)
+async def test_over_tls_who_asks_shows_a_certificate(path: str, tls: dict[str, object] | None, status: int) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body"})
+
+    framed = Frame(app, version="1.0", served_by="n1", uuids=Uuids(SystemClock(), os.urandom))
+
+    async def listener(scope: Scope, receive: Receive, send: Send) -> None:
+        await framed({**scope, "extensions": {} if tls is None else {"tls": tls}}, receive, send)
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(listener), base_url="http://n1") as http:
+        response = await http.get(path)
+    assert response.status_code == status
+    if status == 401:
+        assert response.json()["code"] == "api.not_authenticated"
+
+
 async def _nothing() -> dict[str, object]:
     return {"type": "http.disconnect"}
 

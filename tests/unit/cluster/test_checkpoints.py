@@ -24,6 +24,12 @@ def test_a_checkpoint_is_stored_with_its_epoch(world: World) -> None:
     stored = world.stored("x")
     assert stored is not None
     assert (stored.epoch, stored.checkpoint) == (epoch, checkpoint(1))
+    new = world.start("j", 0, "a")
+    assert new is not None
+    world.commit("j", 0, new, ("x", checkpoint(2)))
+    stored = world.stored("x")
+    assert stored is not None
+    assert (stored.epoch, stored.checkpoint) == (new, checkpoint(2))
 
 
 @pytest.mark.parametrize("seq", [3, 2])

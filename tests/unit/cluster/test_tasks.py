@@ -25,6 +25,7 @@ def test_a_job_begins_with_its_discovery_alone() -> None:
     world.apply("1", "j")
     assert [task.key.slot for task in world.state.tasks_of(JobId("j"))] == [DISCOVERY]
     assert world.job("j").partitions is None
+    assert world.job("j").started_ms == world.state.now_ms
 
 
 def test_partitions_are_kept_sorted_and_each_once(world: World) -> None:
@@ -99,6 +100,11 @@ def test_a_task_left_over_gets_a_share_again_before_it_is_released(world: World)
     world.deal("j", "x", "yz")
     world.release("j", 1, epoch)
     assert world.task("j", 1).share == parts("yz")
+
+
+def test_less_to_read_is_not_all_read(world: World) -> None:
+    world.deal("j", "x", "yz")
+    assert not world.task("j", 0).ended
 
 
 def test_an_empty_share_makes_no_task(world: World) -> None:

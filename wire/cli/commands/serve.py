@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from wire.cli.node_flags import with_node_flags
-from wire.cli.report import print_error
 from wire.core.plugins import missing_dependency
-from wire.node.loading import Given, NodeConfigError, load
+from wire.node.loading import Loaded
 
 if TYPE_CHECKING:
     from wire.node.config import NodeConfig
@@ -24,7 +23,7 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 @with_node_flags
-def serve(flags: dict[str, Given | None]) -> None:
+def serve(loaded: Loaded) -> None:
     """Start a node. Without anything it is a cluster of one, for this machine only; Ctrl-C ends it."""
     from wire.cli.logs import log_of_a_node
     from wire.pipelines.engine.process import loop_factory
@@ -36,7 +35,7 @@ def serve(flags: dict[str, Given | None]) -> None:
         if exc.name is None or exc.name.partition(".")[0] == "wire":
             raise
         raise missing_dependency("wire serve", "cluster", exc) from exc
-    config = _configured(flags)
+    config = loaded.config
     log_of_a_node(config.log_level, config.log_format)
     with data_dir(config.folder, config.name) as data, asyncio.Runner(loop_factory=loop_factory()) as runner:
 
@@ -46,14 +45,6 @@ def serve(flags: dict[str, Given | None]) -> None:
             await run(config, data, os.environ, stop, lambda ready: _tell(ready, config))
 
         runner.run(main())
-
-
-def _configured(flags: dict[str, Given | None]) -> NodeConfig:
-    try:
-        return load(flags, os.environ).config
-    except NodeConfigError as exc:
-        print_error(exc, str(exc.file) if exc.file else None, exc.lines)
-        raise typer.Exit(exc.exit_code) from None
 
 
 def _tell(ready: Ready, config: NodeConfig) -> None:

@@ -34,6 +34,7 @@ from wire.node.control.submissions import Checked, SourceIdentity, Submissions
 
 T = TypeVar("T")
 
+_DECIDE_AGAIN: Final = "look at what it is now, and decide again"
 _RACED: Final = ("cluster.pipeline_exists", "cluster.revision_changed")
 
 
@@ -73,9 +74,8 @@ class PipelineService:
     async def apply(self, name: Name, submission: Submission, guard: Guard, by: By) -> views.Applied:  # noqa: D102
         checked = await self._submissions.check(submission.text, name.namespace, name.name)
 
-        async def attempt(now: Pipeline | None, request_id: bytes) -> Applied:
+        async def attempt(now: Pipeline | None, revision: int, request_id: bytes) -> Applied:
             keeps = await self._keeps_positions(now, checked, submission.start)
-            revision = now.revision if now is not None else 0
             command = self._command(name, checked, submission, by, if_revision=revision, keeps_positions=keeps)
             return await self._asking.carry_out(command, request_id, Applied)
 
@@ -105,7 +105,7 @@ class PipelineService:
         )
 
     async def roll_back(self, name: Name, to: int, start: str | None, guard: Guard, by: By) -> views.Pipeline:  # noqa: D102
-        async def attempt(now: Pipeline | None, request_id: bytes) -> Applied:
+        async def attempt(now: Pipeline | None, revision: int, request_id: bytes) -> Applied:
             if now is None:
                 raise _unknown(name)
             version = now.version(to)
@@ -119,7 +119,7 @@ class PipelineService:
                 key=_key(name),
                 to=to,
                 job=self._job(),
-                if_revision=now.revision,
+                if_revision=revision,
                 keeps_positions=keeps,
             )
             return await self._asking.carry_out(command, request_id, Applied)
@@ -142,14 +142,15 @@ class PipelineService:
         return await self._changed(name, command, by)
 
     async def delete(self, name: Name, guard: Guard, by: By, *, keep_checkpoints: bool) -> None:  # noqa: D102
-        async def attempt(now: Pipeline | None, request_id: bytes) -> Done:
-            if now is None:
-                raise _unknown(name)
+        if guard.exists is False:
+            raise RefusedError("cluster.revision_changed", "what is not to be there can't be deleted")
+
+        async def attempt(_: Pipeline | None, revision: int, request_id: bytes) -> Done:
             command = DeletePipeline(
                 at_ms=self._asking.now_ms(),
                 actor=by.actor,
                 key=_key(name),
-                if_revision=now.revision,
+                if_revision=revision or None,
                 keep_checkpoints=keep_checkpoints,
             )
             return await self._asking.carry_out(command, request_id, Done)
@@ -160,20 +161,25 @@ class PipelineService:
         return self._answered(name, await self._asking.carry_out(command, by.request_id, Applied))
 
     async def _guarded(
-        self, name: Name, guard: Guard, by: By, attempt: Callable[[Pipeline | None, bytes], Awaitable[T]]
+        self, name: Name, guard: Guard, by: By, attempt: Callable[[Pipeline | None, int, bytes], Awaitable[T]]
     ) -> T:
-        """Attempt a change of the pipeline as it is now, again while others get ahead with changes of theirs."""
+        """Attempt a change of the pipeline as it is now, again while others get ahead with changes of theirs.
+
+        What a guard says of revisions is for the state machine to decide: if this is a request that was carried out
+        before, it answers what came of it, whatever the revision is by now.
+        """
         deadline = self._clock.monotonic() + self._asking.timeout_s
         number = 0
         while True:
             state = await self._asking.state("linearizable")
             now = state.pipelines.get(_key(name))
-            _check(guard, now, name)
             try:
-                return await attempt(now, by.request_id + number.to_bytes(4))
+                return await attempt(now, _revision(guard, now, name), by.request_id + number.to_bytes(4))
             except RefusedError as exc:
-                if exc.code not in _RACED or self._clock.monotonic() >= deadline:
+                if exc.code not in _RACED:
                     raise
+                if guard.revisions is not None or guard.exists is False or self._clock.monotonic() >= deadline:
+                    raise RefusedError("cluster.revision_changed", exc.message, hint=_DECIDE_AGAIN) from exc
             number += 1
 
     async def _keeps_positions(self, now: Pipeline | None, checked: Checked, start: str | None) -> bool:
@@ -257,7 +263,18 @@ def _check(guard: Guard, now: Pipeline | None, name: Name) -> None:
         problem = f"{name.namespace}/{name.name} is at revision {revision}"
     else:
         return
-    raise RefusedError("cluster.revision_changed", problem, hint="look at what it is now, and decide again")
+    raise RefusedError("cluster.revision_changed", problem, hint=_DECIDE_AGAIN)
+
+
+def _revision(guard: Guard, now: Pipeline | None, name: Name) -> int:
+    """Return which revision is to be changed, 0 where there is to be none. Raises RefusedError if none can be."""
+    current = now.revision if now is not None else 0
+    if guard.exists is False:
+        return 0
+    if guard.revisions:
+        return current if current in guard.revisions else min(guard.revisions)
+    _check(guard, now, name)
+    return current
 
 
 def _check_start(start: str | None, sources: Mapping[str, SourceIdentity]) -> None:

@@ -41,7 +41,10 @@ class Configurations:
 
     def at(self, index: int) -> Configuration:
         """Return the one as of an entry at or behind the base: never a newer one, which may not be committed."""
-        return next(configuration for at, configuration in reversed(self._found) if at <= index or at == self._base)
+        for at, configuration in reversed(self._found):
+            if at <= index:
+                return configuration
+        return self._found[0][1]
 
     def appended(self, entry: Entry) -> bool:
         """Learn of an entry; return whether it holds a configuration."""

@@ -49,7 +49,7 @@ class Consensus(Library):
         self._configurations = recovered.configurations
         self._settings = settings
         self._random = rng
-        self._peers: dict[Peer, MemberId] = {}
+        self._peers: dict[MemberId, Peer] = {}
         self._is_voter = False
         self._votes: set[MemberId] = set()
         self._pre_votes: set[MemberId] = set()
@@ -88,7 +88,7 @@ class Consensus(Library):
     @property
     def is_leader(self) -> bool:
         """Whether this member believes that it leads; only a barrier knows."""
-        return bool(self.state == LEADER)
+        return self.state == LEADER
 
     @property
     def leader(self) -> MemberId | None:
@@ -109,14 +109,16 @@ class Consensus(Library):
         """Follow the newest configuration, committed or not (defect 3: it counts from when it is in the log)."""
         newest = self._configurations.newest
         self._is_voter = any(each.id == self.me.id for each in newest.voters)
-        self.other_voters = {Peer(each.id) for each in newest.voters if each.id != self.me.id}
-        self.other_learners = {Peer(each.id) for each in newest.learners if each.id != self.me.id}
-        self._peers = {node: MemberId(node.id) for node in sorted(self.other_voters | self.other_learners, key=str)}
+        self._other_voter_ids = frozenset(each.id for each in newest.voters if each.id != self.me.id)
+        others = sorted(each.id for each in newest.members if each.id != self.me.id)
+        self._peers = {id_: self._peers.get(id_) or Peer(id_) for id_ in others}
+        self.other_voters = {peer for id_, peer in self._peers.items() if id_ in self._other_voter_ids}
+        self.other_learners = {peer for id_, peer in self._peers.items() if id_ not in self._other_voter_ids}
 
     def _is_quorum(self, members: Iterable[MemberId]) -> bool:
         """Say whether these, without counting anybody twice, and this voter are a majority (defect 13)."""
-        count = len({Peer(each) for each in members} & self.other_voters) + self._is_voter
-        return 2 * count > len(self.other_voters) + self._is_voter
+        count = len(self._other_voter_ids.intersection(members)) + self._is_voter
+        return 2 * count > len(self._other_voter_ids) + self._is_voter
 
     def _send(self, to: MemberId, message: Message) -> None:
         self.outbox.append((to, message))

@@ -52,19 +52,21 @@ class Replication(Consensus):
     def _lead(self) -> None:
         now, (last, _) = monotonic(), self._store.last
         self._barriers.lost()
-        self._progress = {peer: Progress(last + 1, now, now, peer in self.other_voters) for peer in self._peers}
+        self._progress = {
+            peer: Progress(last + 1, now, now, peer in self.other_voters) for peer in self._peers.values()
+        }
         self._learners_due = now
         super()._lead()
 
     def _reconfigured(self) -> None:
         super()._reconfigured()
         now, (last, _) = monotonic(), self._store.last
-        for peer in self._peers:
+        for peer in self._peers.values():
             self._progress.setdefault(peer, Progress(last + 1, now, now))
             self.match.setdefault(peer, 0)
             self.heard.setdefault(peer, now)
             self._progress[peer].urgent = peer in self.other_voters
-        for peer in [peer for peer in self._progress if peer not in self._peers]:
+        for peer in [peer for peer in self._progress if peer.id not in self._peers]:
             del self._progress[peer]
             self.match.pop(peer, None)
             self.heard.pop(peer, None)
@@ -132,15 +134,15 @@ class Replication(Consensus):
         if message == self._appended:
             message = self._appended  # one object for all: it is encoded once
         self._appended = message
-        self._send(self._peers[peer], message)
+        self._send(MemberId(peer.id), message)
 
     def _on_append_reply(self, sender: MemberId, message: AppendReply) -> None:
         """Believe only replies of this leadership, from who is a member now (defect 2); never go back (defect 5)."""
         self._newer(message.term)
-        peer = Peer(sender)
-        progress = self._progress.get(peer)
-        if not self.is_leader or message.term != self.term or progress is None:
+        peer = self._peers.get(sender)
+        if not self.is_leader or message.term != self.term or peer is None:
             return
+        progress = self._progress[peer]
         self.heard[peer] = progress.heard_at = monotonic()
         self._barriers.answered(sender, message.round)
         if message.success:
@@ -176,16 +178,16 @@ class Replication(Consensus):
 
     def _send_piece(self, peer: Peer, progress: Progress, info: SnapshotInfo) -> int:
         data = self._snapshots.read(info, progress.offset, self._settings.snapshot_piece_bytes)
-        self._send(self._peers[peer], SnapshotPiece(self.term, info, progress.offset, data))
+        self._send(MemberId(peer.id), SnapshotPiece(self.term, info, progress.offset, data))
         progress.sent_at = monotonic()
         return len(data)
 
     def _on_snapshot_reply(self, sender: MemberId, message: SnapshotReply) -> None:
         self._newer(message.term)
-        peer = Peer(sender)
-        progress = self._progress.get(peer)
-        if not self.is_leader or message.term != self.term or progress is None:
+        peer = self._peers.get(sender)
+        if not self.is_leader or message.term != self.term or peer is None:
             return
+        progress = self._progress[peer]
         self.heard[peer] = progress.heard_at = monotonic()
         if message.done:
             self.match[peer] = max(self.match[peer], message.index)
@@ -211,7 +213,7 @@ class Replication(Consensus):
             raise FatalError("raft.two_leaders", f"{sender} and {self.me.id} both lead in term {term}")
         if self.leader != sender:
             self._leader_changed()
-        self.leader_node = Peer(sender)
+            self.leader_node = Peer(sender)
         self._SyncObj__setState(FOLLOWER)
         self._leader_heard_at = monotonic()
         self._pre_vote_won, self._pre_votes = False, set()  # there is no need of an election

@@ -12,12 +12,13 @@ from wire.core.ports import ReadLimit
 from wire.core.records import Record
 from wire.sources.mongodb.ahead import Ahead
 from wire.sources.mongodb.buffer import Buffer
+from wire.sources.mongodb.cursor import fetch
 from wire.sources.mongodb.errors import explain
 from wire.sources.mongodb.position import ChunkState
 from wire.sources.mongodb.records import Shape
 from wire.sources.mongodb.watched import Watched, timestamp
 
-_BATCH: Final = 500  # decoded at once: larger ones leave the cache, and take half as long again per document
+_BATCH: Final = 500
 _TIMEOUT_S: Final = 300.0
 _CLOSE_TIMEOUT_S: Final = 2.0
 _TRIES: Final = 2  # a primary that steps down is away for a moment, and that is nobody's business
@@ -85,9 +86,9 @@ class Chunk:
     async def _next_batch(self) -> list[Record]:
         if self._cursor is None:
             self._cursor, self._session = await self._open()
-        documents: list[dict[str, Any]] = []
-        await self._cursor._next_batch(documents)  # at most one request, and the whole of its answer
-        records = self._shape.snapshot(documents, self.state.namespace, self._offset)
+        records: list[Record] = []
+        for documents in await fetch(self._cursor):
+            records += self._shape.snapshot(documents, self.state.namespace, self._offset)
         if records and records[0].key == self._reached.last:  # a range begins with its lower bound
             del records[0]
         if records:

@@ -10,7 +10,7 @@ from pymongo.read_concern import ReadConcern
 from wire.clients.mongodb_client import Client
 from wire.clients.mongodb_json import CODECS, id_of
 from wire.sources.mongodb import MongoSourceConfig
-from wire.sources.mongodb.cursor import OnePassCursor
+from wire.sources.mongodb.cursor import PiecewiseCursor
 from wire.sources.mongodb.position import ChunkState
 
 GONE: Final = frozenset({"drop", "rename", "dropDatabase"})
@@ -120,7 +120,8 @@ class Watched:
         if self._config.pipeline:
             stages = _insert_events(database, name, lower, chunk, offset) + self._config.pipeline
             return collection.aggregate(stages, batchSize=batch, session=session)
-        cursor = OnePassCursor(collection, {}, batch_size=batch, session=session).sort("_id", 1).hint([("_id", 1)])
+        cursor = PiecewiseCursor(collection, {}, batch_size=batch, session=session)
+        cursor = cursor.sort("_id", 1).hint([("_id", 1)])
         if lower is not None:
             cursor = cursor.min([("_id", id_of(lower))])
         return cursor if chunk.upper is None else cursor.max([("_id", id_of(chunk.upper))])

@@ -25,7 +25,7 @@ _LIBRARYS_OWN: Final = [
 ]  # fmt: skip
 _WITHOUT_EFFECT: Final = {f"_SyncObj__{name}" for name in _LIBRARYS_OWN} | {
     "_idToMethod", "_methodToID", "_idToConsumer", "_poller",
-    "me", "_random", "_settings", "_peers",
+    "me", "_random", "_settings", "_peers", "_other_voter_ids",
     "_store", "_snapshots", "_machine",  # looked at through what they hold
     "outbox", "_in_round", "_won", "_expiry_due",  # of a turn
     "_pre_vote_round", "_pre_votes",  # elections begin without asking

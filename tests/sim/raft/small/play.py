@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Final
 
+from tests.sim.raft.checks import ViolationError
 from tests.sim.raft.small.automaton import Local
 from tests.sim.raft.small.host import Choice, Deliver
 from tests.sim.raft.small.world import Bounds, SmallWorld, Step
 from tests.sim.raft.witness import Witness
 from wire.raft.transport.messages import Message
 from wire.raft.types import Configuration
+
+_MOST_ROUNDS: Final = 200
 
 
 class Play:
@@ -28,11 +32,14 @@ class Play:
 
     def carry(self, *among: int, to: int | None = None) -> None:
         """Deliver what was sent since `hold_back` among some members, or to one of them only, until all is said."""
-        receivers, before = among if to is None else (to,), None
-        while before != self._state:
+        receivers = among if to is None else (to,)
+        for _ in range(_MOST_ROUNDS):
             before = self._state
             for step in list(self._arrivals(~self._late, among, receivers)):
                 self._state = self.world.take(self._state, step)
+            if before == self._state:
+                return
+        raise ViolationError(f"{among} do not come to an end with each other")
 
     def hold_back(self) -> None:
         """Have everything that was sent until now be late."""

@@ -9,8 +9,8 @@ import pysyncobj.syncobj
 import pytest
 
 from tests.sim.disk import SimulatedFiles
+from tests.sim.raft.clock import VirtualTime
 from tests.sim.raft.machine import Ledger
-from tests.sim.raft.world import VirtualTime
 from wire.raft.replica.proposals import Outcome
 from wire.raft.replica.recovery import found
 from wire.raft.replica.replica import Replica
@@ -38,7 +38,7 @@ class Bench:
 
     def __init__(self, patch: pytest.MonkeyPatch, voters: str = "abc", settings: RaftSettings = SETTINGS) -> None:
         self.time = VirtualTime()
-        patch.setattr(pysyncobj.syncobj, "monotonicTime", self.time)
+        patch.setattr(pysyncobj.syncobj, "monotonicTime", self.time.monotonic)
         self.files = SimulatedFiles(random.Random(1)), SimulatedFiles(random.Random(2))
         self.settings = settings
         founders = Configuration(voters=tuple(member(name) for name in voters))
