@@ -44,6 +44,7 @@ log = structlog.get_logger()
 _TICK_S: Final = 1.0
 _ROUND_S: Final = 0.05  # what changes within it is looked at once
 _RETRY_S: Final = 0.5
+_LEADERLESS_S: Final = 5.0  # several elections would have been over by then
 _FENCED: Final = "checkpoint.fenced"
 
 
@@ -92,19 +93,23 @@ class Agent:
     async def leave(self, deadline_s: float) -> None:
         """Begin nothing any more, let everything come to an end, and tell the cluster, while `run` runs.
 
-        Returns when that is done; what is not told within `deadline_s` and the grace of the workers is given up: the
-        cluster notices when the lease is over.
+        Returns when that is done; what is not told within `deadline_s` and the grace of the workers, or because nobody
+        leads, is given up: the cluster notices when the lease is over.
         """
         self._leaving = True
         supervisor = self._supervised
         await supervisor.drain(deadline_s)
         self.wake()
-        try:
-            async with asyncio.timeout(deadline_s):
-                while self._ended or self._released or self._failed:
-                    await self._clock.sleep(_ROUND_S)
-        except TimeoutError:
-            log.warning("tasks_not_released", tasks=len(self._runs))
+        until_s = self._clock.monotonic() + deadline_s
+        led_s = self._clock.monotonic()
+        while self._ended or self._released or self._failed:
+            await self._clock.sleep(_ROUND_S)
+            now_s = self._clock.monotonic()
+            if self._asking.node.status().leader is not None:
+                led_s = now_s
+            if now_s > min(until_s, led_s + _LEADERLESS_S):
+                log.warning("tasks_not_released", tasks=len(self._runs))
+                return
 
     # rounds
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import random
-import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Final
@@ -47,7 +46,6 @@ from wire.node.rpc.server import RpcServer
 from wire.node.supervisor import Supervisor, WorkerSettings
 from wire.raft import Event, LeaderChanged, Member, MemberRemoved, RaftNode, Role
 from wire.raft.threads import in_thread
-from wire.raft.transport.dialing import split_address
 from wire.raft.transport.handshake import ALPN as RAFT
 
 log = structlog.get_logger()
@@ -55,7 +53,6 @@ log = structlog.get_logger()
 _RETRY_S: Final = 1.0
 _HAND_OVER_S: Final = 5.0
 _HANDED_OVER: Final = 0.8  # of the time a node has to stop, for its tasks; the rest is for leadership and connections
-_WILDCARDS: Final = ("", "*", "0.0.0.0", "::")  # noqa: S104 (compared with, not listened at)
 
 
 class Ready(Struct, frozen=True):
@@ -136,7 +133,7 @@ async def _serve(node: Node, stop: asyncio.Event, ready: Callable[[Ready], None]
     server = None if node.credentials is None else node.credentials.server
     http = HttpServer(node.front, clock=node.clock)
     async with listening(node.config.listen, http, tls=server, insecure=node.config.insecure) as listener:
-        me = Member(node.data.identity.member, _advertised(node.config, listener))
+        me = Member(node.data.identity.member, node.config.advertised)
         rpc = RpcServer(node.us, node.is_member, secure=node.credentials is not None)
         listener.hear(RPC, rpc.accept)
         node.us.cluster = await _cluster(node, me)
@@ -291,17 +288,6 @@ async def _leave(node: Node, agent: Agent, renewing: Renewing, raft: RaftNode) -
                     log.warning("leadership_not_handed_over", code=rejected.code, reason=rejected.message)
     except TimeoutError:
         log.warning("not_all_handed_over", after_s=limit_s)
-
-
-def _advertised(config: NodeConfig, listener: Listener) -> str:
-    """Return where others reach this node: what is configured, or what it listens at if that is one address."""
-    if config.advertise is not None:
-        return config.advertise
-    host, _ = split_address(config.listen if not config.listen.startswith(":") else f"*{config.listen}")
-    port = listener.addresses[0].rpartition(":")[2]
-    if host in _WILDCARDS:
-        return f"{socket.gethostname().lower()}:{port}"
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _permissions(config: NodeConfig) -> Permissions:
