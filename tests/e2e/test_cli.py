@@ -21,7 +21,19 @@ async def test_help_names_every_command(tmp_path: Path) -> None:
     for words in (["--help"], ["-h"]):
         result = await wire(*words, cwd=tmp_path)
         assert result.code == 0
-        for command in ("run", "lint", "test", "list", "describe", "schema", "new", "doctor", "completion", "version"):
+        for command in (
+            "run",
+            "lint",
+            "test",
+            "list",
+            "describe",
+            "schema",
+            "new",
+            "certs",
+            "doctor",
+            "completion",
+            "version",
+        ):
             assert f"  {command} " in result.out
 
 

@@ -103,7 +103,8 @@ class Cluster:
 
     def task_lost(self, run: Run) -> None:
         self.lost.append(run)
-        asyncio.get_running_loop().call_soon(self.begin_again, run.task)
+        if self.epochs[run.task] == run.epoch:
+            asyncio.get_running_loop().call_soon(self.begin_again, run.task)
 
     def partitions_found(self, run: Run, partitions: tuple[PartitionKey, ...]) -> None:
         self.found.append(partitions)

@@ -205,8 +205,8 @@ MUTANTS: Final = [
     Mutant(
         "who stepped down goes on sending",
         _REPLICA,
-        "            self._go_on_handing_over()\n            self._send_rest()\n",
-        "            self._go_on_handing_over()\n        self._send_rest()\n",
+        "        else:\n            if led:\n",
+        "        else:\n            self._send_rest()\n            if led:\n",
     ),
     Mutant(
         "each message that was overtaken is sent again",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 
 from tests.mutants.__main__ import ROOT
@@ -10,8 +12,10 @@ from tests.sim.raft import test_sequences
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_what_a_mutant_changes_stands_once_in_the_source(mutant: Mutant) -> None:
-    assert (ROOT / "wire/raft" / mutant.file).read_text().count(mutant.old) == 1
+def test_what_a_mutant_changes_stands_once_in_the_source_and_leaves_a_program(mutant: Mutant) -> None:
+    source = (ROOT / "wire/raft" / mutant.file).read_text()
+    assert source.count(mutant.old) == 1
+    ast.parse(source.replace(mutant.old, mutant.new))
 
 
 def test_each_sequence_is_one_that_fails_without_some_repair_of_its_number() -> None:

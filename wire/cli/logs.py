@@ -1,4 +1,4 @@
-"""The engine's log on a terminal: one line per event on standard error."""
+"""The log on standard error, a line per event: of the engine on a terminal, and of a node."""
 
 from __future__ import annotations
 
@@ -21,6 +21,24 @@ def log_to_stderr() -> None:
     logging.basicConfig(level=logging.CRITICAL, format="%(levelname)s: %(name)s: %(message)s")  # Wire says it itself
 
 
+def log_of_a_node(level: str, form: str) -> None:
+    """Send what a node has to say, from `level` on, to standard error: as text, JSON, or `auto`, which looks there."""
+    text = form == "text" or (form == "auto" and sys.stderr.isatty())
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            _timed_line if text else structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=logging.CRITICAL, format="%(levelname)s: %(name)s: %(message)s")  # Wire says it itself
+
+
 class _CurrentStderr:
     """Whatever standard error is when something is written: the live view puts itself in its place."""
 
@@ -35,3 +53,7 @@ def _line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
     level, name = event.pop("level"), event.pop("event")
     fields = "  ".join(f"{key}={value}" for key, value in event.items() if value is not None)
     return f"{level}: {str(name).replace('_', ' ')}  {fields}".rstrip()
+
+
+def _timed_line(logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
+    return f"{event.pop('timestamp')} {_line(logger, method, event)}"

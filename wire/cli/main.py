@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "describe": "describe",
     "schema": "schema",
     "new": "new",
+    "serve": "serve",
     "certs": "certs",
     "doctor": "doctor",
     "completion": "completion",

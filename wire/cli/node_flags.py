@@ -3,37 +3,63 @@
 from __future__ import annotations
 
 import inspect
+import os
+import sys
 from collections.abc import Callable
 from typing import Annotated, Any, Final
 
 import typer
 
+from wire.cli.report import print_findings
 from wire.core.config import description, fields_of
 from wire.node.config import NodeConfig
-from wire.node.loading import CONFIG_FLAG, CONFIG_VARIABLE, Given, flag, is_switch, takes_several, variable
+from wire.node.loading import (
+    CONFIG_FLAG,
+    CONFIG_VARIABLE,
+    Given,
+    Loaded,
+    NodeConfigError,
+    flag,
+    is_switch,
+    load,
+    takes_several,
+    variable,
+)
 from wire.pipelines.describe import default_of, inline
 
-_CONFIG_HELP: Final = "A YAML or JSON file with these settings, named as here with _ for -."
+_CONFIG_HELP: Final = "A YAML or JSON file of these settings, each named as here but with _ for -."
 
 
-def with_node_flags(command: Callable[[dict[str, Given | None]], None]) -> Callable[..., None]:
-    """Return the command with a flag for each field of `NodeConfig` and for its file; it is given those by field."""
+def with_node_flags(command: Callable[[Loaded], None]) -> Callable[..., None]:
+    """Return the command with a flag for each field of `NodeConfig` and for its file.
+
+    It is given the configuration that comes of flags, environment and file. Mistakes in it are reported on standard
+    error, and end the command with 2 before it begins.
+    """
 
     def with_flags(**flags: Given | None) -> None:
-        command({name: given or None for name, given in flags.items()})
+        try:
+            loaded = load(flags, os.environ)
+        except NodeConfigError as exc:
+            _report(exc)
+            raise typer.Exit(exc.exit_code) from None
+        command(loaded)
 
-    parameters = [
-        _parameter(
-            "config", Annotated[str | None, typer.Option(CONFIG_FLAG, help=_help(_CONFIG_HELP, "", CONFIG_VARIABLE))]
-        )
-    ]
-    for field in fields_of(NodeConfig):
-        parameters.append(_parameter(field.name, _annotation(field)))
+    help_ = _help(_CONFIG_HELP, "", CONFIG_VARIABLE)
+    parameters = [_parameter("config", Annotated[str | None, typer.Option(CONFIG_FLAG, help=help_)])]
+    parameters += [_parameter(field.name, _annotation(field)) for field in fields_of(NodeConfig)]
     with_flags.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined] # that is where inspect looks
     with_flags.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     with_flags.__doc__ = command.__doc__
     with_flags.__name__ = command.__name__
     return with_flags
+
+
+def _report(exc: NodeConfigError) -> None:
+    """Print the findings, those in the file with the line they point to."""
+    for finding in exc.findings:
+        file = None if exc.file is None or finding.line is None else str(exc.file)
+        print_findings([finding], file, exc.lines, sys.stderr)
 
 
 def _parameter(name: str, annotation: Any) -> inspect.Parameter:
@@ -43,9 +69,8 @@ def _parameter(name: str, annotation: Any) -> inspect.Parameter:
 def _annotation(field: Any) -> Any:
     default = default_of(field)
     shown = "" if default in (None, False, [], {}) else inline(default)
-    option = typer.Option(
-        flag(field.name), help=_help(description(field.type) or "", shown, variable(field.name)), show_default=False
-    )
+    help_ = _help(description(field.type) or "", shown, variable(field.name))
+    option = typer.Option(flag(field.name), help=help_, show_default=False)
     if is_switch(field.type):
         return Annotated[bool | None, option]
     return Annotated[list[str] | None, option] if takes_several(field.type) else Annotated[str | None, option]

@@ -1,6 +1,10 @@
 """The composition root: the only place that builds components and joins them into something that runs.
 
-`supervisor` keeps a node's worker processes running and its tasks spread over them; `control` stands behind the API.
-
-`local` runs one pipeline in this process, with its progress in a folder: the embedded default behind `wire run`.
+- `serving`: puts a node together: `wire serve`. - `entering`: brings it into a cluster.
+- `agent`, `reconciling`: it runs what the state wants of it. - `renewing`, `leases`: while its lease holds.
+- `leading`: what it does besides while it leads. - `supervisor`: keeps worker processes running.
+- `listener`: its one port. - `rpc`: calls between nodes. - `control`: what stands behind the API.
+- `config`, `loading`: how a node is configured. - `data_dir`: who it is, on disk. - `certificates`,
+  `certificate_folder`: what `wire certs` makes. - `credentials`: the node's certificate while it runs.
+- `local`: one pipeline in this process, with its progress in a folder: the embedded default behind `wire run`.
 """

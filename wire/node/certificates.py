@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
@@ -30,6 +30,7 @@ from msgspec import Struct
 from wire.core.errors import ConfigError, FatalError, Finding
 from wire.node.listener.peer import CLIENT_URI
 
+_UNREADABLE: Final = (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion)
 _SKEW: Final = timedelta(hours=1)  # clocks differ: a certificate that is not valid yet helps nobody
 _LABEL: Final = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _DNS: Final = re.compile(rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*")
@@ -88,7 +89,7 @@ class Authority:
         try:
             certificate = x509.load_pem_x509_certificate(pair.certificate)
             key = load_pem_private_key(pair.key, password=None)
-        except (ValueError, TypeError) as exc:
+        except (*_UNREADABLE, TypeError) as exc:
             raise _unusable(f"the authority's files can't be read: {exc}") from None
         if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
             raise _unusable("the authority's key does not belong to its certificate")
@@ -153,7 +154,7 @@ def validity_of(pem: bytes) -> Validity:
     """Return how long the first certificate in a file is good. Raises FatalError (`certs.unusable`)."""
     try:
         return _validity(x509.load_pem_x509_certificate(pem))
-    except ValueError as exc:
+    except _UNREADABLE as exc:
         raise _unusable(f"it holds no certificate: {exc}") from None
 
 
@@ -164,7 +165,7 @@ def names_in(pem: bytes) -> list[str]:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return []
-    except ValueError as exc:
+    except _UNREADABLE as exc:
         raise _unusable(f"it holds no certificate: {exc}") from None
     return names.get_values_for_type(x509.DNSName)
 
@@ -174,7 +175,7 @@ def is_issued_by(pem: bytes, authorities: bytes) -> bool:
     try:
         certificate = x509.load_pem_x509_certificate(pem)
         known = x509.load_pem_x509_certificates(authorities)
-    except ValueError as exc:
+    except _UNREADABLE as exc:
         raise _unusable(f"it holds no certificate: {exc}") from None
     return any(_signed(certificate, each) for each in known)
 
@@ -182,7 +183,7 @@ def is_issued_by(pem: bytes, authorities: bytes) -> bool:
 def _signed(certificate: x509.Certificate, authority: x509.Certificate) -> bool:
     try:
         certificate.verify_directly_issued_by(authority)
-    except (ValueError, TypeError, InvalidSignature):
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
         return False
     return True
 

@@ -19,6 +19,7 @@ from wire.core.units import Duration
 from wire.raft.transport.tls import TlsFiles
 
 DEFAULT_PORT: Final = 4001
+_EVERYWHERE: Final = ("", "0.0.0.0", "[::]")  # noqa: S104 (to be recognised)
 
 _NAME: Final = Meta(
     pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$",
@@ -116,6 +117,14 @@ class NodeConfig(Config, frozen=True, kw_only=True):
         if re.search(_NAME.pattern or "", name) is None:
             raise ValueError(f"the machine's name {name!r} can't be a node's")
         return name
+
+    @property
+    def advertised(self) -> str:
+        """Where the other nodes reach this one: at the machine's name, where it listens at every address."""
+        if self.advertise is not None:
+            return self.advertise
+        host, _, port = self.listen.rpartition(":")
+        return f"{socket.gethostname()}:{port}" if host in _EVERYWHERE else self.listen
 
     @property
     def folder(self) -> Path:

@@ -12,7 +12,7 @@ import structlog
 
 from wire.cluster.state import DISCOVERY, Error
 from wire.core.clock import Clock
-from wire.core.errors import ConfigError, RetryableError, UnavailableError, WireError, root_cause
+from wire.core.errors import ConfigError, FencedError, RetryableError, UnavailableError, WireError, root_cause
 from wire.core.permissions import Permissions
 from wire.core.records import PartitionId
 from wire.pipelines.engine.assembly import opened
@@ -49,12 +49,18 @@ class Hosted:
         self._began_s = clock.monotonic()
         self._progress = Progress()
         self._runner: Runner | None = None
+        self._unreadable = False
 
     def progress(self) -> Progress:
-        """Return how it fares, with the gauges brought up to date."""
-        progress = self._runner.update_progress() if self._runner else self._progress
-        progress.elapsed_s = self._clock.monotonic() - self._began_s
-        return progress
+        """Return how it fares, with the gauges brought up to date where that can be done. Never raises."""
+        try:
+            if self._runner and not self._unreadable:
+                self._runner.update_progress()
+        except Exception:  # a connector's
+            self._unreadable = True  # so that it is logged once
+            log.exception("progress_unreadable", run=self.begun.run)
+        self._progress.elapsed_s = self._clock.monotonic() - self._began_s
+        return self._progress
 
     def tap(self, taker: SampleTaker) -> None:
         """Let `taker` see the records that go to the sinks, if any do yet."""
@@ -65,6 +71,7 @@ class Hosted:
     async def run(self, commit: Commit, found: Found) -> Outcome:
         """Run until the sources have ended, `stop` is set or it can't go on, and return which of these it was.
 
+        Who is fenced has no more say in the matter: it is released as if it had been stopped.
         `found` is told of partitions, in a run of discovery. Raises nothing but CancelledError, whatever is wrong:
         other runs share the process.
         """
@@ -74,10 +81,15 @@ class Hosted:
             try:
                 await self._run(commit, found)
             except Exception as exc:  # a bug in one run must not end the others
-                self._progress.state = "failed"
-                return Failed(run, _told(_cause(exc)))
-        if not self.stop.is_set():
-            return Ended(run)
+                error = _cause(exc)
+                if not isinstance(error, FencedError):
+                    self._progress.state = "failed"
+                    return Failed(run, _told(error))
+                # I4: whoever took over goes on; the pipeline has not failed
+                log.warning("task_fenced", code=error.code, error=error.message)
+            else:
+                if not self.stop.is_set():
+                    return Ended(run)
         self._progress.state = "stopped"  # also one that had not begun
         return Released(run)
 

@@ -134,7 +134,7 @@ class Ended(Message, frozen=True, tag="ended"):
 
 
 class Released(Message, frozen=True, tag="released"):
-    """A run was ended from outside, and does nothing any more."""
+    """A run was ended from outside, or is fenced, and does nothing any more."""
 
     run: Run
 

@@ -17,13 +17,14 @@ from tests.integration.node.listener_kit import (
     RAFT,
     RPC,
     App,
+    Port,
     browser,
     dialing_context,
     guest,
     port,
 )
 from tests.integration.raft.transport_kit import Pki
-from tests.waiting import until
+from tests.waiting import insist, until
 from wire.core.errors import UnavailableError
 from wire.node.listener.http import HttpServer
 from wire.node.listener.listener import ListenerSettings, listening
@@ -125,17 +126,16 @@ async def test_old_tls_is_not_spoken(pki: Pki) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"GET / HTTP/1.1\r\nhost: here\r\n\r\n", b"\0" * 100, b"wRF1hello", b"\x16\x03\x01\xff"]
+    "data", [b"GET / HTTP/1.1\r\nhost: here\r\n\r\n", b"\0" * 100, b"wRF1hello", b"\x16\x03\x01\0\x05junk!"]
 )
 async def test_garbage_instead_of_a_handshake_is_counted_and_harms_nobody(pki: Pki, data: bytes) -> None:
     one = pki.good("n1")
-    async with port(one, settings=HASTY) as here, browser(here, dialing_context(one, None)) as there:
+    async with port(one, settings=PATIENT) as here, browser(here, dialing_context(one, None)) as there:
         await there.get("/")
         async with guest(here, None) as stranger:
             await stranger.say(data)
             await stranger.rest()
-        await until(lambda: sum(here.counters.refused.values()) == 1)
-        assert set(here.counters.refused) <= {"node.tls", "node.handshake"}
+        await until(lambda: here.counters.refused == {"node.tls": 1})
         assert (await there.get("/")).text == "hello"
 
 
@@ -163,6 +163,39 @@ async def test_a_protocol_that_nobody_takes_yet_is_closed(pki: Pki) -> None:
     async with port(one) as here, guest(here, dialing_context(one, pki.good("n2"), RAFT)) as there:
         assert await there.rest() == b""
         assert here.counters.refused == {"node.not_ready": 1}
+
+
+@pytest.mark.parametrize("protocol", [RAFT, RPC])
+async def test_between_nodes_a_certificate_is_needed(pki: Pki, protocol: str) -> None:
+    one = pki.good("n1")
+    async with port(one) as here:
+        said = here.heard(protocol)
+        async with guest(here, dialing_context(one, None, protocol)) as there:
+            await there.say(b"hello.")
+            assert await there.rest() == b""
+        assert here.counters.refused == {"node.no_certificate": 1}
+        assert said == []
+
+
+async def test_no_more_nodes_are_connected_than_allowed() -> None:
+    async with port(None, settings=ListenerSettings(max_streams=2)) as here, AsyncExitStack() as stack:
+        here.heard(RPC)
+        for _ in range(2):
+            there = await stack.enter_async_context(guest(here, None))
+            await there.say(b"wRP1hello.")
+            await there.hear(b"heard")
+        async with guest(here, None) as late:
+            await late.say(b"wRP1hello.")
+            assert await late.rest() == b""
+        assert here.counters.refused == {"node.busy": 1}
+        there.writer.close()
+        await insist(lambda: _is_heard(here), on=Exception)  # refused, in whichever way the system says it
+
+
+async def _is_heard(here: Port) -> None:
+    async with guest(here, None) as there:
+        await there.say(b"wRP1hello.")
+        await there.hear(b"heard")
 
 
 async def test_a_fault_of_one_connection_is_logged_and_harms_no_other(pki: Pki) -> None:

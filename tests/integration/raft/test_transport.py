@@ -204,6 +204,26 @@ async def test_a_handler_that_raises_ends_the_transport_loudly(pki: Pki) -> None
     assert failure.group_contains(DiskFullError)
 
 
+async def test_who_dials_with_a_renewed_certificate_is_heard_again(pki: Pki) -> None:
+    async with node("n1", pki.good("n1")) as one, node("n3", pki.expired("n3")) as three:
+        three.meet(one)
+        await until(lambda: one.counters.refused.get("raft.tls", 0) > 1)
+        three.transport.renew(client_context(pki.good("n3")))
+        await until(lambda: three.reaches(one))
+        await passes(three, one)
+
+
+async def test_of_too_many_handshakes_the_one_that_takes_longest_makes_room(pki: Pki) -> None:
+    patient = TransportSettings(dial_timeout_s=3600)
+    async with node("n1", pki.good("n1"), settings=patient) as one, AsyncExitStack() as guests:
+        mute = [await guests.enter_async_context(stranger(one, None)) for _ in range(256)]
+        async with stranger(one, client_context(pki.good("n3"))) as guest:
+            assert await guest.greet() == Welcome(1)
+        await mute[0].ended()
+        assert one.counters.refused == {"raft.busy": 1}
+        assert not any(each.reader.at_eof() for each in mute[1:])
+
+
 async def test_a_handshake_that_is_under_way_when_the_listener_ends_is_cut_off(pki: Pki) -> None:
     await _leave_a_handshake_half_done(pki)
 

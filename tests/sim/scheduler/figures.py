@@ -43,9 +43,10 @@ def renew(world: World) -> None:
 
 
 def start_all(world: World) -> None:
-    """Every task is started where it is to run."""
+    """Every task is started where it is to run, if somebody is there."""
     for key, task in world.state.tasks.items():
-        world.state.tasks[key] = replace(task, owner=task.target, held=task.share)
+        if task.owner != task.target and task.target not in world.silent:
+            world.state.tasks[key] = replace(task, owner=task.target, held=task.share)
 
 
 def measured(world: World, name: str, *, rounds: int = 100) -> None:

@@ -165,6 +165,7 @@ def test_a_newer_version_that_fails_falls_back_to_the_proven_one(world: World) -
     pipeline = world.pipeline()
     assert (pipeline.current, pipeline.job, pipeline.proven) == (1, "back", 1)
     assert pipeline.revision == world.index > revision
+    assert pipeline.updated_ms == world.state.now_ms
     back = world.job("back")
     assert (back.version, back.state, back.fell_back_from, back.parallelism) == (1, "active", 2, None)
     assert world.job("k").state == "failed"

@@ -160,6 +160,11 @@ def test_what_is_desired_is_idempotent(world: World) -> None:
         )
 
 
+def test_an_id_that_is_not_needed_may_be_taken(world: World) -> None:
+    for desired in ("paused", "running", "stopped"):
+        assert world.desire(desired, "j").changed
+
+
 def test_what_is_stopped_can_be_paused(world: World) -> None:
     world.desire("stopped")
     assert world.desire("paused").job is None

@@ -62,7 +62,7 @@ def play(random: Random, steps: int) -> None:
     assert b"".join(restored.snapshot()) == b"".join(machine.snapshot())
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(random=st.randoms(use_true_random=False), steps=st.integers(1, 60))
 def test_short_sequences(random: Random, steps: int) -> None:
     play(random, steps)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wire.cluster.state import JobId, NodeName, Task, TaskKey, Tasks
@@ -16,6 +16,7 @@ TASKS = [
 ]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["set", "del", "pop", "update", "setdefault"]), st.sampled_from(TASKS))))
 def test_a_table_is_a_dict_with_indexes(changes: list[tuple[str, Task]]) -> None:
     table, model = Tasks(), dict[TaskKey, Task]()

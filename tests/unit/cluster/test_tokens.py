@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from tests.unit.cluster.world_kit import World
+from tests.unit.cluster.world_kit import P, World
 from wire.cluster import commands as c
 from wire.cluster.commands import Done
+from wire.cluster.state import JobId
 from wire.cluster.tokens import MAX_TOKENS
 from wire.cluster.trail import MAX_CHANGES
 
@@ -79,6 +80,31 @@ def test_the_trail_says_who_changed_what_and_when() -> None:
         2, "ada", "apply_pipeline", "default/p", "version 1"
     )  # fmt: skip
     assert (second.at_ms, second.action, second.detail) == (1002, "set_desired", "paused")
+
+
+def test_each_change_of_a_pipeline_is_in_the_trail() -> None:
+    world = World()
+    world.apply("1", "j")
+    world.apply("2", "k")
+    world.do(c.RollBack(at_ms=1, key=P, to=1, job=JobId("l")))
+    world.do(c.RestartPipeline(at_ms=1, key=P, job=JobId("m")))
+    world.desire("stopped")
+    world.do(c.ResetPositions(at_ms=1, key=P))
+    world.delete(keep=True)
+    world.apply("1", "n")
+    world.delete()
+    assert [(change.action, change.detail) for change in world.state.changes] == [
+        ("apply_pipeline", "version 1"),
+        ("apply_pipeline", "version 2"),
+        ("roll_back", "version 3"),
+        ("restart_pipeline", ""),
+        ("set_desired", "stopped"),
+        ("reset_positions", "generation 1"),
+        ("delete_pipeline", "its checkpoints are kept"),
+        ("apply_pipeline", "version 1"),
+        ("delete_pipeline", ""),
+    ]
+    assert {change.subject for change in world.state.changes} == {"default/p"}
 
 
 def test_the_trail_is_bounded() -> None:

@@ -91,6 +91,7 @@ class World:
                 incarnation=incarnation,
                 address=f"{name}:1",
                 workers=2,
+                release="1.0",
                 newest_command=newest,
                 labels=labels or {},
             )

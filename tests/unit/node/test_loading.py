@@ -232,3 +232,20 @@ def test_whatever_is_given_it_is_taken_or_refused_at_its_place(flags: dict[str, 
     except NodeConfigError as error:
         for finding in error.findings:
             assert finding.path.startswith(tuple(flag(name) for name in (*flags, "node_id")))
+
+
+@pytest.mark.parametrize(
+    ("flags", "address"),
+    [
+        ({}, "127.0.0.1:4001"),
+        ({"listen": "10.0.0.5:1"}, "10.0.0.5:1"),
+        ({"listen": ":1"}, "this-machine:1"),
+        ({"listen": "[::]:1"}, "this-machine:1"),
+        ({"listen": "0.0.0.0:1", "advertise": "node-1.example.org:2"}, "node-1.example.org:2"),
+    ],
+)
+def test_others_reach_it_where_it_listens_unless_it_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, flags: dict[str, str], address: str
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: "this-machine")
+    assert load(flags, {}).config.advertised == address

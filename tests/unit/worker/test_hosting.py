@@ -8,13 +8,16 @@ import random
 from pathlib import Path
 from typing import Any
 
+import pytest
 import structlog
 
 from tests.waiting import until
 from wire.cluster.state import DISCOVERY, JobId, PipelineKey, TaskKey
 from wire.core.clock import SystemClock
 from wire.core.permissions import EVERYTHING
+from wire.core.ports import Lag
 from wire.core.records import Checkpoint, PartitionId, PartitionKey
+from wire.sources.generate.source import GenerateReader
 from wire.worker.hosting import Hosted, Outcome
 from wire.worker.protocol import Begin, Ended, Failed, Refusal, Released, Run
 
@@ -112,12 +115,12 @@ async def test_a_run_that_is_stopped_before_it_has_begun_is_released() -> None:
     assert not node.committed
 
 
-async def test_a_refused_commit_fails_the_run() -> None:
+async def test_a_refused_commit_ends_the_run_and_not_the_pipeline() -> None:
     node = Node(generated(None), "generate")
     node.refusal = "fenced"
-    outcome = await node.run()
-    assert isinstance(outcome, Failed)
-    assert outcome.error.code == "checkpoint.fenced"
+    with structlog.testing.capture_logs() as logs:
+        assert await node.run() == Released(node.begun.run)
+    assert ("task_fenced", "checkpoint.fenced") in [(entry["event"], entry.get("code")) for entry in logs]
 
 
 async def test_what_nobody_foresaw_is_logged_with_its_stack_and_told_without() -> None:
@@ -131,6 +134,25 @@ async def test_what_nobody_foresaw_is_logged_with_its_stack_and_told_without() -
     assert "hunter2" not in repr(outcome)
     (entry,) = (entry for entry in logs if entry["event"] == "task_crashed")
     assert entry["exc_info"].__traceback__ is not None
+
+
+async def test_a_connector_that_can_not_tell_its_lag_moves_records_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def lag(_: GenerateReader) -> Lag:
+        raise KeyError("lag")
+
+    monkeypatch.setattr(GenerateReader, "lag", lag)
+    node = Node(generated(None), "generate")
+    with structlog.testing.capture_logs() as logs:
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(node.run())
+            await until(lambda: node.hosted.progress().read > 0)
+            node.hosted.progress()
+            node.hosted.stop.set()
+            assert await running == Released(node.begun.run)
+    assert [entry["event"] for entry in logs] == ["progress_unreadable"]
+    assert node.committed
 
 
 async def test_a_specification_with_several_mistakes_tells_the_first_and_how_many_more() -> None:

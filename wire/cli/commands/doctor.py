@@ -8,6 +8,7 @@ import platform
 import re
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -16,10 +17,13 @@ import typer
 from wire.cli.checks import Check, folder
 from wire.cli.loading import Assignments
 from wire.cli.output import Output, OutputFormat, print_data, print_table
+from wire.core.errors import FatalError
+from wire.core.plugins import missing_dependency
 
 app = typer.Typer(add_completion=False)
 
 _DISTRIBUTION: Final = "wire-cluster"
+_FEW_DAYS: Final = 14
 _OLDEST_PYTHON: Final = (3, 11)
 _NOT_FOR_RUNNING: Final = ("test", "dev", "all")
 
@@ -30,11 +34,15 @@ def doctor(
         Path | None, typer.Argument(metavar="PIPELINE", help="Also look whether this pipeline can reach its ends.")
     ] = None,
     state_dir: Annotated[Path, typer.Option(help="The folder where progress is to be kept.")] = Path("wire-data"),
+    certs: Annotated[
+        list[Path] | None, typer.Option("--cert", help="Also look how long this certificate is good; may be repeated.")
+    ] = None,
     assignments: Assignments = None,
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Look whether everything that is needed is here. Exits with 3 if something is missing."""
     checks = [_python(), *_packages(), folder("state folder", state_dir, "choose another with --state-dir")]
+    checks += [_certificate(path) for path in certs or ()]
     if file is not None:
         checks += _pipeline(file, assignments or [])
     if output is OutputFormat.TABLE:
@@ -72,6 +80,29 @@ def _package(name: str, extra: str | None) -> Check:
         if name == "uvloop":
             return Check(name, "optional", f"not installed; pip install {name} makes pipelines faster")
         return Check(name, "missing", f"not installed; pip install {name}")
+
+
+def _certificate(path: Path) -> Check:
+    """Look how long a certificate is good. One that expires soon is worth renewing: nodes notice it by themselves."""
+    try:
+        from wire.node.certificates import validity_of
+    except ModuleNotFoundError as exc:
+        raise missing_dependency("wire doctor --cert", "cluster", exc) from exc
+    try:
+        validity = validity_of(path.read_bytes())
+    except OSError as exc:
+        return Check(str(path), "missing", f"it can't be read: {(exc.strerror or str(exc)).lower()}")
+    except FatalError as exc:
+        return Check(str(path), "missing", exc.message)
+    days = validity.days_left(datetime.now(UTC))
+    detail = f"good until {validity.ends:%Y-%m-%d}"
+    if days <= 0:
+        return Check(str(path), "missing", f"it has expired: {detail}; renew it with `wire certs issue … --replace`")
+    if days < _FEW_DAYS:
+        return Check(
+            str(path), "optional", f"{detail}, {days:.0f} more days; renew it with `wire certs issue … --replace`"
+        )
+    return Check(str(path), "ok", detail)
 
 
 def _pipeline(path: Path, assignments: list[str]) -> list[Check]:

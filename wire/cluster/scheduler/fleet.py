@@ -125,7 +125,7 @@ class Pool:
         heap = self._heap
         while heap:
             level, name, host = heap[0]
-            now = host.level_with(self._load)
+            now = (host.load + self._load) / host.room  # as `level_with`, which is a call too many here
             if now <= level:
                 return now, host
             heapq.heapreplace(heap, (now, name, host))

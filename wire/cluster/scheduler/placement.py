@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
@@ -35,9 +35,13 @@ class Work(Struct, frozen=True):
     kind: Kind
     tasks: Sequence[Task]
 
-    def spread(self) -> Counter[NodeName | None]:
+    def spread(self) -> defaultdict[NodeName, int]:
         """Return how many of them each node is to run."""
-        return Counter(task.target for task in self.tasks)
+        found: defaultdict[NodeName, int] = defaultdict(int)
+        for task in self.tasks:
+            if task.target is not None:
+                found[task.target] += 1
+        return found
 
 
 def work_of(job: JobId, weight: int, selector: Selector, tasks: Iterable[Task]) -> list[Work]:
@@ -142,27 +146,36 @@ class Placement:
         load = work.kind.load
         eligible = self._fleet.eligible(work.kind.selector)
         count = work.spread()
-        seen: list[tuple[tuple[int, float, float], NodeName, Host]] = []
+        shared: list[tuple[tuple[int, float, float], NodeName, Host]] = []  # taken out of the pool: they have some
 
         def rank(level: float, tasks_of_job: int) -> tuple[int, float, float]:
             return (0, tasks_of_job, level) if level <= fair else (1, level, tasks_of_job)
 
+        def best() -> Host:
+            while (first := pool.first()) is not None:
+                level, host = first
+                if shared and rank(level, 0) >= shared[0][0]:
+                    break  # nobody who is left in the pool ranks before that, with tasks of this job or without
+                if not count[host.name]:
+                    return host
+                pool.pop()
+                heapq.heappush(shared, (rank(level, count[host.name]), host.name, host))
+            host = heapq.heappop(shared)[2]
+            pool.push(host)
+            return host
+
+        homeless = []
         for task in tasks:
             if task.owner is not None and task.owner in eligible:
                 self._go_back(task, load, eligible[task.owner])
                 count[task.owner] += 1
-                continue
-            while (first := pool.first()) is not None:
-                level, host = first
-                if seen and rank(level, 0) >= seen[0][0]:
-                    break  # nobody who is left in the pool ranks before that, with tasks of this job or without
-                pool.pop()
-                heapq.heappush(seen, (rank(level, count[host.name]), host.name, host))
-            host = seen[0][2]
+            else:
+                homeless.append(task)
+        for task in homeless:
+            host = best()
             self._assign(task, load, host)
             count[host.name] += 1
-            heapq.heapreplace(seen, (rank(host.level_with(load), count[host.name]), host.name, host))
-        for _, _, host in seen:
+        for _, _, host in shared:
             pool.push(host)
 
     def _go_back(self, task: Task, load: int, owner: Host) -> None:

@@ -51,6 +51,7 @@ class ListenerSettings(Struct, frozen=True, kw_only=True):
     """Limits of the port; those of HTTP connections are `HttpSettings`."""
 
     door: DoorSettings = DoorSettings()
+    max_streams: int = 1024  # of other nodes, two or three of each
     grace_s: float = 10.0  # for requests that are under way when the node stops
 
 
@@ -64,12 +65,14 @@ class ListenerCounters(Struct):
 class Listener:
     """A port that is open. `hear` says who takes the streams of a protocol; one that nobody takes is closed."""
 
-    def __init__(self, http: HttpServer) -> None:
+    def __init__(self, http: HttpServer, max_streams: int) -> None:
         """Answer HTTP; for the other protocols see `hear`."""
         self.counters = ListenerCounters()
         self.addresses: tuple[str, ...] = ()
         """Where it listens, as `host:port`."""
         self._http = http
+        self._max_streams = max_streams
+        self._streams = 0
         self._hearing: dict[str, Hear] = {}
         self._told: set[tuple[str, str]] = set()
 
@@ -84,17 +87,29 @@ class Listener:
             if protocol == HTTP:
                 count(self.counters.accepted, HTTP)
                 await self._http.serve(arrival)
-            elif protocol in self._hearing:
-                count(self.counters.accepted, protocol)
-                reader, writer = arrival.as_stream()
-                try:
-                    await self._hearing[protocol](reader, writer)
-                finally:
-                    arrival.abort()
             else:
-                self.refuse(arrival.remote, "node.not_ready", f"{protocol} is not spoken here yet")
+                await self._hear(protocol, arrival)
         except Exception:
             log.exception("connection_failed", remote=arrival.remote, protocol=protocol)
+
+    async def _hear(self, protocol: str, arrival: Arrival) -> None:
+        """Hand a stream over. Who has no certificate holds none of them: they are what members need (I8)."""
+        hear = self._hearing.get(protocol)
+        if hear is None:
+            self.refuse(arrival.remote, "node.not_ready", f"{protocol} is not spoken here yet")
+        elif not arrival.has_certificate:
+            self.refuse(arrival.remote, "node.no_certificate", f"{protocol} needs a node's certificate")
+        elif self._streams >= self._max_streams:
+            self.refuse(arrival.remote, "node.busy", f"{self._streams} connections of nodes are open")
+        else:
+            count(self.counters.accepted, protocol)
+            self._streams += 1
+            try:
+                reader, writer = arrival.as_stream()
+                await hear(reader, writer)
+            finally:
+                self._streams -= 1
+                arrival.abort()
 
     def turned_away(self, remote: str, trouble: Trouble, reason: str) -> None:
         """Count somebody who was not let in."""
@@ -128,7 +143,7 @@ async def listening(
     connection is cut off. Raises UnavailableError (`node.address_in_use`, `node.address`, `node.unencrypted`).
     """
     settings = settings or ListenerSettings()
-    listener = Listener(http)
+    listener = Listener(http, settings.max_streams)
     places = await _resolved(address)
     if tls is None and not insecure:
         _refuse_exposure(address, places)

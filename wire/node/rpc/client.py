@@ -32,7 +32,7 @@ from wire.node.rpc.messages import (
     judge_names,
 )
 from wire.node.rpc.settings import RpcCounters, RpcSettings
-from wire.raft.transport.connection import Connection
+from wire.raft.transport.connection import Connection, LostError
 from wire.raft.transport.dialing import split_address
 from wire.raft.transport.framing import HEADER_SIZE, ProtocolError, framed
 from wire.raft.transport.ports import count
@@ -195,8 +195,12 @@ class RpcClient:
             raise ProtocolError(f"what listens at {self.address} does not speak {ALPN}")
         if self._name is not None:
             self._insist(judge_names(self._name, connection.certificate_names))
-        await connection.write(greeting)
-        answer = decode_greeting(await connection.read_frame(MAX_GREETING_BYTES))
+        try:
+            await connection.write(greeting)
+            answer = decode_greeting(await connection.read_frame(MAX_GREETING_BYTES))
+        except LostError as exc:
+            doubt = "" if self._tls is None else ": perhaps it does not accept our certificate"
+            raise LostError(f"{exc} before it answered{doubt}") from exc
         if isinstance(answer, Welcome):
             self._insist(judge_names(answer.name, connection.certificate_names))
         self._insist(answer)

@@ -30,7 +30,10 @@ class TaskOwner(Protocol):
         ...
 
     def task_lost(self, run: Run) -> None:
-        """Learn that a run died with its worker: begin it again under a new epoch."""
+        """Learn that a run does nothing any more, though it was not to end: it died with its worker, or is fenced.
+
+        Where it is still the newest of its task, begin that again under a new epoch.
+        """
         ...
 
     def partitions_found(self, run: Run, partitions: tuple[PartitionKey, ...]) -> None:

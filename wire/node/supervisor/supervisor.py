@@ -207,10 +207,15 @@ class Supervisor:
         place.lost_at_s = self._clock.monotonic()
         place.lost = frozenset(run.task for run in worker.runs)
         for run in list(worker.runs):
-            asked_to_end = self._forget(run).ending is not None
-            tell = self._owner.task_released if asked_to_end else self._owner.task_lost
-            tell(run)
+            self._gone(run)
         self._place()  # those that waited for this place may go elsewhere by now
+
+    def _gone(self, run: Run) -> None:
+        """Tell the owner that a run does nothing any more: as it was asked to, or before it was."""
+        if self._forget(run).ending is not None:
+            self._owner.task_released(run)
+        else:
+            self._owner.task_lost(run)
 
     def _place(self) -> None:
         """Give the runs that wait for one a worker, where there is one for them."""
@@ -276,8 +281,8 @@ class Supervisor:
                 self._done(worker, message.run)
                 self._owner.task_ended(message.run)
             case Released():
-                self._done(worker, message.run)
-                self._owner.task_released(message.run)
+                self._hosted(worker, message.run)
+                self._gone(message.run)
             case Failed():
                 self._done(worker, message.run)
                 self._owner.task_failed(message.run, message.error)

@@ -10,6 +10,7 @@ directory.
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import functools
 import importlib
@@ -18,7 +19,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from wire.core.errors import RecordError
 from wire.core.permissions import LOCAL_FUNCTION
@@ -27,6 +28,9 @@ from wire.pipelines.plan.builder import Arrived, Builder, Failures, Values
 from wire.pipelines.transforms.context import TransformContext
 
 Function = Callable[[list[dict[str, Any]]], Any]
+
+_RAISED: Final = (Exception, SystemExit, asyncio.CancelledError)
+"""What is the function's own; nothing cancels it, for it doesn't wait, and its task must not look cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,7 @@ def apply(function: Function, arrived: Arrived, values: Values, failures: Failur
     given = [value for value in values if value is not None]
     try:
         returned = iter(_call(function, [_copy(value) for value in given]))
-    except (Exception, SystemExit):  # whatever the user's function does
+    except _RAISED:  # whatever the user's function does
         return _one_by_one(function, arrived, values, failures)
     return arrived, [None if value is None else next(returned) for value in values]
 
@@ -78,7 +82,7 @@ def _one_by_one(function: Function, arrived: Arrived, values: Values, failures: 
             good.append(entry)
         except RecordError as exc:
             failures.append((entry[0], exc))
-        except (Exception, SystemExit) as exc:
+        except _RAISED as exc:
             message = f"the function raised {type(exc).__name__}: {exc}"
             failures.append((entry[0], RecordError("transform.python.failed", message)))
     return good, returned

@@ -88,7 +88,7 @@ class Consensus(Library):
     @property
     def is_leader(self) -> bool:
         """Whether this member believes that it leads; only a barrier knows."""
-        return bool(self.state == LEADER)
+        return self.state == LEADER
 
     @property
     def leader(self) -> MemberId | None:

@@ -97,13 +97,14 @@ class Replica(Proposing):
             raise FatalError("raft.order", "what is not on disk can't be counted as written")
         led = self.is_leader
         self._onTick()
-        if led and not self.is_leader:
-            self._leader_changed()
-        self._forget_silent_leader()
         if self.is_leader:
             self._barriers.settle(self._is_quorum)
             self._go_on_handing_over()
             self._send_rest()
+        else:
+            if led:
+                self._leader_changed()
+            self._forget_silent_leader()
         self.expire()
 
     def expire(self) -> None:

@@ -84,6 +84,12 @@ class Arrival(asyncio.Protocol):
         """Whether it is encrypted."""
         return self.transport.get_extra_info("ssl_object") is not None
 
+    @property
+    def has_certificate(self) -> bool:
+        """Whether a certificate was shown, or there is no TLS to show one in."""
+        secure = self.transport.get_extra_info("ssl_object")
+        return secure is None or bool(secure.getpeercert())
+
     async def recognise(self, preambles: Mapping[bytes, str]) -> None:
         """Find out what is spoken: by ALPN, or without TLS by the first bytes, which are taken if they are known.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -57,6 +57,7 @@ def worlds(draw: st.DrawFn) -> World:
     return world
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(worlds())
 def test_a_decision_is_the_same_again_and_leaves_nothing_to_decide(world: World) -> None:
     decision = world.decide()

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wire.cluster.scheduler import Liveness, SchedulerSettings
@@ -79,6 +79,7 @@ def test_a_pool_of_nobody_gives_nobody() -> None:
     assert level_filled([], 100) == 0
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 1_000), st.integers(1, 16), st.sampled_from([1.0, 0.25])), min_size=1),
     st.integers(0, 10_000),

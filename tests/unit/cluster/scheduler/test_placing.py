@@ -86,6 +86,26 @@ def test_heavy_tasks_count_for_what_they_weigh(world: World) -> None:
     assert places(world, light) == {"a": 3, "b": 3}
 
 
+def test_the_heaviest_tasks_are_placed_first(world: World) -> None:
+    world.join("a", 4)
+    world.join("b", 4)
+    light, heavy = world.run(3, parallelism=3), world.run(1, parallelism=1, weight=3)
+    world.tick()
+    assert places(world, heavy) == {"a": 1}
+    assert places(world, light) == {"b": 3}
+
+
+def test_what_is_placed_already_is_not_counted_again_among_what_is_to_come(world: World) -> None:
+    world.join("a", full="yes")
+    world.join("b")
+    world.run(5, parallelism=5, full="yes")
+    world.settle()
+    heavy, light = world.run(1, parallelism=1, weight=2), world.run(3, parallelism=3)
+    world.tick()
+    assert places(world, heavy) == {"b": 1}
+    assert places(world, light) == {"b": 3}
+
+
 def test_the_discoveries_of_many_jobs_are_spread(world: World) -> None:
     for name in "abc":
         world.join(name, 4)

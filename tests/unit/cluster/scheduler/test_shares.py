@@ -3,7 +3,7 @@ from __future__ import annotations
 from itertools import chain, combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wire.cluster.scheduler.shares import Share, deal, task_count
@@ -60,6 +60,7 @@ def test_no_partitions_are_no_tasks() -> None:
     assert deal((), (of(0), of(1)), 0) == ()
 
 
+@settings(deadline=None)
 @given(st.sets(st.integers(0, 40)), st.integers(1, 9), st.sets(st.integers(0, 40), min_size=1), st.integers(1, 9))
 def test_shares_are_even_and_as_few_partitions_as_possible_change_hands(
     had: set[int], tasks_before: int, found: set[int], tasks: int

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections import OrderedDict
 from pathlib import Path
@@ -43,6 +44,10 @@ def leaving(rows: list[dict[str, Any]]) -> list[Any]:
     raise SystemExit(3)
 
 
+def giving_up(rows: list[dict[str, Any]]) -> list[Any]:
+    raise asyncio.CancelledError
+
+
 def interrupted(rows: list[dict[str, Any]]) -> list[Any]:
     raise KeyboardInterrupt
 
@@ -84,6 +89,12 @@ def test_a_function_that_would_end_the_process_fails_its_records() -> None:
     result = run(stage(here("leaving")), {"a": 1})
     assert codes(result) == [(0, "transform.python.failed")]
     assert "SystemExit" in result.failures[0][1].message
+
+
+def test_a_function_that_would_make_the_task_look_cancelled_fails_its_records() -> None:
+    result = run(stage(here("giving_up")), {"a": 1})
+    assert codes(result) == [(0, "transform.python.failed")]
+    assert "CancelledError" in result.failures[0][1].message
 
 
 def test_values_inside_values_are_changed_once_too() -> None:

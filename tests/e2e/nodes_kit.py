@@ -1,0 +1,146 @@
+"""Nodes as `wire serve` runs them: processes with a port and a folder, asked over HTTP, killed without warning."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.e2e.command import start
+from tests.services.ports import free_ports
+from tests.waiting import insist
+
+DEADLINE_S = 120.0
+RECORDS = 6000
+NOT_THERE = httpx.HTTPError
+
+
+class NodeProcess:
+    """One node; after its end it can be started again, in the same folder and at the same port."""
+
+    def __init__(self, folder: Path, name: str, *flags: str | Path, tls: ssl.SSLContext | None = None) -> None:
+        self.name = name
+        self.address = f"127.0.0.1:{free_ports(1)[0]}"
+        self.folder = folder / name
+        self._cwd = folder
+        self._flags = flags
+        self._tls = tls
+        self._process: asyncio.subprocess.Process | None = None
+        self._said: list[str] = []
+
+    @property
+    def url(self) -> str:
+        return f"{'http' if self._tls is None else 'https'}://{self.address}"
+
+    @property
+    def process(self) -> asyncio.subprocess.Process:
+        assert self._process is not None
+        return self._process
+
+    @property
+    def said(self) -> str:
+        """What it wrote since it was started last, once it has ended."""
+        return "".join(self._said)
+
+    @contextlib.asynccontextmanager
+    async def running(self, *flags: str) -> AsyncIterator[httpx.AsyncClient]:
+        """Start it, and kill it at the end unless it has ended. Gives a client, once it is ready."""
+        self._said = []
+        arguments = ("--node-id", self.name, "--listen", self.address, "--data-dir", self.folder, *self._flags, *flags)
+        self._process = await start("serve", "--workers", "2", *map(str, arguments), cwd=self._cwd)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen())
+            try:
+                async with httpx.AsyncClient(base_url=self.url, verify=self._tls or False, timeout=30) as client:
+                    await insist(lambda: self._ready(client), on=NOT_THERE, deadline_s=DEADLINE_S)
+                    yield client
+            finally:
+                await self.kill()
+
+    async def _ready(self, client: httpx.AsyncClient) -> None:
+        assert self.process.returncode is None, self.said
+        (await client.get("/readyz")).raise_for_status()
+
+    async def _listen(self) -> None:
+        assert self.process.stderr is not None
+        async for line in self.process.stderr:
+            self._said.append(line.decode())
+
+    async def kill(self) -> None:
+        if self.process.returncode is None:
+            self.process.kill()
+        await self.process.wait()
+
+    async def stop(self) -> int:
+        """End it as an operator does, and return what it exits with."""
+        self.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(DEADLINE_S):
+            return await self.process.wait()
+
+    def workers(self) -> list[int]:
+        """The ids of its workers' processes."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return [int(pid) for pid in children.split()]
+
+    def kill_workers(self) -> None:
+        for pid in self.workers():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def numbered(path: Path, count: int = RECORDS) -> Path:
+    """Write a file of records that can be told apart."""
+    path.write_bytes(b"".join(b'{"n":%d}\n' % n for n in range(count)))
+    return path
+
+
+def copying(name: str, source: Path, target: Path, rate: int = 1500) -> dict[str, Any]:
+    """A pipeline from a file into a file that takes a few seconds, in many small steps."""
+    return {
+        "name": name,
+        "source": {"type": "file", "config": {"path": str(source)}},
+        "transforms": [{"rate_limit": {"rate": rate, "burst": 50}}],
+        "sink": {"type": "file", "config": {"path": str(target)}},
+        "checkpoint": {"interval": "50ms"},
+    }
+
+
+def endless(name: str) -> dict[str, Any]:
+    """A pipeline that never ends and leaves nothing."""
+    return {
+        "name": name,
+        "source": {"type": "generate", "config": {"rate": 50, "fields": {"n": "sequence"}}},
+        "sink": {"type": "drop"},
+        "checkpoint": {"interval": "200ms"},
+    }
+
+
+def lines(path: Path) -> int:
+    """How many records are in a file, if there is one yet, the parts that are still being written included."""
+    return sum(each.read_bytes().count(b"\n") for each in path.parent.glob(f"{path.name}*"))
+
+
+async def create(client: httpx.AsyncClient, spec: dict[str, Any]) -> None:
+    response = await client.post("/api/v1/pipelines", json=spec)
+    assert response.status_code == 201, response.text
+
+
+async def status(client: httpx.AsyncClient, name: str) -> dict[str, Any]:
+    response = await client.get(f"/api/v1/pipelines/{name}/status", params={"consistency": "stale"})
+    return dict(json.loads(response.raise_for_status().content))
+
+
+async def reaches(client: httpx.AsyncClient, name: str, state: str) -> None:
+    """Wait until a pipeline is in a state."""
+    async with asyncio.timeout(DEADLINE_S):
+        while (found := await status(client, name))["state"] != state:
+            assert found["state"] != "failed", found
+            await asyncio.sleep(0.1)

@@ -1,0 +1,129 @@
+"""Three nodes with certificates: they join, share the work, and carry on without one of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import shutil
+import ssl
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+
+from tests.e2e.command import wire
+from tests.e2e.nodes_kit import DEADLINE_S, NodeProcess, copying, create, endless, lines, numbered, reaches
+from tests.waiting import until
+
+NAMES = ("n1", "n2", "n3")
+
+
+async def certified(folder: Path) -> list[NodeProcess]:
+    """Three nodes with certificates, of which the second and third join the first."""
+    assert (await wire("certs", "init", cwd=folder)).code == 0
+    nodes: list[NodeProcess] = []
+    for name in NAMES:
+        issued = await wire("certs", "issue", name, "--host", "127.0.0.1", cwd=folder)
+        assert issued.code == 0, issued.err
+        context = ssl.create_default_context(cafile=folder / "certs" / "ca.pem")
+        flags = ["--allow-paths", str(folder), "--ca", "certs/ca.pem"]
+        flags += ["--cert", f"certs/{name}.pem", "--key", f"certs/{name}.key"]
+        flags += ["--join", nodes[0].address] if nodes else []
+        nodes.append(NodeProcess(folder, name, *flags, tls=context))
+    return nodes
+
+
+@contextlib.asynccontextmanager
+async def cluster(folder: Path) -> AsyncIterator[tuple[list[NodeProcess], list[httpx.AsyncClient]]]:
+    """All three, once each has a vote."""
+    nodes = await certified(folder)
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(node.running()) for node in nodes]
+        async with asyncio.timeout(DEADLINE_S):
+            while await roles(clients[0]) != Counter({"leader": 1, "voter": 2}):
+                await asyncio.sleep(0.1)
+        yield nodes, clients
+
+
+async def roles(client: httpx.AsyncClient) -> Counter[str]:
+    members = (await client.get("/api/v1/cluster")).raise_for_status().json()["members"]
+    return Counter(member["role"] for member in members)
+
+
+async def members(client: httpx.AsyncClient) -> dict[str, str]:
+    """The ids of all members by name."""
+    found = (await client.get("/api/v1/cluster")).raise_for_status().json()["members"]
+    return {member["name"]: member["id"] for member in found}
+
+
+async def places(client: httpx.AsyncClient, *pipelines: str) -> Counter[str | None]:
+    """How many tasks run on each node."""
+    found: Counter[str | None] = Counter()
+    for name in pipelines:
+        response = await client.get(f"/api/v1/pipelines/{name}/tasks", params={"consistency": "stale"})
+        for task in json.loads(response.raise_for_status().content)["items"]:
+            found[task["node"]] += 1
+    return found
+
+
+async def settle(client: httpx.AsyncClient, pipelines: list[str], *nodes: str) -> None:
+    """Wait until all tasks run, on all of these nodes and no others."""
+    async with asyncio.timeout(DEADLINE_S):
+        while True:
+            found = await places(client, *pipelines)
+            if found.keys() == set(nodes) and found.total() == 2 * len(pipelines):
+                return
+            await asyncio.sleep(0.2)
+
+
+async def test_tasks_are_spread_and_those_of_a_node_that_is_killed_go_to_the_others(tmp_path: Path) -> None:
+    names = [f"endless-{i}" for i in range(6)]
+    async with cluster(tmp_path) as (nodes, clients):
+        for name in names:
+            await create(clients[1], endless(name))
+        await settle(clients[0], names, *NAMES)
+        await nodes[2].kill()
+        await settle(clients[0], names, "n1", "n2")
+
+
+async def test_no_record_is_missing_or_twice_when_the_leader_is_killed(tmp_path: Path) -> None:
+    source = numbered(tmp_path / "in.jsonl")
+    targets = {f"copy-{i}": tmp_path / f"out-{i}.jsonl" for i in range(4)}
+    async with cluster(tmp_path) as (nodes, clients):
+        for name, target in targets.items():
+            await create(clients[0], copying(name, source, target, rate=600))
+        await until(lambda: all(lines(target) > 200 for target in targets.values()), DEADLINE_S)
+        led = (await clients[1].get("/api/v1/cluster")).json()["leader"].partition("/")[0]
+        await nodes[NAMES.index(led)].kill()
+        left = next(client for client, name in zip(clients, NAMES, strict=True) if name != led)
+        for name in targets:
+            await reaches(left, name, "done")
+    for target in targets.values():
+        assert target.read_bytes() == source.read_bytes()
+
+
+async def test_a_node_that_ends_hands_over_its_tasks_and_leadership_before_its_lease_is_over(tmp_path: Path) -> None:
+    names = [f"endless-{i}" for i in range(4)]
+    async with cluster(tmp_path) as (nodes, clients):
+        for name in names:
+            await create(clients[0], endless(name))
+        await settle(clients[1], names, *NAMES)
+        assert await nodes[0].stop() == 0
+        assert "tasks_not_released" not in nodes[0].said
+        assert "leadership_not_handed_over" not in nodes[0].said
+        await settle(clients[1], names, "n2", "n3")
+
+
+async def test_a_node_whose_disk_is_lost_joins_again_under_its_name_and_votes_again(tmp_path: Path) -> None:
+    async with cluster(tmp_path) as (nodes, clients):
+        before = await members(clients[0])
+        await nodes[2].kill()
+        shutil.rmtree(nodes[2].folder)
+        async with nodes[2].running(), asyncio.timeout(DEADLINE_S):
+            while await roles(clients[0]) != Counter({"leader": 1, "voter": 2}):
+                await asyncio.sleep(0.1)
+            after = await members(clients[0])
+    assert before.keys() == after.keys() == set(NAMES)
+    assert [name for name in NAMES if before[name] != after[name]] == ["n3"]

@@ -1,0 +1,95 @@
+"""A node's agent with real workers and real consensus: what it does when its lease ends, and when workers die."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from tests.integration.node.agent_kit import Worked, working
+from tests.waiting import until
+from wire.cluster.scheduler import SchedulerSettings
+from wire.cluster.state import NodeName
+from wire.core.errors import RetryableError
+from wire.node.leases import awake
+
+DEADLINE_S = 120.0
+SETTINGS = SchedulerSettings(lease_ms=600_000)
+
+
+@contextlib.asynccontextmanager
+async def agent(folder: Path) -> AsyncIterator[Worked]:
+    """An agent at work on the only node, which has no lease of its own yet."""
+    async with working(folder, SETTINGS) as worked, worked.supervisor.running(), asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(worked.leading.run()), tasks.create_task(worked.agent.run())]
+        member = await worked.register("n1")
+
+        async def granted() -> None:
+            while True:
+                with contextlib.suppress(RetryableError):
+                    return worked.leading.renew(member)
+                await asyncio.sleep(0.05)
+
+        await granted()
+        await worked.create()
+        yield worked
+        for task in running:
+            task.cancel()
+
+
+def owners(worked: Worked) -> set[NodeName | None]:
+    return {task.owner for task in worked.tasks()}
+
+
+def epochs(worked: Worked) -> list[int]:
+    return [task.epoch for task in worked.tasks() if task.owner is not None]
+
+
+def commits(worked: Worked) -> int:
+    """How far the one partition has come."""
+    rows = next(iter(worked.state.checkpoints.values()), {})
+    return sum(row.checkpoint.seq for row in rows.values())
+
+
+def hold(worked: Worked) -> None:
+    worked.lease.renewed(awake() + 3_600_000)
+    worked.agent.wake()
+
+
+async def test_nothing_is_begun_before_there_is_a_lease_and_everything_stops_when_it_is_over(tmp_path: Path) -> None:
+    async with agent(tmp_path) as worked:
+        await until(lambda: {task.target for task in worked.tasks()} == {"n1"}, DEADLINE_S)
+        assert owners(worked) == {None}
+        worked.lease.renewed(awake())
+        worked.agent.wake()
+        await until(lambda: bool(epochs(worked)), DEADLINE_S)
+        await until(lambda: owners(worked) == {None}, DEADLINE_S)
+        await until(lambda: worked.agent.running == 0, DEADLINE_S)
+        last = worked.state.last_epoch
+        hold(worked)
+        await until(lambda: bool(epochs(worked)), DEADLINE_S)
+        assert min(epochs(worked)) > last
+
+
+async def test_tasks_of_a_worker_that_was_killed_go_on_under_new_epochs(tmp_path: Path) -> None:
+    async with agent(tmp_path) as worked:
+        hold(worked)
+        await until(lambda: commits(worked) > 2, DEADLINE_S)
+        before, reached = epochs(worked), commits(worked)
+        pid = worked.supervisor.workers()[0].pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        await until(lambda: len(epochs(worked)) == 2 and min(epochs(worked)) > max(before), DEADLINE_S)
+        await until(lambda: commits(worked) > reached, DEADLINE_S)
+
+
+async def test_leaving_ends_all_tasks_tells_the_cluster_and_begins_none(tmp_path: Path) -> None:
+    async with agent(tmp_path) as worked:
+        hold(worked)
+        await until(lambda: commits(worked) > 2, DEADLINE_S)
+        await worked.agent.leave(30)
+        assert owners(worked) == {None}
+        assert worked.agent.running == 0

@@ -1,0 +1,86 @@
+"""How a node comes to belong to a cluster: founding that is broken off, and who is let in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.integration.api.api_kit import CLUSTER, Served, serving
+from tests.waiting import insist, until
+from wire.core.errors import FatalError, RetryableError
+from wire.node.calls import Joined
+from wire.node.data_dir import data_dir
+from wire.node.entering import found, let_in
+from wire.raft import Member, MemberId, Role
+
+
+def fail(exc: Exception) -> None:
+    raise exc
+
+
+def test_founding_that_was_broken_off_anywhere_is_done_again_to_the_same_end(tmp_path: Path) -> None:
+    with data_dir(tmp_path, "n1") as data:
+        (tmp_path / "raft~" / "log").mkdir(parents=True)  # killed while it was written
+        cluster = found(data, "127.0.0.1:1", fail)
+        assert data.identity.cluster == cluster
+    (tmp_path / "node.json").write_text(  # killed before it was remembered
+        (tmp_path / "node.json").read_text().replace(f'"cluster": "{cluster}"', '"cluster": null')
+    )
+    with data_dir(tmp_path, "n1") as data:
+        assert data.identity.cluster is None
+        assert found(data, "127.0.0.1:1", fail) == cluster
+        assert data.identity.cluster == cluster
+
+
+async def led(served: Served) -> None:
+    await until(lambda: served.node.status().role is Role.LEADER)
+
+
+async def test_a_newcomer_is_let_in_without_a_vote_and_again_if_it_asks_again(tmp_path: Path) -> None:
+    newcomer = Member(MemberId("n2/i"), "127.0.0.1:9")
+    async with serving(tmp_path) as served:
+        await led(served)
+        for _ in range(2):
+            assert await let_in(served.node, CLUSTER, newcomer) == Joined(cluster=CLUSTER)
+        assert served.node.members().learners == (newcomer,)
+
+
+async def test_the_name_of_a_member_that_is_there_is_not_given_to_another_one(tmp_path: Path) -> None:
+    async with serving(tmp_path) as served:
+        await led(served)
+        with pytest.raises(RetryableError) as refused:
+            await let_in(served.node, CLUSTER, Member(MemberId("n1/another"), "127.0.0.1:9"))
+    assert refused.value.code == "cluster.name_taken"
+    assert refused.value.hint is not None
+
+
+async def test_a_node_that_lost_its_disk_takes_the_place_of_its_older_self_once_that_is_silent(tmp_path: Path) -> None:
+    older, newer = (Member(MemberId(f"n2/{which}"), "127.0.0.1:9") for which in ("older", "newer"))
+    async with serving(tmp_path) as served:
+        await led(served)
+        await let_in(served.node, CLUSTER, older)
+        with pytest.raises(RetryableError):
+            await let_in(served.node, CLUSTER, newer)
+        joined = await insist(lambda: let_in(served.node, CLUSTER, newer), on=RetryableError)
+        assert joined == Joined(cluster=CLUSTER)
+        members = served.node.members()
+    assert members.learners == (newer,)
+    assert older.id in members.removed
+
+
+async def test_who_was_removed_does_not_come_back_under_the_same_incarnation(tmp_path: Path) -> None:
+    newcomer = Member(MemberId("n2/i"), "127.0.0.1:9")
+    async with serving(tmp_path) as served:
+        await led(served)
+        await let_in(served.node, CLUSTER, newcomer)
+        await served.node.remove_member(newcomer.id)
+        with pytest.raises(FatalError) as refused:
+            await let_in(served.node, CLUSTER, newcomer)
+    assert refused.value.code == "raft.removed_member"
+
+
+async def test_who_does_not_lead_says_who_does_or_nothing(tmp_path: Path) -> None:
+    async with serving(tmp_path, others=2) as served:
+        answer = await let_in(served.node, CLUSTER, Member(MemberId("n9/i"), "127.0.0.1:9"))
+    assert answer == Joined()

@@ -1,0 +1,102 @@
+"""What a leader does while it leads, over real consensus: nodes come, are silent, give up, and move."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.node.agent_kit import Worked, working
+from tests.waiting import insist, until
+from wire.cluster.scheduler import SchedulerSettings
+from wire.core.errors import RetryableError
+from wire.raft import Member, MemberId
+
+PATIENT = SchedulerSettings(lease_ms=600_000)
+BRISK = SchedulerSettings(lease_ms=300, settle_ms=50)
+
+
+@contextlib.asynccontextmanager
+async def leading(folder: Path, settings: SchedulerSettings) -> AsyncIterator[Worked]:
+    async with working(folder, settings) as worked, asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(worked.leading.run())
+        yield worked
+        running.cancel()
+
+
+async def renew(worked: Worked, member: Member) -> None:
+    """Renew a lease as soon as there is a leader that takes it."""
+
+    async def attempt() -> None:
+        worked.leading.renew(member)
+
+    await insist(attempt, on=RetryableError)
+
+
+def target(worked: Worked) -> str | None:
+    return worked.tasks()[0].target if worked.tasks() else None
+
+
+@contextlib.asynccontextmanager
+async def present(worked: Worked, member: Member) -> AsyncIterator[None]:
+    """Renew a node's lease again and again."""
+
+    async def keep() -> None:
+        while True:
+            await renew(worked, member)
+            await asyncio.sleep(0.02)
+
+    async with asyncio.TaskGroup() as tasks:
+        keeping = tasks.create_task(keep())
+        try:
+            yield
+        finally:
+            keeping.cancel()
+
+
+async def test_tasks_go_to_a_node_whose_lease_is_renewed_and_elsewhere_when_it_gives_up(tmp_path: Path) -> None:
+    async with leading(tmp_path, PATIENT) as worked:
+        first, second = await worked.register("n1"), await worked.register("n2")
+        async with present(worked, first):
+            await worked.create()
+            await until(lambda: target(worked) == "n1")
+        async with present(worked, second):
+            worked.leading.give_up(first)
+            await until(lambda: target(worked) == "n2")
+
+
+async def test_tasks_of_a_node_that_is_silent_for_longer_than_its_lease_go_elsewhere(tmp_path: Path) -> None:
+    async with leading(tmp_path, BRISK) as worked:
+        first, second = await worked.register("n1"), await worked.register("n2")
+        async with present(worked, first):
+            await worked.create()
+            await until(lambda: target(worked) == "n1")
+        async with present(worked, second):
+            await until(lambda: target(worked) == "n2")
+
+
+async def test_a_node_that_is_not_registered_or_was_replaced_gets_no_lease(tmp_path: Path) -> None:
+    async with leading(tmp_path, PATIENT) as worked:
+        await renew(worked, await worked.register("n1"))
+        for stranger in ("n1/older", "n9/i"):
+            with pytest.raises(RetryableError) as refused:
+                worked.leading.renew(Member(MemberId(stranger), "x:1"))
+            assert refused.value.code == "cluster.unknown_node"
+
+
+async def test_who_does_not_lead_gives_no_leases(tmp_path: Path) -> None:
+    async with working(tmp_path, PATIENT) as worked:
+        with pytest.raises(RetryableError) as refused:
+            worked.leading.renew(await worked.register("n1"))
+        assert refused.value.code == "raft.not_leader"
+
+
+async def test_a_member_that_came_back_at_another_address_is_announced_to_all(tmp_path: Path) -> None:
+    async with leading(tmp_path, PATIENT) as worked:
+        await worked.register("n1")
+        me = worked.served.node.me
+        await renew(worked, Member(me.id, "127.0.0.1:9"))
+        await until(lambda: worked.served.node.members().voters[0].address == "127.0.0.1:9")

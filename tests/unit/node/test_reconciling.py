@@ -1,0 +1,149 @@
+"""What a node is to do next, told from the state and from what it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from tests.unit.cluster.world_kit import World, checkpoint, parts
+from wire.cluster import commands as c
+from wire.cluster.state import DISCOVERY, JobId, NodeName, TaskKey
+from wire.node.reconciling import Steps, beginning, moves_tasks, steps
+from wire.worker.protocol import Run
+
+A, B = NodeName("a"), NodeName("b")
+
+
+def key(slot: int = 0, job: str = "j") -> TaskKey:
+    return TaskKey(JobId(job), slot)
+
+
+def runs(*epochs: tuple[TaskKey, int]) -> Mapping[TaskKey, Run]:
+    return {each: Run(each, epoch) for each, epoch in epochs}
+
+
+@pytest.fixture
+def world() -> World:
+    """A job whose discovery runs on node `a`, as epoch 1, and has found two partitions, dealt to two tasks."""
+    world = World()
+    world.node("b")
+    world.node("a")
+    world.apply("spec", "j")
+    world.spread("j", "x", "y")
+    return world
+
+
+def wanted(world: World, *epochs: tuple[TaskKey, int], node: NodeName = A) -> Steps:
+    return steps(world.state, node, "i", runs(*epochs))
+
+
+DISCOVERS = (key(DISCOVERY), 1)
+
+
+def test_what_has_no_target_is_nobodys(world: World) -> None:
+    assert wanted(world, DISCOVERS) == Steps()
+    assert wanted(world, node=B) == Steps()
+
+
+def test_a_task_that_is_meant_for_the_node_is_started_by_it_alone(world: World) -> None:
+    world.assign("j", 0, "a")
+    assert wanted(world, DISCOVERS) == Steps(start=(key(),))
+    assert wanted(world, node=B) == Steps()
+
+
+def test_what_runs_as_it_should_is_left_alone(world: World) -> None:
+    epoch = world.run("j", 0, "a")
+    assert wanted(world, DISCOVERS, (key(), epoch)) == Steps()
+
+
+def test_what_the_state_takes_to_run_here_but_does_not_is_started_again(world: World) -> None:
+    world.run("j", 0, "a")
+    assert wanted(world, DISCOVERS) == Steps(start=(key(),))
+
+
+def test_a_task_that_is_meant_for_another_node_is_drained_and_not_started_there_before(world: World) -> None:
+    epoch = world.run("j", 0, "a")
+    world.assign("j", 0, "b")
+    assert wanted(world, DISCOVERS, (key(), epoch)) == Steps(drain=(Run(key(), epoch),))
+    assert wanted(world, node=B) == Steps()
+    world.release("j", 0, epoch)
+    assert wanted(world, node=B) == Steps(start=(key(),))
+
+
+def test_a_task_that_was_dealt_something_else_is_drained_to_be_started_anew(world: World) -> None:
+    epoch = world.run("j", 0, "a")
+    world.report("j", "xyz")
+    world.deal("j", "xz", "y")
+    assert wanted(world, DISCOVERS, (key(), epoch)) == Steps(drain=(Run(key(), epoch),))
+    world.release("j", 0, epoch)
+    assert wanted(world, DISCOVERS) == Steps(start=(key(),))
+
+
+@pytest.mark.parametrize("desired", ["paused", "stopped"])
+def test_all_tasks_of_a_pipeline_that_is_not_to_run_are_drained(world: World, desired: c.Desired) -> None:
+    epoch = world.run("j", 0, "a")
+    world.desire(desired)
+    assert set(wanted(world, DISCOVERS, (key(), epoch)).drain) == {Run(*DISCOVERS), Run(key(), epoch)}
+
+
+def test_what_is_owned_but_neither_runs_nor_is_to_run_is_given_back(world: World) -> None:
+    epoch = world.run("j", 0, "a")
+    world.desire("paused")
+    assert set(wanted(world).release) == {Run(*DISCOVERS), Run(key(), epoch)}
+
+
+def test_a_run_under_an_epoch_that_is_not_the_states_is_dropped(world: World) -> None:
+    epoch = world.run("j", 0, "a")
+    world.revoke("a", epoch)
+    assert Run(key(), epoch) in wanted(world, DISCOVERS, (key(), epoch)).drop
+    again = world.start("j", 0, "a")
+    assert again is not None
+    assert Run(key(), epoch) in wanted(world, (key(), epoch)).drop
+
+
+def test_a_node_whose_name_another_one_has_taken_drops_everything_and_starts_nothing(world: World) -> None:
+    epoch = world.run("j", 0, "a")
+    world.node("a", "another")
+    assert wanted(world, (key(), epoch)) == Steps(drop=(Run(key(), epoch),))
+    assert wanted(world, node=NodeName("never heard of")) == Steps()
+
+
+def test_a_run_begins_with_its_share_and_the_checkpoints_of_that_alone(world: World) -> None:
+    first, other = world.run("j", 0, "a"), world.run("j", 1, "a")
+    assert world.commit("j", 0, first, ("x", checkpoint(1))) is None
+    assert world.commit("j", 1, other, ("y", checkpoint(1))) is None
+    epoch = world.run("j", 0, "a")
+    begun = beginning(world.state, A, key(), epoch)
+    assert begun is not None
+    assert begun.run == Run(key(), epoch)
+    assert begun.spec == b"spec"
+    assert begun.share == parts("x")
+    assert begun.checkpoints == ((parts("x")[0], checkpoint(1)),)
+    assert not begun.proven
+    world.prove("j")
+    proven = beginning(world.state, A, key(), epoch)
+    assert proven is not None
+    assert proven.proven
+
+
+def test_a_run_that_the_state_is_past_does_not_begin(world: World) -> None:
+    epoch = world.run("j", 0, "a")
+    assert beginning(world.state, A, key(), epoch - 1) is None
+    assert beginning(world.state, B, key(), epoch) is None
+    world.release("j", 0, epoch)
+    assert beginning(world.state, A, key(), epoch) is None
+    assert beginning(world.state, A, key(job="none"), epoch) is None
+
+
+def test_commits_and_starts_that_started_nothing_are_no_reason_to_look_again() -> None:
+    start = c.StartTasks(at_ms=1, node=A, incarnation="i", tasks=(key(),))
+    assert not moves_tasks(c.CommitCheckpoints(at_ms=1, tasks=()), c.Committed(()))
+    assert not moves_tasks(start, c.Started((None,)))
+    assert moves_tasks(start, c.Started((None, 7)))
+    assert moves_tasks(c.ReleaseTasks(at_ms=1, tasks=()), c.Done())
+    assert not moves_tasks(c.DealShares(at_ms=1, job=JobId("j"), if_shares_revision=0, shares=()), refused())
+
+
+def refused() -> c.Refused:
+    return c.Refused(code="cluster.shares_changed", message="no")

@@ -1,0 +1,121 @@
+"""A node's lease, renewed with whoever leads; and how it is given back."""
+
+from __future__ import annotations
+
+import random
+import ssl
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from wire.core.clock import Clock
+from wire.core.errors import RetryableError, WireError
+from wire.node.calls import GIVE_UP, RENEW, Renewal
+from wire.node.leading import Leading
+from wire.node.leases import LEASE_MS, OwnLease, awake
+from wire.node.rpc.client import RpcClient
+from wire.node.rpc.messages import Us
+from wire.raft import Member, RaftNode
+
+log = structlog.get_logger()
+
+_EVERY_S: Final = LEASE_MS / 1000 / 4
+_RETRY_S: Final = 0.2
+
+
+class Renewing:
+    """Tells the leader again and again that this node is there, itself without a connection."""
+
+    def __init__(
+        self,
+        us: Us,
+        node: RaftNode,
+        leading: Leading,
+        lease: OwnLease,
+        *,
+        tls: Callable[[], ssl.SSLContext] | None,
+        renewed: Callable[[], None],
+        clock: Clock,
+        rng: random.Random,
+    ) -> None:
+        """Renew `lease`; `renewed` is told of each time."""
+        self._us = us
+        self._node = node
+        self._leading = leading
+        self._lease = lease
+        self._tls = tls
+        self._renewed = renewed
+        self._clock = clock
+        self._rng = rng
+        self._client: RpcClient | None = None
+        self._given_up = False
+
+    async def run(self) -> None:
+        """Do so until cancelled, or given up."""
+        while not self._given_up:
+            whom = self._whom()
+            if whom is None or whom.id == self._node.me.id:
+                await self._renew_here()
+            else:
+                async with self._client_of(whom) as client:
+                    self._client = client
+                    try:
+                        await self._renew_with(client, whom)
+                    finally:
+                        self._client = None
+
+    async def give_up(self, timeout_s: float) -> None:
+        """Renew no more, and tell the leader, if there is one, that this node has stopped its work. Raises nothing."""
+        self._given_up = True
+        request = Renewal(self._node.me)
+        leader = self._node.status().leader
+        try:
+            if leader is not None and leader.id == self._node.me.id:
+                self._leading.give_up(request.member)
+            elif self._client is not None:
+                await self._client.call(GIVE_UP, request, timeout_s=timeout_s)
+        except WireError as exc:
+            log.debug("lease_not_given_up", code=exc.code, reason=exc.message)
+
+    def _whom(self) -> Member | None:
+        """Return the leader. While none is known, some other member: it may be that the leader does not find us."""
+        leader = self._node.status().leader
+        if leader is not None:
+            return leader
+        others = [each for each in self._node.members().voters if each.id != self._node.me.id]
+        return self._rng.choice(others) if others else None
+
+    def _client_of(self, whom: Member) -> RpcClient:
+        return RpcClient(self._us, whom.address, name=whom.name, tls=self._tls, rng=self._rng)
+
+    async def _renew_here(self) -> None:
+        sent = awake()
+        try:
+            self._leading.renew(self._node.me)
+        except RetryableError:
+            await self._clock.sleep(_RETRY_S)
+            return
+        self._take(sent)
+        await self._clock.sleep(_EVERY_S)
+
+    async def _renew_with(self, client: RpcClient, whom: Member) -> None:
+        """Renew with a member, once and then for as long as it leads."""
+        while not self._given_up:
+            sent = awake()
+            try:
+                await client.call(RENEW, Renewal(self._node.me), timeout_s=_EVERY_S)
+            except WireError as exc:
+                log.debug("lease_not_renewed", leader=whom.id, code=exc.code, reason=exc.message)
+                await self._clock.sleep(_RETRY_S)
+            else:
+                self._take(sent)
+                await self._clock.sleep(_EVERY_S)
+            if self._node.status().leader != whom:
+                return
+
+    def _take(self, sent: int) -> None:
+        had = self._lease.left_ms(awake())
+        self._lease.renewed(sent)
+        if not had:
+            self._renewed()
