@@ -58,6 +58,7 @@ STATUS: Final[dict[str, int]] = {
     "api.unknown_key": 404,
     "cluster.busy": 503,
     "cluster.duplicate_job": 409,
+    "cluster.name_taken": 409,
     "cluster.node_too_old": 409,
     "cluster.outcome_unknown": 503,
     "cluster.pipeline_exists": 409,
