@@ -21,13 +21,15 @@ NAMES = ("n1", "n2", "n3")
 
 
 async def certified(folder: Path) -> list[NodeProcess]:
-    """Three nodes with certificates, of which the second and third join the first."""
+    """Three nodes with certificates, of which the second and third join the first; whoever asks them has one, too."""
     assert (await wire("certs", "init", cwd=folder)).code == 0
+    assert (await wire("certs", "issue", "ada", "--client", cwd=folder)).code == 0
+    context = ssl.create_default_context(cafile=folder / "certs" / "ca.pem")
+    context.load_cert_chain(folder / "certs" / "ada.pem", folder / "certs" / "ada.key")
     nodes: list[NodeProcess] = []
     for name in NAMES:
         issued = await wire("certs", "issue", name, "--host", "127.0.0.1", cwd=folder)
         assert issued.code == 0, issued.err
-        context = ssl.create_default_context(cafile=folder / "certs" / "ca.pem")
         flags = ["--allow-paths", str(folder), "--ca", "certs/ca.pem"]
         flags += ["--cert", f"certs/{name}.pem", "--key", f"certs/{name}.key"]
         flags += ["--join", nodes[0].address] if nodes else []
