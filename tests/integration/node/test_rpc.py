@@ -91,6 +91,12 @@ async def test_errors_of_the_tree_are_raised_where_the_call_was_made(one: Servic
     assert (fatal.value.code, fatal.value.message) == ("raft.stopped", "it has stopped")
 
 
+async def test_what_a_call_raises_leaves_the_client_as_it_is(one: Service, pki: Pki) -> None:
+    with pytest.raises(RetryableError):
+        async with client(pki, one.address) as there:
+            await there.call(FAIL, Ask("retryable"), timeout_s=30)
+
+
 async def test_a_bug_of_a_handler_is_logged_there_and_not_told(one: Service, pki: Pki) -> None:
     async with client(pki, one.address) as there:
         with capture_logs() as logs, pytest.raises(FatalError) as failure:

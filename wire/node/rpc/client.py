@@ -87,7 +87,10 @@ class RpcClient:
         self._running = False
         if self._keeping is not None:
             self._keeping.cancel()
-        await self._group.__aexit__(kind, exc, trace)
+        if isinstance(exc, asyncio.CancelledError):
+            await self._group.__aexit__(kind, exc, trace)
+        else:  # a group would wrap what the block raises, and nobody would know it again
+            await self._group.__aexit__(None, None, None)
 
     async def call(self, method: Method[Q, A], request: Q, *, timeout_s: float) -> A:
         """Return the answer.
