@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from tests.sim.scheduler.checks import check_decision, check_pace, check_rest
+from tests.sim.scheduler.checks import check_decision, check_rest
 from tests.sim.scheduler.world import World
 from wire.cluster.scheduler import Decision
 from wire.cluster.state import JobId, NodeName
@@ -25,7 +25,6 @@ class CheckedWorld(World):
 
     def carry_out(self, decision: Decision) -> None:
         check_decision(self, decision)
-        check_pace(self, decision)
         super().carry_out(decision)
         again = super().decide().commands
         assert not again, f"carried out, and there is more: {again}"

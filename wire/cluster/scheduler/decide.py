@@ -48,7 +48,11 @@ def decide(
         if shares is not None:
             deals.append(_deal_shares(job, shares, at_ms))
         dealt = tasks if shares is None else _dealt(job.id, tasks, shares)
-        work += work_of(job.id, job.weight, selector, dealt)
+        its_work = work_of(job.id, job.weight, selector, dealt)
+        for owner in _ending(tasks, dealt, its_work):
+            if owner in fleet.hosts:
+                fleet.hosts[owner].leaving += 1
+        work += its_work
         if job.version != pipeline.proven and at_ms - _running_since_ms(job, dealt, at_ms) >= settings.grace_ms:
             proofs.append(Prove(at_ms=at_ms, actor=ACTOR, job=job.id))
     placement = Placement(fleet, settings, at_ms, work)
@@ -101,6 +105,14 @@ def _dealt(job: JobId, tasks: Sequence[Task], shares: Sequence[Share]) -> list[T
         task = before.get(slot) or Task(key=TaskKey(job, slot))
         dealt.append(task if task.share == share else replace(task, share=share, ended=False))
     return dealt
+
+
+def _ending(tasks: list[Task], dealt: list[Task], work: Sequence[Work]) -> Iterator[NodeName]:
+    """Return who runs tasks of a job that have nothing to do any more, once for each: they are on their way from it."""
+    if dealt is tasks and sum(len(each.tasks) for each in work) == len(tasks):
+        return
+    left = {task.key for each in work for task in each.tasks}
+    yield from (task.owner for task in tasks if task.owner is not None and task.key not in left)
 
 
 def _running_since_ms(job: Job, tasks: Sequence[Task], at_ms: int) -> int:

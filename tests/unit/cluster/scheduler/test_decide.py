@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from tests.sim.scheduler.checks import check_decision
 from tests.sim.scheduler.world import QUICK, World
-from wire.cluster.commands import DealShares, Prove
+from wire.cluster.commands import AssignTasks, DealShares, Prove
 from wire.cluster.scheduler import ACTOR, Liveness, SchedulerSettings
 from wire.cluster.state import JobId, NodeName, TaskKey
 
@@ -197,3 +197,19 @@ def test_a_job_of_which_a_task_does_not_run_is_not_proven() -> None:
     world.now_ms += 1_000
     world.leases.renew(a, world.now_ms)
     assert not proven(world)
+
+
+def test_tasks_that_lose_their_partitions_are_on_their_way_from_their_node_like_those_that_move() -> None:
+    world = World(QUICK)
+    world.join("a", 4, zone="1")
+    world.join("b", 4)
+    others, losing = world.run(4, zone="1"), world.run(4, zone="1")
+    world.settle()
+    world.label(NodeName("b"), zone="1")
+    world.drain(NodeName("a"))
+    moved = {
+        key.job for command in world.decide().commands if isinstance(command, AssignTasks) for key, _ in command.moves
+    }
+    assert others in moved
+    world.find(losing, 0)
+    assert [type(command) for command in world.decide().commands] == [DealShares]
