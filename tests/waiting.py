@@ -24,3 +24,10 @@ async def insist(attempt: Callable[[], Awaitable[T]], on: type[Exception], deadl
                 return await attempt()
             except on:
                 await asyncio.sleep(0.05)
+
+
+async def comes_true(condition: Callable[[], Awaitable[bool]], deadline_s: float = 60.0) -> None:
+    """Ask again and again until a condition holds; fail with TimeoutError when it does not within the deadline."""
+    async with asyncio.timeout(deadline_s):
+        while not await condition():
+            await asyncio.sleep(0.05)

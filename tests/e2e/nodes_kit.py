@@ -16,7 +16,7 @@ import httpx
 
 from tests.e2e.command import start
 from tests.services.ports import free_ports
-from tests.waiting import insist
+from tests.waiting import comes_true, insist
 
 DEADLINE_S = 120.0
 RECORDS = 6000
@@ -140,7 +140,10 @@ async def status(client: httpx.AsyncClient, name: str) -> dict[str, Any]:
 
 async def reaches(client: httpx.AsyncClient, name: str, state: str) -> None:
     """Wait until a pipeline is in a state."""
-    async with asyncio.timeout(DEADLINE_S):
-        while (found := await status(client, name))["state"] != state:
-            assert found["state"] != "failed", found
-            await asyncio.sleep(0.1)
+
+    async def reached() -> bool:
+        found = await status(client, name)
+        assert found["state"] != "failed", found
+        return bool(found["state"] == state)
+
+    await comes_true(reached, DEADLINE_S)

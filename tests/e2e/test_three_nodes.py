@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import shutil
@@ -15,7 +14,7 @@ import httpx
 
 from tests.e2e.command import wire
 from tests.e2e.nodes_kit import DEADLINE_S, NodeProcess, copying, create, endless, lines, numbered, reaches
-from tests.waiting import until
+from tests.waiting import comes_true, until
 
 NAMES = ("n1", "n2", "n3")
 
@@ -43,10 +42,12 @@ async def cluster(folder: Path) -> AsyncIterator[tuple[list[NodeProcess], list[h
     nodes = await certified(folder)
     async with contextlib.AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(node.running()) for node in nodes]
-        async with asyncio.timeout(DEADLINE_S):
-            while await roles(clients[0]) != Counter({"leader": 1, "voter": 2}):
-                await asyncio.sleep(0.1)
+        await comes_true(lambda: have_votes(clients[0]), DEADLINE_S)
         yield nodes, clients
+
+
+async def have_votes(client: httpx.AsyncClient) -> bool:
+    return await roles(client) == Counter({"leader": 1, "voter": 2})
 
 
 async def roles(client: httpx.AsyncClient) -> Counter[str]:
@@ -72,12 +73,12 @@ async def places(client: httpx.AsyncClient, *pipelines: str) -> Counter[str | No
 
 async def settle(client: httpx.AsyncClient, pipelines: list[str], *nodes: str) -> None:
     """Wait until all tasks run, on all of these nodes and no others."""
-    async with asyncio.timeout(DEADLINE_S):
-        while True:
-            found = await places(client, *pipelines)
-            if found.keys() == set(nodes) and found.total() == 2 * len(pipelines):
-                return
-            await asyncio.sleep(0.2)
+
+    async def settled() -> bool:
+        found = await places(client, *pipelines)
+        return found.keys() == set(nodes) and found.total() == 2 * len(pipelines)
+
+    await comes_true(settled, DEADLINE_S)
 
 
 async def test_tasks_are_spread_and_those_of_a_node_that_is_killed_go_to_the_others(tmp_path: Path) -> None:
@@ -123,9 +124,8 @@ async def test_a_node_whose_disk_is_lost_joins_again_under_its_name_and_votes_ag
         before = await members(clients[0])
         await nodes[2].kill()
         shutil.rmtree(nodes[2].folder)
-        async with nodes[2].running(), asyncio.timeout(DEADLINE_S):
-            while await roles(clients[0]) != Counter({"leader": 1, "voter": 2}):
-                await asyncio.sleep(0.1)
+        async with nodes[2].running():
+            await comes_true(lambda: have_votes(clients[0]), DEADLINE_S)
             after = await members(clients[0])
     assert before.keys() == after.keys() == set(NAMES)
     assert [name for name in NAMES if before[name] != after[name]] == ["n3"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
+import socket
 from contextlib import AsyncExitStack
 
 import pytest
@@ -244,6 +246,22 @@ async def _leave_a_handshake_half_done(pki: Pki) -> None:
             last = await guests.enter_async_context(stranger(one, None))
         await mute.ended()
         await last.ended()
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_who_dials_at_the_moment_the_listener_ends_is_cut_off_and_not_forgotten(pki: Pki, turns: int) -> None:
+    with socket.socket() as guest:
+        guest.setblocking(False)
+        async with node("n1", pki.good("n1")) as one:
+            for _ in range(10):
+                await asyncio.sleep(0)  # turns of the loop: by now it waits for somebody to dial
+            host, _, port = one.member.address.rpartition(":")
+            guest.connect_ex((host, int(port)))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        async with asyncio.timeout(30):
+            with contextlib.suppress(ConnectionResetError):
+                assert await asyncio.get_running_loop().sock_recv(guest, 1) == b""
 
 
 def test_it_works_on_uvloop_as_well(pki: Pki) -> None:

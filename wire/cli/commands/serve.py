@@ -6,25 +6,41 @@ import asyncio
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
+from typer.core import TyperCommand
 
-from wire.cli.node_flags import with_node_flags
 from wire.core.plugins import missing_dependency
-from wire.node.loading import Loaded
 
 if TYPE_CHECKING:
     from wire.node.config import NodeConfig
+    from wire.node.loading import Loaded
     from wire.node.serving import Ready
 
 app = typer.Typer(add_completion=False)
 
 
-@app.command()
-@with_node_flags
-def serve(loaded: Loaded) -> None:
+class _Serve(TyperCommand):
+    """The command as a list shows it, until its flags are asked for: they are made of all that a node imports."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        if not self.params:
+            from wire.cli.node_flags import with_node_flags
+
+            whole = typer.Typer(add_completion=False)
+            whole.command()(with_node_flags(_serve))
+            command = typer.main.get_command(whole)
+            self.params, self.callback = command.params, command.callback
+        return super().get_params(ctx)
+
+
+@app.command(cls=_Serve)
+def serve() -> None:
     """Start a node. Without anything it is a cluster of one, for this machine only; Ctrl-C ends it."""
+
+
+def _serve(loaded: Loaded) -> None:
     from wire.cli.logs import log_of_a_node
     from wire.pipelines.engine.process import loop_factory
 

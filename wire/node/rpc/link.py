@@ -7,7 +7,8 @@ import asyncio
 from wire.core.errors import RetryableError
 from wire.node.rpc.messages import Answer, Failure, decode_answer
 from wire.node.rpc.settings import RpcSettings
-from wire.raft.transport.connection import CHUNK, Connection, LostError
+from wire.node.rpc.voice import Voice
+from wire.raft.transport.connection import Connection, LostError
 from wire.raft.transport.framing import SIGN_OF_LIFE, Deframer, ProtocolError
 
 
@@ -20,7 +21,7 @@ class Link:
         self._connection = connection
         self._address = address
         self._settings = settings
-        self._writing = asyncio.Lock()
+        self._voice = Voice(connection)
         self._waiting: dict[int, asyncio.Future[Answer | Failure]] = {}
 
     async def call(self, number: int, frame: bytes) -> Answer | Failure:
@@ -32,7 +33,7 @@ class Link:
         answered: asyncio.Future[Answer | Failure] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answered
         try:
-            await self._say(frame)
+            await self._voice.say(frame)
             return await answered
         except LostError as exc:
             raise self._lost(str(exc)) from exc
@@ -74,23 +75,10 @@ class Link:
         """Give signs of life, which are answered: a connection on which nothing is heard is lost."""
         while True:
             try:
-                await self._say(SIGN_OF_LIFE)
+                await self._voice.say(SIGN_OF_LIFE)
             except LostError:
                 return
             await asyncio.sleep(self._settings.ping_interval_s)
-
-    async def _say(self, frame: bytes) -> None:
-        """Write a frame, one at a time; a connection that takes nothing is cut off, which whoever reads notices."""
-        async with self._writing:
-            try:
-                await self._connection.write(frame)
-            except LostError:
-                self._connection.abort()
-                raise
-            except asyncio.CancelledError:
-                if len(frame) > CHUNK:  # a part of it may be written, and nothing could follow that
-                    self._connection.abort()
-                raise
 
     def _lost(self, reason: str) -> RetryableError:
         return RetryableError("rpc.lost", f"the connection to {self._address} was lost: {reason}")

@@ -31,7 +31,8 @@ from wire.node.rpc.messages import (
     judge,
 )
 from wire.node.rpc.settings import RpcCounters, RpcSettings
-from wire.raft.transport.connection import CHUNK, Connection, LostError
+from wire.node.rpc.voice import Voice
+from wire.raft.transport.connection import Connection, LostError
 from wire.raft.transport.framing import HEADER_SIZE, SIGN_OF_LIFE, Deframer, ProtocolError, framed
 from wire.raft.transport.ports import count
 
@@ -164,7 +165,7 @@ class _Conversation:
         self._connection = connection
         self._caller = caller
         self._settings = settings
-        self._writing = asyncio.Lock()
+        self._voice = Voice(connection)
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -186,12 +187,12 @@ class _Conversation:
         while True:
             for payload in frames.feed(await self._connection.read(self._settings.idle_timeout_s)):
                 if not payload:
-                    await self._say(SIGN_OF_LIFE)
+                    await self._voice.say(SIGN_OF_LIFE)
                     continue
                 call = decode_call(payload)
                 if len(self._under_way) >= self._settings.max_calls:
                     busy = f"{len(self._under_way)} calls are under way on this connection"
-                    await self._say(framed(encode(Failure(call.number, "rpc.busy", busy, after_ms=100))))
+                    await self._voice.say(framed(encode(Failure(call.number, "rpc.busy", busy, after_ms=100))))
                 else:
                     task = group.create_task(self._serve(call))
                     self._under_way.add(task)
@@ -203,17 +204,4 @@ class _Conversation:
             message = f"the answer to {call.method} has {len(frame)} bytes"
             frame = framed(encode(Failure(call.number, "rpc.too_large", message)))
         with contextlib.suppress(LostError):
-            await self._say(frame)
-
-    async def _say(self, frame: bytes) -> None:
-        """Write a frame, one at a time; a connection that takes nothing is cut off, which whoever reads notices."""
-        async with self._writing:
-            try:
-                await self._connection.write(frame)
-            except LostError:
-                self._connection.abort()
-                raise
-            except asyncio.CancelledError:
-                if len(frame) > CHUNK:  # a part of it may be written, and nothing could follow that
-                    self._connection.abort()
-                raise
+            await self._voice.say(frame)

@@ -206,14 +206,18 @@ class Door:
             await asyncio.wait(self._answering)
 
     async def _answer(self, server: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
         while True:
+            await _somebody_dials(server)
             try:
-                arrived, address = await loop.sock_accept(server)
+                # not the loop's own `sock_accept`, which forgets whom it let in where it is cancelled at that moment
+                arrived, address = server.accept()
+            except BlockingIOError:  # who dialed is gone again
+                continue
             except OSError as exc:  # most likely no more files may be open
                 self._turned_away(_UNKNOWN, Trouble.EXHAUSTED, str(exc))
                 await asyncio.sleep(_EXHAUSTED_S)
             else:
+                arrived.setblocking(False)
                 self._make_room()
                 remote = shown(address)
                 task = self._group.create_task(self._enter(arrived, remote))
@@ -265,3 +269,13 @@ class Door:
         if task is not None and self._shaking.pop(task, None) is not None:
             self._inside.add(task)
             await self._welcome(arrival)
+
+
+async def _somebody_dials(server: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    waiting = loop.create_future()
+    loop.add_reader(server, lambda: None if waiting.done() else waiting.set_result(None))
+    try:
+        await waiting
+    finally:
+        loop.remove_reader(server)
