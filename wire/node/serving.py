@@ -23,6 +23,7 @@ from wire.cluster.state import NodeName
 from wire.core.clock import SystemClock
 from wire.core.errors import FatalError, RetryableError, UnavailableError, root_cause
 from wire.core.permissions import Permissions
+from wire.core.units import Duration
 from wire.core.uuids import Uuids
 from wire.node.agent import Agent
 from wire.node.calls import GIVE_UP, JOIN, RENEW, Joined, Joining, Renewal, Renewed
@@ -52,6 +53,7 @@ log = structlog.get_logger()
 
 _RETRY_S: Final = 1.0
 _HAND_OVER_S: Final = 5.0
+_ORPHANED: Final = 0.75  # of a lease: it counts from when the node sent the renewal, and workers count by the second
 _HANDED_OVER: Final = 0.8  # of the time a node has to stop, for its tasks; the rest is for leadership and connections
 
 
@@ -182,7 +184,7 @@ async def _at_work(
         )
         _answer(rpc, node, raft, leading)
         _wake(node.machine, raft, agent, leading)
-        settings = WorkerSettings(count=node.config.worker_count, permissions=node.permissions)
+        settings = worker_settings(node.config)
         supervisor = Supervisor(agent, settings, node.clock, random.Random(node.rng.random()))  # noqa: S311 (jitter)
         agent.use(supervisor)
         async with supervisor.running(), asyncio.TaskGroup() as tasks:
@@ -288,6 +290,13 @@ async def _leave(node: Node, agent: Agent, renewing: Renewing, raft: RaftNode) -
                     log.warning("leadership_not_handed_over", code=rejected.code, reason=rejected.message)
     except TimeoutError:
         log.warning("not_all_handed_over", after_s=limit_s)
+
+
+def worker_settings(config: NodeConfig) -> WorkerSettings:
+    """Return how the node's workers are kept: without it they end while its lease still holds."""
+    return WorkerSettings(
+        count=config.worker_count, permissions=_permissions(config), orphaned_after=Duration(_ORPHANED * LEASE_MS)
+    )
 
 
 def _permissions(config: NodeConfig) -> Permissions:

@@ -44,7 +44,7 @@ class Configure(Message, frozen=True, tag="configure"):
     """The first message: what pipelines may reach on this machine, and how long a node may say nothing."""
 
     permissions: Permissions
-    max_silence_s: float
+    orphaned_after_s: float
 
 
 class Ping(Message, frozen=True, tag="ping"):

@@ -59,7 +59,7 @@ class Worker:
         self._runs: dict[Run, tuple[Hosted, asyncio.Task[None]]] = {}
         self._commits: dict[int, asyncio.Future[Refusal | None]] = {}
         self._ids = itertools.count(1)
-        self._max_silence_s = math.inf
+        self._orphaned_after_s = math.inf
         self._silent_s = 0.0
 
     async def serve(self) -> None:
@@ -79,7 +79,7 @@ class Worker:
         match message:
             case Configure():
                 self._permissions = message.permissions
-                self._max_silence_s = message.max_silence_s
+                self._orphaned_after_s = message.orphaned_after_s
             case Ping():
                 pass  # that there was a message is all it says
             case Begin():
@@ -133,7 +133,7 @@ class Worker:
             await asyncio.sleep(PULSE_S)
             self._channel.send(Pulse(max(0.0, loop.time() - due), rss_bytes(), time.process_time()))
             self._silent_s += PULSE_S  # not by the clock: while this process was stopped it could not hear
-            if self._silent_s > self._max_silence_s:
+            if self._silent_s > self._orphaned_after_s:
                 log.error("node_silent", for_s=self._silent_s)
                 os._exit(EXIT_ORPHANED)  # I4: others may have its tasks by now; nothing that cleans up may wait
 

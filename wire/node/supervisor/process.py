@@ -102,7 +102,7 @@ class WorkerProcess:
                 ours.close()
                 raise
         channel = await open_channel(ours, FROM_WORKER)
-        channel.send(Configure(self._settings.permissions, self._settings.max_silence.s))
+        channel.send(Configure(self._settings.permissions, self._settings.orphaned_after.s))
         return channel
 
     async def _listen(self, channel: Channel[FromWorker]) -> NoReturn:

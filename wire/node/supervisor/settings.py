@@ -14,7 +14,8 @@ from wire.core.units import Duration, Size
 class WorkerSettings(Config, frozen=True, kw_only=True):
     """`max_silence` is how long a worker may say nothing, `max_memory` what it may hold, before it is replaced.
 
-    A worker that hears nothing of its node for `max_silence` ends, too: let it be shorter than the node's lease.
+    A worker that hears nothing of its node for `orphaned_after` ends by itself, which must be before the node's lease
+    does: its tasks may be another node's then (I4).
 
     `grace` is what a task gets beyond its deadline to let go, `commit_interval` the least time between two commits.
     """
@@ -22,6 +23,7 @@ class WorkerSettings(Config, frozen=True, kw_only=True):
     count: Annotated[int, Meta(ge=1)]
     permissions: Permissions = Permissions()
     max_silence: Duration = Duration(10_000)
+    orphaned_after: Duration = Duration(10_000)
     max_start: Duration = Duration(60_000)
     max_memory: Size | None = None
     restart_after: Duration = Duration(200)

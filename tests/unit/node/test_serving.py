@@ -1,0 +1,9 @@
+from __future__ import annotations
+
+from wire.node.config import NodeConfig
+from wire.node.leases import LEASE_MS
+from wire.node.serving import worker_settings
+
+
+def test_the_workers_of_a_node_that_stands_still_end_before_its_lease_does() -> None:
+    assert worker_settings(NodeConfig()).orphaned_after.ms + 500 < LEASE_MS
