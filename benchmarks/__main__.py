@@ -18,12 +18,13 @@ import msgspec
 
 from benchmarks import documents, files, latency, report, results, soak, startup, throughput
 from benchmarks.broker import broker
+from benchmarks.cluster import measured as cluster
 from benchmarks.consensus import measured as consensus
 from benchmarks.processes import RunError
 from benchmarks.progress import say
 from tests.services.missing import ServiceMissing
 
-PARTS = ("throughput", "files", "startup", "latency", "soak", "mongodb", "elasticsearch", "consensus")
+PARTS = ("throughput", "files", "startup", "latency", "soak", "mongodb", "elasticsearch", "consensus", "cluster")
 _RATE = 10_000.0
 
 
@@ -38,10 +39,11 @@ class Size(msgspec.Struct, frozen=True):
     documents: int
     document_rounds: int
     consensus: consensus.Size
+    cluster: cluster.Size
 
 
-FULL = Size(2_000_000, 5, 30, 3, 600, 1_000_000, 3, consensus.FULL)
-QUICK = Size(500_000, 2, 8, 1, 20, 200_000, 2, consensus.QUICK)
+FULL = Size(2_000_000, 5, 30, 3, 600, 1_000_000, 3, consensus.FULL, cluster.FULL)
+QUICK = Size(500_000, 2, 8, 1, 20, 200_000, 2, consensus.QUICK, cluster.QUICK)
 _WITHOUT_BROKER = {"files", "consensus"}
 
 
@@ -56,23 +58,26 @@ async def measure(parts: Sequence[str], size: Size, out: Path) -> None:
                 results.write(out, name, found)
         if set(parts) <= _WITHOUT_BROKER:
             return
-        async with broker() as cluster:
+        async with broker() as kafka:
             if "throughput" in parts:
-                done = await throughput.measure(cluster, folder, size.records, size.rounds)
+                done = await throughput.measure(kafka, folder, size.records, size.rounds)
                 results.write(out, "throughput", done)
             if "startup" in parts:
-                results.write(out, "startup", await startup.measure(cluster, folder, size.rounds))
+                results.write(out, "startup", await startup.measure(kafka, folder, size.rounds))
             if "latency" in parts:
-                slow = await latency.measure(cluster, folder, _RATE, size.latency_s, size.latency_rounds)
+                slow = await latency.measure(kafka, folder, _RATE, size.latency_s, size.latency_rounds)
                 results.write(out, "latency", slow)
             if "soak" in parts:
-                results.write(out, "soak", await soak.measure(cluster, folder, _RATE, size.soak_s))
+                results.write(out, "soak", await soak.measure(kafka, folder, _RATE, size.soak_s))
+            if "cluster" in parts:
+                async for name, seen in cluster.measure(kafka, folder, size.cluster):
+                    results.write(out, name, seen)
             for part, measured in (
                 ("mongodb", documents.measure_mongodb),
                 ("elasticsearch", documents.measure_elasticsearch),
             ):
                 if part in parts:
-                    async for job, run in measured(cluster, folder, size.documents, size.document_rounds):
+                    async for job, run in measured(kafka, folder, size.documents, size.document_rounds):
                         results.write(out, job, run)
 
 

@@ -13,20 +13,9 @@ from typing import Any
 import msgspec
 
 from benchmarks import latency, orders, picture, results, soak, startup
+from benchmarks.cluster import rows as cluster
 from benchmarks.comparison import Comparison
-from benchmarks.consensus.commands import Commands
-from benchmarks.consensus.compaction import Compaction
-from benchmarks.consensus.elections import Elections
-from benchmarks.consensus.nonvoters import Nonvoters
-from benchmarks.consensus.restart import Restart
-from benchmarks.consensus.rows import (
-    about,
-    command_rows,
-    compaction_rows,
-    election_rows,
-    nonvoter_rows,
-    restart_rows,
-)
+from benchmarks.consensus import rows as consensus
 from benchmarks.contenders import BARE, NOTHING, WIRE
 from benchmarks.documents import JOBS
 from benchmarks.results import ROOT, Machine, Result
@@ -42,13 +31,7 @@ DOCUMENTS_RSS_LIMIT_MIB = 200
 DOCUMENTS_RATIO = 0.85
 _COPY = "Kafka → Kafka"
 _FILES = "file → file"
-_CONSENSUS: dict[str, Callable[[Any], Iterator[Row]]] = {
-    "consensus_commands": command_rows,
-    "consensus_elections": election_rows,
-    "consensus_compaction": compaction_rows,
-    "consensus_restart": restart_rows,
-    "consensus_nonvoters": nonvoter_rows,
-}
+_TOGETHER: dict[str, tuple[type[Any], Callable[[Any], Iterator[Row]]]] = {**consensus.PARTS, **cluster.PARTS}
 
 
 class Results(msgspec.Struct):
@@ -59,15 +42,11 @@ class Results(msgspec.Struct):
     startup: Result[startup.Startup] | None
     latency: Result[latency.Latency] | None
     soak: Result[soak.Soak] | None
-    consensus_commands: Result[Commands] | None = None
-    consensus_elections: Result[Elections] | None = None
-    consensus_compaction: Result[Compaction] | None = None
-    consensus_restart: Result[Restart] | None = None
-    consensus_nonvoters: Result[Nonvoters] | None = None
     snapshot_drop: Result[Comparison] | None = None
     snapshot_kafka: Result[Comparison] | None = None
     changes_kafka: Result[Comparison] | None = None
     kafka_elasticsearch: Result[Comparison] | None = None
+    together: dict[str, Result[Any]] = msgspec.field(default_factory=dict)
 
 
 def load(folder: Path) -> Results:
@@ -78,12 +57,12 @@ def load(folder: Path) -> Results:
         results.read(folder, "startup", startup.Startup),
         results.read(folder, "latency", latency.Latency),
         results.read(folder, "soak", soak.Soak),
-        results.read(folder, "consensus_commands", Commands),
-        results.read(folder, "consensus_elections", Elections),
-        results.read(folder, "consensus_compaction", Compaction),
-        results.read(folder, "consensus_restart", Restart),
-        results.read(folder, "consensus_nonvoters", Nonvoters),
-        *(results.read(folder, job, Comparison) for job in JOBS),
+        **{job: results.read(folder, job, Comparison) for job in JOBS},
+        together={
+            name: part
+            for name, (kind, _) in _TOGETHER.items()
+            if (part := results.read(folder, name, kind)) is not None
+        },
     )
 
 
@@ -95,7 +74,7 @@ def table(folder: Path) -> str:
 def publish(folder: Path) -> None:
     """Write the page and its picture."""
     found = load(folder)
-    measured = [part for part in _parts(found) if part is not None]
+    measured = list(_parts(found).values())
     if not measured:
         raise ValueError(f"nothing has been measured yet: {folder} is empty")
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +82,8 @@ def publish(folder: Path) -> None:
     PAGE.write_text(
         string.Template(_TEMPLATE.read_text()).substitute(
             documents=_documents(found),
-            consensus=about(found.consensus_commands.measured) if found.consensus_commands else "",
+            consensus=_about_consensus(found),
+            cluster=cluster.about() if found.together.keys() & cluster.PARTS.keys() else "",
             table=markdown(list(_rows(found))),
             runs=_runs(found),
             machine=_machine(measured[0].machine),
@@ -116,8 +96,9 @@ def publish(folder: Path) -> None:
     )
 
 
-def _parts(found: Results) -> list[Result[object] | None]:
-    return [getattr(found, field) for field in found.__struct_fields__]
+def _parts(found: Results) -> dict[str, Result[Any]]:
+    alone = {name: getattr(found, name) for name in found.__struct_fields__ if name != "together"}
+    return {name: part for name, part in alone.items() if part is not None} | found.together
 
 
 # the table
@@ -138,10 +119,9 @@ def _rows(found: Results) -> Iterator[Row]:
         yield from _soak_rows(found.soak.measured)
     for job, measured in _document_jobs(found):
         yield from _document_rows(job, measured)
-    for part, rows in _CONSENSUS.items():
-        of: Result[Any] | None = getattr(found, part)
-        if of is not None:
-            yield from rows(of.measured)
+    for name, (_, rows) in _TOGETHER.items():
+        if name in found.together:
+            yield from rows(found.together[name].measured)
 
 
 def _throughput_rows(measured: Comparison) -> Iterator[Row]:
@@ -244,6 +224,11 @@ def _documents(found: Results) -> str:
     return string.Template(_DOCUMENTS.read_text()).substitute(document_bytes=orders.DOCUMENT_BYTES) + "\n"
 
 
+def _about_consensus(found: Results) -> str:
+    part = found.together.get(consensus.COMMANDS)
+    return consensus.about(part.measured) if part is not None else ""
+
+
 def _machine(machine: Machine) -> str:
     libraries = ", ".join(f"{name} {version}" for name, version in machine.libraries.items())
     return (
@@ -253,9 +238,8 @@ def _machine(machine: Machine) -> str:
 
 
 def _when(found: Results) -> Iterator[str]:
-    for name, part in zip(found.__struct_fields__, _parts(found), strict=True):
-        if part is not None:
-            yield f"- {name}: {part.machine.date}, commit {part.machine.commit}, load average {part.machine.load}"
+    for name, part in _parts(found).items():
+        yield f"- {name}: {part.machine.date}, commit {part.machine.commit}, load average {part.machine.load}"
 
 
 def _runs(found: Results) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from benchmarks.arithmetic import Spread, ratios, spread
 from benchmarks.consensus.callers import KEY_BYTES, VALUE_BYTES
@@ -154,3 +154,14 @@ def _unconfirmed(measured: Commands) -> str:
     for run in measured.runs:
         counts[_NAMES.get(run.contender, "Wire")] += run.unconfirmed
     return ", ".join(f"{who} {count}" for who, count in counts.items())
+
+
+COMMANDS: Final = "consensus_commands"
+PARTS: Final[dict[str, tuple[type[Any], Callable[[Any], Iterator[Row]]]]] = {
+    COMMANDS: (Commands, command_rows),
+    "consensus_elections": (Elections, election_rows),
+    "consensus_compaction": (Compaction, compaction_rows),
+    "consensus_restart": (Restart, restart_rows),
+    "consensus_nonvoters": (Nonvoters, nonvoter_rows),
+}
+"""By the name of the result: what it is, and its lines."""

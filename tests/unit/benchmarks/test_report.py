@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import comparison, documents, latency, report, results, soak, startup
 from benchmarks.arithmetic import Latency, spread
+from benchmarks.cluster import contender, creation, formation, idling, restoring, takeover
 from benchmarks.consensus import clusters, commands, compaction, elections, nonvoters, restart
 from benchmarks.contenders import BARE, NOTHING, WIRE
 from benchmarks.counter import Counted
@@ -53,6 +54,23 @@ def voted(folder: Path, wire: float, etcd: float | None = 4.0) -> None:
         "nonvoters": nonvoters.Nonvoters(500.0, 100, load, nonvoters.Load(some, 500.0, 0.8 * wire)),
     }.items():
         results.write(folder, f"consensus_{part}", measured)
+
+
+def clustered(folder: Path, worse: float, connect: float | None = 20.0) -> None:
+    """Write results of clusters: Wire's are all `worse` times what is aimed at."""
+    seconds = {contender.WIRE: [10 * worse]} | ({contender.CONNECT: [connect]} if connect else {})
+    spreads = {who: spread(found) for who, found in seconds.items()}
+    created = {who: creation.Created(100, took[0] / 10, took[0]) for who, took in seconds.items()}
+    for part, measured in {
+        "formation": formation.Formation(seconds, spreads),
+        "takeover": takeover.Takeover(seconds, spreads),
+        "creation": creation.Creation(created),
+        "idling": idling.Idling(
+            30.0, {"n0": 27, "n1": round(27 * worse), "n2": 27}, [0.05 * worse] * 3, [int(120 * worse) << 20] * 3
+        ),
+        "restoring": restoring.Restoring(1000, 5 * worse),
+    }.items():
+        results.write(folder, f"cluster_{part}", measured)
 
 
 @pytest.fixture
@@ -132,6 +150,27 @@ def test_without_etcd_nothing_is_said_to_have_run_beside_it(tmp_path: Path, page
 
 def test_every_aim_of_consensus_that_is_missed_is_said_to_be(tmp_path: Path) -> None:
     voted(tmp_path, 1.01)
+    assert report.table(tmp_path).count("missed") == 7
+
+
+def test_clusters_have_their_rows_and_a_section_of_the_page(tmp_path: Path, page: Path) -> None:
+    clustered(tmp_path, 0.98)
+    report.publish(tmp_path)
+    text = page.read_text()
+    for figure in ("Kafka Connect 20.0", "**9.8**", "102", "27 / 26 / 27", "0.049", "117 MiB", "4.9"):
+        assert figure in text
+    assert text.count(": reached") == 7
+    assert "## Clusters" in text
+    assert "$" not in text
+
+
+def test_without_kafka_connect_nothing_is_said_to_have_run_beside_wire(tmp_path: Path) -> None:
+    clustered(tmp_path, 0.98, connect=None)
+    assert "Kafka Connect" not in report.table(tmp_path)
+
+
+def test_every_aim_of_clusters_that_is_missed_is_said_to_be(tmp_path: Path) -> None:
+    clustered(tmp_path, 1.1)
     assert report.table(tmp_path).count("missed") == 7
 
 

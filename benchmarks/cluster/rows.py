@@ -1,0 +1,110 @@
+"""What the report says of clusters."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.arithmetic import Spread
+from benchmarks.cluster.contender import CONNECT, WIRE
+from benchmarks.cluster.creation import CALLERS, Creation
+from benchmarks.cluster.formation import Formation
+from benchmarks.cluster.idling import PARTITIONS, PIPELINES, Idling
+from benchmarks.cluster.restoring import Restoring
+from benchmarks.cluster.takeover import Takeover
+from benchmarks.rows import Row, decimals
+from tests.services.kafka import VERSION
+
+_TEXT: Final = Path(__file__).parent.parent / "cluster.md"
+_RSS_LIMIT_MIB: Final = 120
+_CORES_LIMIT: Final = 0.05
+
+
+def formation_rows(measured: Formation) -> Iterator[Row]:
+    """Yield the line on coming together."""
+    took = measured.seconds[WIRE]
+    yield Row(
+        "three nodes started to a cluster of three, s",
+        decimals(took, 1),
+        _beside(measured.seconds),
+        aim="under 10",
+        met=took.high < 10,
+    )
+
+
+def takeover_rows(measured: Takeover) -> Iterator[Row]:
+    """Yield the line on going on without a node."""
+    took = measured.seconds[WIRE]
+    yield Row(
+        "node killed to all its tasks running elsewhere, s",
+        decimals(took, 1),
+        _beside(measured.seconds),
+        aim="under 10",
+        met=took.high < 10,
+    )
+
+
+def creation_rows(measured: Creation) -> Iterator[Row]:
+    """Yield the lines on taking pipelines."""
+    ours, theirs = measured.runs[WIRE], measured.runs.get(CONNECT)
+    per_s = ours.pipelines / ours.confirmed_s
+    yield Row(
+        f"{ours.pipelines} pipelines created over REST, per second",
+        f"{per_s:,.0f}",
+        f"Kafka Connect {theirs.pipelines / theirs.confirmed_s:,.1f} (of {theirs.pipelines})" if theirs else "",
+        aim="at least 100",
+        met=per_s >= 100,
+    )
+    yield Row(
+        f"{ours.pipelines} pipelines, first asked for to all running, s",
+        f"{ours.running_s:.1f}",
+        f"Kafka Connect, {theirs.pipelines} of them {theirs.running_s:.1f}" if theirs else "",
+    )
+
+
+def idling_rows(measured: Idling) -> Iterator[Row]:
+    """Yield the lines on nodes that have nothing to do."""
+    what = f"{PIPELINES} idle pipelines of {PARTITIONS} partitions on three nodes"
+    most, least = max(measured.tasks.values()), min(measured.tasks.values())
+    yield Row(
+        f"{what}, tasks by node",
+        " / ".join(str(measured.tasks[node]) for node in sorted(measured.tasks)),
+        aim="balanced",
+        met=most - least <= 1 and len(measured.tasks) == len(measured.cores),
+    )
+    cores = max(measured.cores)
+    yield Row(f"{what}, cores of a node's own process", f"{cores:.3f}", aim="under 0.05", met=cores < _CORES_LIMIT)
+    peak_mib = max(measured.peak_rss) / 2**20
+    yield Row(
+        f"{what}, resident memory of a node's own process",
+        f"{peak_mib:.0f} MiB",
+        aim=f"under {_RSS_LIMIT_MIB} MiB",
+        met=peak_mib < _RSS_LIMIT_MIB,
+    )
+
+
+def restoring_rows(measured: Restoring) -> Iterator[Row]:
+    """Yield the line on starting again."""
+    what = f"three nodes started with {measured.pipelines:,} pipelines in their snapshots to ready, s"
+    yield Row(what, f"{measured.seconds:.1f}", aim="under 5", met=measured.seconds < 5)
+
+
+def about() -> str:
+    """Return the section that says what was measured, and how."""
+    return string.Template(_TEXT.read_text()).substitute(kafka=VERSION, callers=CALLERS) + "\n"
+
+
+def _beside(seconds: dict[str, Spread]) -> str:
+    return f"Kafka Connect {decimals(seconds[CONNECT], 1)}" if CONNECT in seconds else ""
+
+
+PARTS: Final[dict[str, tuple[type[Any], Callable[[Any], Iterator[Row]]]]] = {
+    "cluster_formation": (Formation, formation_rows),
+    "cluster_takeover": (Takeover, takeover_rows),
+    "cluster_creation": (Creation, creation_rows),
+    "cluster_idling": (Idling, idling_rows),
+    "cluster_restoring": (Restoring, restoring_rows),
+}
+"""By the name of the result: what it is, and its lines."""
