@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 
 from tests.e2e.command import wire
@@ -101,3 +102,16 @@ async def test_nodes_that_are_to_found_a_cluster_together_are_told_how_to_do_it_
     assert refused.code == 3
     assert "node.founding" in refused.err
     assert not (tmp_path / "wire-data" / "raft").exists()
+
+
+async def test_a_node_and_its_workers_may_open_as_many_files_as_the_system_lets_them(tmp_path: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(512, hard), hard))  # what the node is started with
+    try:
+        node = NodeProcess(tmp_path, "n1")
+        async with node.running():
+            await until(lambda: len(node.workers()) == 2, 120)
+            for pid in (node.process.pid, *node.workers()):
+                assert resource.prlimit(pid, resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

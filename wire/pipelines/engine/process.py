@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import resource
 import sys
 from collections.abc import Callable
 from typing import Final
@@ -27,6 +28,16 @@ def spare_the_collector() -> None:
 def share_the_interpreter() -> None:
     """Let threads have the interpreter soon after they ask for it, however busy the event loop is."""
     sys.setswitchinterval(_SWITCH_S)
+
+
+def use_all_descriptors() -> None:
+    """Open as many files and connections as the system lets this user, for the processes started from here, too.
+
+    The usual first limit of 1,024 is for programs that can't count further; a pipeline holds a dozen, a member some.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
