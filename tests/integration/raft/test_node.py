@@ -114,6 +114,7 @@ async def test_one_change_at_a_time_and_only_on_the_leader(tmp_path: Path) -> No
     async with cluster(tmp_path, "a", "b", "c") as its:
         leader = await its.leader()
         other = next(host for host in its.hosts.values() if host is not leader)
+        await until(lambda: other.node.status().leader == leader.member)
         stranger = Member(MemberId("x/a"), "127.0.0.1:1")
         refused = await other.node.add_member(stranger)
         assert isinstance(refused, Rejected)
