@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import resource
 from pathlib import Path
 
@@ -102,6 +104,27 @@ async def test_nodes_that_are_to_found_a_cluster_together_are_told_how_to_do_it_
     assert refused.code == 3
     assert "node.founding" in refused.err
     assert not (tmp_path / "wire-data" / "raft").exists()
+
+
+async def test_workers_keep_to_the_cores_and_the_memory_they_are_given(tmp_path: Path) -> None:
+    node = NodeProcess(tmp_path, "n1")
+    one = min(os.sched_getaffinity(0))
+    async with node.running("--worker-cpus", "1", "--worker-memory", "10MiB"):
+        await until(lambda: len(node.workers()) == 2, 120)
+        first = node.workers()
+        for pid in first:
+            assert cores(pid) == {one}
+        await until(lambda: not {*first} & {*node.workers()}, 120)  # nobody starts with so little
+    assert "worker.memory_exceeded" in node.said
+
+
+def cores(pid: int) -> set[int]:
+    """The cores that any thread of a process may use."""
+    found: set[int] = set()
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            found |= os.sched_getaffinity(int(thread.name))
+    return found
 
 
 async def test_a_node_and_its_workers_may_open_as_many_files_as_the_system_lets_them(tmp_path: Path) -> None:

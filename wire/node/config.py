@@ -15,7 +15,7 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta, field
 
 from wire.core.config import Config, MisfitError, doc
-from wire.core.units import Duration
+from wire.core.units import Duration, Size
 from wire.raft.transport.tls import TlsFiles
 
 DEFAULT_PORT: Final = 4001
@@ -66,9 +66,15 @@ class NodeConfig(Config, frozen=True, kw_only=True):
     max_voters: Annotated[
         int, doc("How many members vote at most, an odd number; the others only work."), Meta(ge=1, le=9)
     ] = 5
-    workers: Annotated[int | None, doc("How many processes work; one per core unless given."), Meta(ge=1, le=1024)] = (
-        None
-    )
+    workers: Annotated[
+        int | None, doc("How many processes work; one for each core they may use unless given."), Meta(ge=1, le=1024)
+    ] = None
+    worker_cpus: Annotated[
+        int | None, doc("How many cores the workers may use together; all there are unless given."), Meta(ge=1)
+    ] = None
+    worker_memory: Annotated[
+        Size | None, doc("How much memory a worker may hold before it is replaced by another; no limit unless given.")
+    ] = None
     labels: Annotated[
         dict[str, Annotated[str, _LABEL]], doc("What a pipeline's `node_selector` looks at, as in `zone=a,disk=ssd`.")
     ] = field(default_factory=dict)
@@ -134,7 +140,12 @@ class NodeConfig(Config, frozen=True, kw_only=True):
     @property
     def worker_count(self) -> int:
         """How many processes work."""
-        return self.workers or len(os.sched_getaffinity(0))
+        return self.workers or len(self.worker_cores)
+
+    @property
+    def worker_cores(self) -> frozenset[int]:
+        """Which cores the workers may use: the first ones of those this process has."""
+        return frozenset(sorted(os.sched_getaffinity(0))[: self.worker_cpus])
 
     @property
     def tls(self) -> TlsFiles | None:

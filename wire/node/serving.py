@@ -295,7 +295,11 @@ async def _leave(node: Node, agent: Agent, renewing: Renewing, raft: RaftNode) -
 def worker_settings(config: NodeConfig) -> WorkerSettings:
     """Return how the node's workers are kept: without it they end while its lease still holds."""
     return WorkerSettings(
-        count=config.worker_count, permissions=_permissions(config), orphaned_after=Duration(_ORPHANED * LEASE_MS)
+        count=config.worker_count,
+        permissions=_permissions(config),
+        orphaned_after=Duration(_ORPHANED * LEASE_MS),
+        max_memory=config.worker_memory,
+        cores=config.worker_cores,
     )
 
 

@@ -7,3 +7,9 @@ from wire.node.serving import worker_settings
 
 def test_the_workers_of_a_node_that_stands_still_end_before_its_lease_does() -> None:
     assert worker_settings(NodeConfig()).orphaned_after.ms + 500 < LEASE_MS
+
+
+def test_there_is_a_worker_for_each_core_that_workers_may_use() -> None:
+    settings = worker_settings(NodeConfig(worker_cpus=1))
+    assert settings.cores is not None
+    assert (len(settings.cores), settings.count) == (1, 1)

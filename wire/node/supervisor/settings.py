@@ -14,6 +14,8 @@ from wire.core.units import Duration, Size
 class WorkerSettings(Config, frozen=True, kw_only=True):
     """`max_silence` is how long a worker may say nothing, `max_memory` what it may hold, before it is replaced.
 
+    All share `cores`, which they may use besides the node's own process; None stands for all there are.
+
     A worker that hears nothing of its node for `orphaned_after` ends by itself, which must be before the node's lease
     does: its tasks may be another node's then (I4).
 
@@ -26,6 +28,7 @@ class WorkerSettings(Config, frozen=True, kw_only=True):
     orphaned_after: Duration = Duration(10_000)
     max_start: Duration = Duration(60_000)
     max_memory: Size | None = None
+    cores: frozenset[int] | None = None
     restart_after: Duration = Duration(200)
     restart_after_at_most: Duration = Duration(30_000)
     grace: Duration = Duration(5_000)
