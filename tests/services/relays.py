@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Self
+from typing import Any, Self
 
 _CHUNK = 1 << 16
 
@@ -44,8 +44,8 @@ class Relays:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _start(self, work: object) -> None:
-        task = self._loop.create_task(work)  # type: ignore[arg-type]
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
         self._relaying.add(task)
         task.add_done_callback(self._relaying.discard)
 

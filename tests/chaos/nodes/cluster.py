@@ -10,7 +10,7 @@ import shutil
 import signal
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,10 @@ _PORT = 4001
 
 
 class Cluster:
-    """Nodes by name, and a client for each. Those in `members` belong to it; a node that was removed does not."""
+    """Nodes by name, and a client for each. Those in `members` belong to it; a node that was removed does not.
+
+    Some of them may be `frozen`, or `cut_off` from the others.
+    """
 
     def __init__(
         self, folder: Path, environ: Mapping[str, str], hosts: Hosts | None = None, relays: Relays | None = None
@@ -40,6 +43,8 @@ class Cluster:
         self.nodes: dict[str, NodeProcess] = {}
         self.clients: dict[str, httpx.AsyncClient] = {}
         self.members: set[str] = set()
+        self.frozen: set[str] = set()
+        self.cut_off: set[str] = set()
         self._folder = folder
         self._environ = environ
         self._hosts = hosts
@@ -53,8 +58,13 @@ class Cluster:
 
     @property
     def up(self) -> list[str]:
-        """The members whose process is there."""
-        return sorted(name for name in self.members if self.nodes[name].is_up)
+        """The members that can be asked."""
+        return sorted(name for name in self.members - self.frozen if self.nodes[name].is_up)
+
+    @property
+    def connected(self) -> list[str]:
+        """The members that can be asked, and can ask the others."""
+        return [name for name in self.up if name not in self.cut_off]
 
     async def grow(self, name: str) -> None:
         """Start a node with an empty folder: the first founds the cluster, another joins those there are."""
@@ -110,21 +120,29 @@ class Cluster:
         for name in names:
             await self.nodes[name].kill()
 
-    def freeze(self, name: str) -> list[int]:
-        """Stop a node and its workers (SIGSTOP), and return who was stopped."""
+    @contextlib.contextmanager
+    def freezing(self, name: str) -> Iterator[list[int]]:
+        """Stop a node and its workers (SIGSTOP), and let them go on at the end. Gives the workers."""
         node = self.nodes[name]
-        stopped = [node.process.pid, *node.workers()]
-        for pid in stopped:
+        workers = node.workers()
+        self.frozen.add(name)
+        for pid in (node.process.pid, *workers):
             os.kill(pid, signal.SIGSTOP)
-        return stopped
+        try:
+            yield workers
+        finally:
+            for pid in (*workers, node.process.pid):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+            self.frozen.remove(name)
 
     async def leader(self) -> str:
-        """Return who leads, once all members that are up say the same."""
+        """Return who leads, once all members that are connected say the same."""
         found: set[str] = set()
 
         async def agreed() -> bool:
             found.clear()
-            found.update([str((await self.view(name))["leader"]) for name in self.up])
+            found.update([str((await self.view(name))["leader"]) for name in self.connected])
             return len(found) == 1 and found != {"None"}
 
         await comes_true(lambda: _or_not(agreed()), DEADLINE_S)

@@ -39,11 +39,13 @@ class Islands:
     async def isolate(self, name: str) -> None:
         """Cut a node off from the others, until all goes on without it and then for a while."""
         self._network.pull(name[-1])
+        self.trial.cluster.cut_off.add(name)
         try:
             await self.trial.advances(f"while {name} was cut off")
             await asyncio.sleep(ISOLATED_S)  # the length of the fault
         finally:
             self._network.plug(name[-1])
+            self.trial.cluster.cut_off.remove(name)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -31,7 +31,7 @@ async def owner(trial: Trial) -> str:
 
 async def kill_and_start(trial: Trial, *names: str) -> None:
     await trial.cluster.kill(*names)
-    if len(trial.cluster.up) > 1:
+    if len(trial.cluster.connected) > 1:
         await trial.advances(f"without {', '.join(names)}")
     await trial.cluster.start(*names)
 
@@ -68,15 +68,11 @@ async def test_a_worker_is_killed(trial: Trial) -> None:
 @pytest.mark.parametrize("workers", [True, False])
 async def test_the_owner_of_a_task_is_frozen_for_longer_than_its_lease(trial: Trial, workers: bool) -> None:
     async with trial.going_on():
-        frozen = trial.cluster.freeze(await owner(trial))
-        try:
-            for pid in [] if workers else frozen[1:]:
+        with trial.cluster.freezing(await owner(trial)) as its:
+            for pid in [] if workers else its:
                 os.kill(pid, signal.SIGCONT)
             await trial.advances("while its owner was frozen")
             await asyncio.sleep(FROZEN_S)  # the length of the fault
-        finally:
-            for pid in reversed(frozen):
-                os.kill(pid, signal.SIGCONT)
 
 
 async def test_nodes_are_restarted_one_after_the_other(trial: Trial) -> None:

@@ -63,10 +63,10 @@ class Watchers:
             await asyncio.sleep(_PAUSE_S)
 
     async def read_checkpoints(self) -> None:
-        """Read checkpoints, asking anybody: none goes back (I3)."""
+        """Read checkpoints, asking whoever can know: none goes back (I3)."""
         while True:
             for pipeline in self._pipelines:
-                name = self._anybody()
+                name = _one_of(self._cluster.connected, self._rng)
                 answer = None if name is None else await self._ask(
                     "GET", f"/api/v1/pipelines/{pipeline}/checkpoints", name
                 )  # fmt: skip
@@ -105,8 +105,7 @@ class Watchers:
         assert owner == before, f"{name}: epoch {epoch} is {owner}'s, and was {before}'s"
 
     def _anybody(self) -> str | None:
-        up = self._cluster.up
-        return self._rng.choice(up) if up else None
+        return _one_of(self._cluster.up, self._rng)
 
     async def _ask(self, method: str, path: str, name: str | None = None) -> dict[str, Any] | None:
         """Return what a node answers, None where it does not."""
@@ -120,6 +119,10 @@ class Watchers:
         assert response.status_code in (200, 202, 404, 429, 503, 504), f"{name}: {response.status_code} {response.text}"
         assert response.status_code != 404 or "stale" in path, f"{name} does not know {path} any more"
         return dict(response.json()) if response.is_success else None
+
+
+def _one_of(names: list[str], rng: random.Random) -> str | None:
+    return rng.choice(names) if names else None
 
 
 async def same_everywhere(cluster: Cluster, pipelines: list[str]) -> bool:
