@@ -6,10 +6,10 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 WIRE = Path(sys.executable).with_name("wire")
 DEADLINE_S = 60.0
@@ -25,17 +25,22 @@ class Outcome:
 
 
 async def start(
-    *arguments: str | Path, cwd: Path, environ: Mapping[str, str] | None = None
+    *arguments: str | Path,
+    cwd: Path,
+    environ: Mapping[str, str] | None = None,
+    prefix: Sequence[str] = (),
+    errors: IO[bytes] | int = asyncio.subprocess.PIPE,
 ) -> asyncio.subprocess.Process:
     """Start a command, without input, and with its output in pipes; the caller ends it."""
     return await asyncio.create_subprocess_exec(
+        *prefix,
         WIRE,
         *arguments,
         cwd=cwd,
         env=os.environ | {"NO_COLOR": "1", "COLUMNS": "120", "TERM": "dumb"} | dict(environ or {}),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+        stderr=errors,
     )
 
 

@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,21 +24,33 @@ NOT_THERE = httpx.HTTPError
 
 
 class NodeProcess:
-    """One node; after its end it can be started again, in the same folder and at the same port."""
+    """One node; after its end it can be started again, in the same folder and at the same port.
 
-    def __init__(self, folder: Path, name: str, *flags: str | Path, tls: ssl.SSLContext | None = None) -> None:
+    It is asked at `url`; what it writes goes to the end of `log`.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        *flags: str | Path,
+        tls: ssl.SSLContext | None = None,
+        address: str | None = None,
+        prefix: Sequence[str] = (),
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
         self.name = name
-        self.address = f"127.0.0.1:{free_ports(1)[0]}"
+        self.address = address or f"127.0.0.1:{free_ports(1)[0]}"
         self.folder = folder / name
+        self.log = folder / f"{name}.log"
+        self.url = f"{'http' if tls is None else 'https'}://{self.address}"
         self._cwd = folder
         self._flags = flags
         self._tls = tls
+        self._prefix = prefix
+        self._environ = environ
         self._process: asyncio.subprocess.Process | None = None
-        self._said: list[str] = []
-
-    @property
-    def url(self) -> str:
-        return f"{'http' if self._tls is None else 'https'}://{self.address}"
+        self._said_before = 0
 
     @property
     def process(self) -> asyncio.subprocess.Process:
@@ -46,33 +58,53 @@ class NodeProcess:
         return self._process
 
     @property
+    def is_up(self) -> bool:
+        """Whether there is a process, be it frozen."""
+        return self._process is not None and self._process.returncode is None
+
+    @property
     def said(self) -> str:
-        """What it wrote since it was started last, once it has ended."""
-        return "".join(self._said)
+        """What it wrote since it was started last."""
+        return self.log.read_bytes()[self._said_before :].decode()
 
     @contextlib.asynccontextmanager
     async def running(self, *flags: str) -> AsyncIterator[httpx.AsyncClient]:
         """Start it, and kill it at the end unless it has ended. Gives a client, once it is ready."""
-        self._said = []
+        await self.start(*flags)
+        try:
+            async with self.client() as client:
+                await self.ready(client)
+                yield client
+        finally:
+            await self.kill()
+
+    async def start(self, *flags: str) -> None:
+        """Start it, and don't wait for it."""
         arguments = ("--node-id", self.name, "--listen", self.address, "--data-dir", self.folder, *self._flags, *flags)
-        self._process = await start("serve", "--workers", "2", *map(str, arguments), cwd=self._cwd)
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listen())
-            try:
-                async with httpx.AsyncClient(base_url=self.url, verify=self._tls or False, timeout=30) as client:
-                    await insist(lambda: self._ready(client), on=NOT_THERE, deadline_s=DEADLINE_S)
-                    yield client
-            finally:
-                await self.kill()
+        self._said_before = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as log:
+            self._process = await start(
+                "serve",
+                "--workers",
+                "2",
+                *map(str, arguments),
+                cwd=self._cwd,
+                environ=self._environ,
+                prefix=self._prefix,
+                errors=log,
+            )
+
+    def client(self, timeout_s: float = 30) -> httpx.AsyncClient:
+        """A client for it, which outlives its end."""
+        return httpx.AsyncClient(base_url=self.url, verify=self._tls or False, timeout=timeout_s)
+
+    async def ready(self, client: httpx.AsyncClient) -> None:
+        """Wait until it says that it is ready."""
+        await insist(lambda: self._ready(client), on=NOT_THERE, deadline_s=DEADLINE_S)
 
     async def _ready(self, client: httpx.AsyncClient) -> None:
         assert self.process.returncode is None, self.said
         (await client.get("/readyz")).raise_for_status()
-
-    async def _listen(self) -> None:
-        assert self.process.stderr is not None
-        async for line in self.process.stderr:
-            self._said.append(line.decode())
 
     async def kill(self) -> None:
         if self.process.returncode is None:
@@ -125,7 +157,11 @@ def endless(name: str) -> dict[str, Any]:
 
 def lines(path: Path) -> int:
     """How many records are in a file, if there is one yet, the parts that are still being written included."""
-    return sum(each.read_bytes().count(b"\n") for each in path.parent.glob(f"{path.name}*"))
+    found = 0
+    for each in path.parent.glob(f"{path.name}*"):
+        with contextlib.suppress(FileNotFoundError):  # it was renamed since it was listed
+            found += each.read_bytes().count(b"\n")
+    return found
 
 
 async def create(client: httpx.AsyncClient, spec: dict[str, Any]) -> None:

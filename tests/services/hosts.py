@@ -5,17 +5,23 @@ Needs root and iproute2. Nothing of it touches the machine's own network.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from uuid import uuid4
 
 from tests.services import debian
 from tests.services.missing import ServiceMissing
 
 _SUBNET = "10.77.0"
+_NAMESPACES = Path("/run/netns")
+_CLONE_NEWNET = 0x40000000
 
 
 class Hosts:
@@ -25,10 +31,18 @@ class Hosts:
         self._id = uuid4().hex[:6]
         self._hub = f"wire-{self._id}"
         self.addresses = {name: f"{_SUBNET}.{number}" for number, name in enumerate(names, 1)}
+        self._inside: dict[str, ThreadPoolExecutor] = {}
 
     def prefix(self, name: str) -> list[str]:
         """Return what a command begins with that is to run on a host."""
         return ["ip", "netns", "exec", f"{self._hub}-{name}"]
+
+    def socket(self, name: str) -> socket.socket:
+        """Return a new TCP socket of a host. It reaches what the host reaches, whoever uses it, itself not blocking."""
+        if name not in self._inside:
+            namespace = _NAMESPACES / f"{self._hub}-{name}"
+            self._inside[name] = ThreadPoolExecutor(1, initializer=_enter, initargs=(namespace,))
+        return self._inside[name].submit(_socket).result()
 
     def pull(self, name: str) -> None:
         """Cut a host off from all others."""
@@ -52,6 +66,8 @@ class Hosts:
             _ip("-n", host, "link", "set", "lo", "up")
 
     def tear_down(self) -> None:
+        for thread in self._inside.values():
+            thread.shutdown()
         for namespace in (*(f"{self._hub}-{name}" for name in self.addresses), self._hub):
             with suppress(ServiceMissing):  # it may not have been made
                 _ip("netns", "delete", namespace)
@@ -73,6 +89,20 @@ def hosts(names: str) -> Iterator[Hosts]:
         yield its
     finally:
         its.tear_down()
+
+
+def _enter(namespace: Path) -> None:
+    """Put the thread that calls into a network namespace."""
+    with namespace.open("rb") as file:
+        if ctypes.CDLL(None, use_errno=True).setns(file.fileno(), _CLONE_NEWNET):
+            raise OSError(ctypes.get_errno(), f"can't enter {namespace}")
+
+
+def _socket() -> socket.socket:
+    made = socket.socket()
+    made.setblocking(False)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return made
 
 
 def _ip(*arguments: str) -> None:

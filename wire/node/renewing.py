@@ -20,7 +20,7 @@ from wire.raft import Member, RaftNode
 
 log = structlog.get_logger()
 
-_EVERY_S: Final = LEASE_MS / 1000 / 4
+EVERY_S: Final = LEASE_MS / 1000 / 4
 _RETRY_S: Final = 0.2
 
 
@@ -90,27 +90,31 @@ class Renewing:
         return RpcClient(self._us, whom.address, name=whom.name, tls=self._tls, rng=self._rng)
 
     async def _renew_here(self) -> None:
+        """Renew with ourselves, once the others say that we lead: who was stopped for a while may only believe so."""
         sent = awake()
         try:
+            if not await self._node.read_barrier(EVERY_S):
+                raise RetryableError("raft.not_leader", "nobody has said in time that this node leads")
             self._leading.renew(self._node.me)
-        except RetryableError:
+        except RetryableError as exc:
+            log.debug("lease_not_renewed", leader=self._node.me.id, code=exc.code, reason=exc.message)
             await self._clock.sleep(_RETRY_S)
             return
         self._take(sent)
-        await self._clock.sleep(_EVERY_S)
+        await self._clock.sleep(EVERY_S)
 
     async def _renew_with(self, client: RpcClient, whom: Member) -> None:
         """Renew with a member, once and then for as long as it leads."""
         while not self._given_up:
             sent = awake()
             try:
-                await client.call(RENEW, Renewal(self._node.me), timeout_s=_EVERY_S)
+                await client.call(RENEW, Renewal(self._node.me), timeout_s=EVERY_S)
             except WireError as exc:
                 log.debug("lease_not_renewed", leader=whom.id, code=exc.code, reason=exc.message)
                 await self._clock.sleep(_RETRY_S)
             else:
                 self._take(sent)
-                await self._clock.sleep(_EVERY_S)
+                await self._clock.sleep(EVERY_S)
             if self._node.status().leader != whom:
                 return
 

@@ -53,7 +53,9 @@ log = structlog.get_logger()
 
 _RETRY_S: Final = 1.0
 _HAND_OVER_S: Final = 5.0
-_ORPHANED: Final = 0.75  # of a lease: it counts from when the node sent the renewal, and workers count by the second
+_ORPHANED: Final = (
+    0.6  # of a lease: a quarter of it may have passed when a node stands still, and workers count coarsely
+)
 _HANDED_OVER: Final = 0.8  # of the time a node has to stop, for its tasks; the rest is for leadership and connections
 
 

@@ -43,7 +43,7 @@ from wire.worker.sampling import SampleTaker
 
 log = structlog.get_logger()
 
-PULSE_S: Final = 1.0
+PULSE_S: Final = 0.5
 _REPORT_S: Final = 0.5
 _MAX_UNREAD_REPORTS: Final = 1 << 20
 
@@ -133,7 +133,7 @@ class Worker:
             await asyncio.sleep(PULSE_S)
             self._channel.send(Pulse(max(0.0, loop.time() - due), rss_bytes(), time.process_time()))
             self._silent_s += PULSE_S  # not by the clock: while this process was stopped it could not hear
-            if self._silent_s > self._orphaned_after_s:
+            if self._silent_s >= self._orphaned_after_s:
                 log.error("node_silent", for_s=self._silent_s)
                 os._exit(EXIT_ORPHANED)  # I4: others may have its tasks by now; nothing that cleans up may wait
 

@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import math
+
 from wire.node.config import NodeConfig
 from wire.node.leases import LEASE_MS
+from wire.node.renewing import EVERY_S
 from wire.node.serving import worker_settings
+from wire.worker.worker import PULSE_S
 
 
 def test_the_workers_of_a_node_that_stands_still_end_before_its_lease_does() -> None:
-    assert worker_settings(NodeConfig()).orphaned_after.ms + 500 < LEASE_MS
+    pulses = math.ceil(worker_settings(NodeConfig()).orphaned_after.s / PULSE_S)
+    assert EVERY_S + pulses * PULSE_S < LEASE_MS / 1000
 
 
 def test_there_is_a_worker_for_each_core_that_workers_may_use() -> None:

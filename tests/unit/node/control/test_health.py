@@ -31,10 +31,14 @@ class Node:
         return self.synced
 
 
-async def failed(node: Node, *, sync: bool = True) -> dict[str, str]:
-    checks = await HealthService(cast(Any, node)).ready(sync=sync)
+async def failed(service: HealthService, *, sync: bool = True) -> dict[str, str]:
+    checks = await service.ready(sync=sync)
     assert [check.name for check in checks] == ["node", "leader", "store", "sync"][: len(checks)]
     return {check.name: check.message for check in checks if not check.ok}
+
+
+def service(node: Node) -> HealthService:
+    return HealthService(cast(Any, node))
 
 
 @pytest.mark.parametrize(
@@ -44,14 +48,25 @@ async def failed(node: Node, *, sync: bool = True) -> dict[str, str]:
         (Node(role=Role.REMOVED), {"node": "it was removed from the cluster"}),
         (Node(leader=None), {"leader": "none is known"}),
         (Node(trouble=FatalError("raft.storage.full", "no room")), {"store": "no room"}),
-        (Node(synced=False), {"sync": "not everything that is confirmed was here within 5 s"}),
     ],
 )
 async def test_each_check_fails_for_its_own_reason(node: Node, expected: dict[str, str]) -> None:
-    assert await failed(node) == expected
+    assert await failed(service(node)) == expected
 
 
-async def test_nobody_is_asked_unless_that_is_asked_for() -> None:
+async def test_a_node_that_has_started_is_not_ready_before_it_knows_again_what_it_knew() -> None:
     node = Node(synced=False)
-    assert await failed(node, sync=False) == {}
+    its = service(node)
+    assert await failed(its, sync=False) == {"store": "what was confirmed before it started is not all here yet"}
+    node.synced = True
+    assert await failed(its, sync=False) == {}
+
+
+async def test_once_it_knows_nobody_is_asked_unless_that_is_asked_for() -> None:
+    node = Node()
+    its = service(node)
+    await failed(its, sync=False)
+    node.synced, node.asked = False, []
+    assert await failed(its, sync=False) == {}
     assert node.asked == []
+    assert await failed(its) == {"sync": "not everything that is confirmed was here within 5 s"}

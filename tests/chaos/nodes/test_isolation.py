@@ -1,0 +1,75 @@
+"""Nodes on hosts of their own that are cut off from each other, while each reaches the servers: the worst case.
+
+Whoever is cut off is asked, too: it must not answer with what is old, nor confirm anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from tests.chaos.nodes.cluster import cluster
+from tests.chaos.nodes.trial import DOCUMENTS, SCALE, SEED, Services, Trial, begin
+from tests.services.hosts import Hosts, hosts
+from tests.services.relays import Relays
+
+ISOLATED_S = min(30.0, 6.0 * SCALE)
+
+pytestmark = [
+    pytest.mark.chaos,
+    pytest.mark.kafka,
+    pytest.mark.mongodb,
+    pytest.mark.elasticsearch,
+    pytest.mark.timeout(900),
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+
+class Islands:
+    """A trial whose nodes can be cut off."""
+
+    def __init__(self, trial: Trial, network: Hosts) -> None:
+        self.trial = trial
+        self._network = network
+
+    async def isolate(self, name: str) -> None:
+        """Cut a node off from the others, until all goes on without it and then for a while."""
+        self._network.pull(name[-1])
+        self.trial.cluster.cut_off.add(name)
+        try:
+            await self.trial.advances(f"while {name} was cut off")
+            await asyncio.sleep(ISOLATED_S)  # the length of the fault
+        finally:
+            self._network.plug(name[-1])
+            self.trial.cluster.cut_off.remove(name)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def islands(
+    own_elasticsearch_and_others: Services, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Islands]:
+    """Three nodes, each on a host of its own."""
+    print(f"WIRE_CHAOS_SEED={SEED}")
+    services, folder = own_elasticsearch_and_others, tmp_path_factory.mktemp("islands")
+    with hosts("123") as network, Relays() as relays:
+        for host in network.addresses:
+            for port in services.ports:
+                listening = network.socket(host)
+                listening.bind(("127.0.0.1", port))
+                relays.relay(listening, socket.socket, ("127.0.0.1", port))
+        async with cluster(folder, ("n1", "n2", "n3"), services.environ, network, relays) as nodes:
+            yield Islands(await begin(nodes, services), network)
+
+
+async def test_the_leader_is_cut_off(islands: Islands) -> None:
+    async with islands.trial.going_on():
+        await islands.isolate(await islands.trial.cluster.leader())
+
+
+async def test_the_owner_of_a_task_is_cut_off(islands: Islands) -> None:
+    async with islands.trial.going_on():
+        await islands.isolate((await islands.trial.cluster.owners(DOCUMENTS))[0])

@@ -1,0 +1,92 @@
+"""Nodes and workers that are killed, frozen and restarted under two routes: nothing is missing, nothing goes back."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+
+import pytest
+
+from tests.chaos.nodes.trial import DOCUMENTS, SCALE, Trial
+from tests.waiting import until
+
+FROZEN_S = min(30.0, 8.0 * SCALE)
+KILLS = round(3 * SCALE)
+
+pytestmark = [
+    pytest.mark.chaos,
+    pytest.mark.kafka,
+    pytest.mark.mongodb,
+    pytest.mark.elasticsearch,
+    pytest.mark.timeout(900),
+    pytest.mark.asyncio(loop_scope="session"),
+]
+
+
+async def owner(trial: Trial) -> str:
+    """Who moves the documents."""
+    return (await trial.cluster.owners(DOCUMENTS))[0]
+
+
+async def kill_and_start(trial: Trial, *names: str) -> None:
+    await trial.cluster.kill(*names)
+    if len(trial.cluster.connected) > 1:
+        await trial.advances(f"without {', '.join(names)}")
+    await trial.cluster.start(*names)
+
+
+async def test_the_leader_is_killed(trial: Trial) -> None:
+    async with trial.going_on():
+        await kill_and_start(trial, await trial.cluster.leader())
+
+
+async def test_the_owner_of_a_task_is_killed(trial: Trial) -> None:
+    async with trial.going_on():
+        await kill_and_start(trial, await owner(trial))
+
+
+async def test_two_nodes_are_killed(trial: Trial) -> None:
+    async with trial.going_on():
+        await kill_and_start(trial, *trial.rng.sample(trial.cluster.up, 2))
+
+
+async def test_all_nodes_are_killed(trial: Trial) -> None:
+    async with trial.going_on():
+        await kill_and_start(trial, *trial.cluster.up)
+
+
+async def test_a_worker_is_killed(trial: Trial) -> None:
+    async with trial.going_on():
+        node = trial.cluster.nodes[await owner(trial)]
+        before = node.workers()
+        for pid in before:
+            os.kill(pid, signal.SIGKILL)
+            await until(lambda pid=pid: pid not in node.workers())  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("workers", [True, False])
+async def test_the_owner_of_a_task_is_frozen_for_longer_than_its_lease(trial: Trial, workers: bool) -> None:
+    async with trial.going_on():
+        with trial.cluster.freezing(await owner(trial)) as its:
+            for pid in [] if workers else its:
+                os.kill(pid, signal.SIGCONT)
+            await trial.advances("while its owner was frozen")
+            await asyncio.sleep(FROZEN_S)  # the length of the fault
+
+
+async def test_nodes_are_restarted_one_after_the_other(trial: Trial) -> None:
+    async with trial.going_on():
+        for name in trial.cluster.up:
+            assert await trial.cluster.nodes[name].stop() == 0
+            await trial.cluster.start(name)
+
+
+async def test_nodes_are_killed_at_random_moments(trial: Trial) -> None:
+    async with trial.going_on():
+        for _ in range(KILLS):
+            await asyncio.sleep(trial.rng.uniform(0, 3))  # the moment of the fault
+            victim = trial.rng.choice(trial.cluster.up)
+            await trial.cluster.kill(victim)
+            await asyncio.sleep(trial.rng.uniform(0, 3))
+            await trial.cluster.start(victim)

@@ -1,0 +1,56 @@
+"""A node's lease: who believes to lead, but is not told so by the others, has none."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from pathlib import Path
+from typing import Any, cast
+
+from tests.integration.node.agent_kit import Worked, working
+from tests.waiting import until
+from wire.cluster.scheduler import SchedulerSettings
+from wire.core.clock import SystemClock
+from wire.node.leases import OwnLease, awake
+from wire.node.renewing import Renewing
+from wire.node.rpc.messages import Us
+
+
+class Stopped:
+    """A member that was stopped while it led, and has heard nothing of the others since it goes on."""
+
+    def __init__(self, worked: Worked) -> None:
+        self.hears = False
+        self.asked = 0
+        self._node = worked.served.node
+
+    async def read_barrier(self, timeout_s: float) -> bool:
+        self.asked += 1
+        return self.hears and await self._node.read_barrier(timeout_s)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._node, name)
+
+
+async def test_who_leads_has_a_lease_only_once_the_others_say_so(tmp_path: Path) -> None:
+    async with working(tmp_path, SchedulerSettings(lease_ms=600_000)) as worked, asyncio.TaskGroup() as tasks:
+        node, lease = Stopped(worked), OwnLease(600_000)
+        me = await worked.register(worked.served.node.me.name)
+        node.me = me
+        renewing = Renewing(
+            Us("n1", "c"),
+            cast(Any, node),
+            worked.leading,
+            lease,
+            tls=None,
+            renewed=lambda: None,
+            clock=SystemClock(),
+            rng=random.Random(1),
+        )
+        running = [tasks.create_task(worked.leading.run()), tasks.create_task(renewing.run())]
+        await until(lambda: node.asked > 2)
+        assert lease.left_ms(awake()) == 0
+        node.hears = True
+        await until(lambda: lease.left_ms(awake()) > 0)
+        for task in running:
+            task.cancel()
