@@ -42,7 +42,7 @@ def serve() -> None:
 
 def _serve(loaded: Loaded) -> None:
     from wire.cli.logs import log_of_a_node
-    from wire.pipelines.engine.process import loop_factory
+    from wire.pipelines.engine.process import loop_factory, share_the_interpreter
 
     try:
         from wire.node.data_dir import data_dir
@@ -53,6 +53,7 @@ def _serve(loaded: Loaded) -> None:
         raise missing_dependency("wire serve", "cluster", exc) from exc
     config = loaded.config
     log_of_a_node(config.log_level, config.log_format)
+    share_the_interpreter()  # heartbeats can't wait for a thread that thinks
     with data_dir(config.folder, config.name) as data, asyncio.Runner(loop_factory=loop_factory()) as runner:
 
         async def main() -> None:
