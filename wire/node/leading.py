@@ -19,6 +19,7 @@ from wire.cluster.state import NodeName, TaskKey
 from wire.cluster.voters import next_voter
 from wire.core.clock import Clock
 from wire.core.errors import RetryableError, WireError
+from wire.core.timings import Timings
 from wire.node.control.asking import Asking, error_of
 from wire.node.leases import LeaseTable, awake
 from wire.raft import Member, MemberId, Rejected, Role, Unknown
@@ -46,6 +47,8 @@ class Leading:
         self._moved: dict[MemberId, Member] = {}
         self._unplaced: dict[TaskKey, str] = {}
         self._term = 0
+        self.decisions = Timings()
+        """How long it took to decide."""
 
     def wake(self) -> None:
         """Look again soon. On the event loop."""
@@ -72,6 +75,15 @@ class Leading:
         if known is None or member.id != f"{known.name}/{known.incarnation}":
             raise RetryableError("cluster.unknown_node", f"the node {member.id} is not registered")
         return self._leases
+
+    def held(self) -> int | None:
+        """Return how many nodes hold their lease, None where this node does not lead."""
+        return None if self._leases is None else len(self._leases.alive(awake()))
+
+    @property
+    def unplaced(self) -> int:
+        """How many tasks may run on no node that is there."""
+        return len(self._unplaced)
 
     async def run(self) -> None:
         """Lead whenever this node is the leader, until cancelled."""
@@ -128,6 +140,7 @@ class Leading:
         leases = self._leases
         if leases is None:
             return
+        began_s = self._clock.monotonic()
         decision = await in_thread(
             decide,
             view(self._asking.known),
@@ -136,6 +149,7 @@ class Leading:
             at_ms=self._clock.now_ms(),
             settings=self._settings,
         )
+        self.decisions.observe(self._clock.monotonic() - began_s)
         self._say_unplaced(dict(decision.unplaced))
         for command in decision.commands:
             if not self._leads(self._term):
