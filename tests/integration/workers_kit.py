@@ -19,6 +19,7 @@ from wire.core.clock import SystemClock
 from wire.core.permissions import EVERYTHING
 from wire.core.records import Checkpoint, PartitionId, PartitionKey
 from wire.core.units import Duration
+from wire.node.metrics.tally import Tally
 from wire.node.supervisor import Supervisor, WorkerSettings
 from wire.worker.protocol import Begin, Refusal, Run
 
@@ -32,7 +33,9 @@ class Cluster:
     """The owner: what the agent of a node and the state machine are to be. It begins lost runs again by itself."""
 
     def __init__(self, settings: WorkerSettings = SETTINGS) -> None:
-        self.supervisor = Supervisor(self, settings, SystemClock(), random.Random(1))
+        self.pipelines: set[PipelineKey] = set()
+        self.tally = Tally(self.pipelines.__contains__)
+        self.supervisor = Supervisor(self, settings, SystemClock(), random.Random(1), self.tally.over)
         self.checkpoints: dict[PipelineKey, dict[PartitionKey, Checkpoint]] = {}
         self.epochs: dict[TaskKey, int] = {}
         self.ended: list[Run] = []
@@ -55,6 +58,7 @@ class Cluster:
     def begin(self, spec: dict[str, Any], *partitions: str, slot: int = 0, proven: bool = False) -> Run:
         """Begin a task of a pipeline; `partitions` are those of its one source."""
         key = PipelineKey("default", spec["name"])
+        self.pipelines.add(key)
         task = TaskKey(JobId(f"job of {spec['name']}"), slot)
         source = spec["source"]["type"]
         self._begun[task] = Begin(
@@ -141,7 +145,7 @@ class Cluster:
 
     async def pids(self, count: int = 1) -> list[int]:
         """Wait for so many workers and return their processes' ids."""
-        await until(lambda: sum(1 for worker in self.supervisor.workers() if worker.cpu_s) >= count, DEADLINE_S)
+        await until(lambda: sum(1 for worker in self.supervisor.workers() if worker.rss_bytes) >= count, DEADLINE_S)
         return [worker.pid for worker in self.supervisor.workers() if worker.pid]
 
     def read(self, run: Run) -> int:

@@ -15,9 +15,10 @@ from wire.api.openapi import COMPONENTS, PROBLEMS
 from wire.api.pages import page_of
 from wire.api.parameters import only_known
 from wire.api.ports import Services
+from wire.api.principals import ALWAYS_OPEN
 from wire.api.problems import problem
 from wire.api.requests import declared_namespace
-from wire.api.routes import cluster, health, pipelines, runs
+from wire.api.routes import cluster, health, metrics, pipelines, runs
 from wire.core.errors import ConfigError, Finding, RefusedError
 from wire.core.uuids import Uuids
 
@@ -32,11 +33,12 @@ on as `cursor`. Addresses without a namespace mean `default`.
 
 
 class ApiSettings(Struct, frozen=True, kw_only=True):
-    """What the API says of its node, and how much it takes."""
+    """What the API says of its node, how much it takes, and whether anybody may read its metrics."""
 
     version: str
     served_by: str
     max_body_bytes: int = 1 << 20
+    metrics_open: bool = False
 
 
 class Api(FastAPI):
@@ -70,12 +72,13 @@ def build_app(services: Services, settings: ApiSettings, uuids: Uuids) -> FastAP
     app.state.services = services
     app.state.max_body_bytes = settings.max_body_bytes
     app.state.uuids = uuids
-    app.add_middleware(Frame, version=settings.version, served_by=settings.served_by, uuids=uuids)
+    open_ = (*ALWAYS_OPEN, "/metrics") if settings.metrics_open else ALWAYS_OPEN
+    app.add_middleware(Frame, version=settings.version, served_by=settings.served_by, uuids=uuids, open_=open_)
     for router in (pipelines.router, runs.pipeline_router):
         app.include_router(router, prefix=_PREFIX)
         app.include_router(router, prefix=_IN_NAMESPACE, dependencies=[Depends(declared_namespace)])
     app.include_router(runs.job_router, prefix=_PREFIX)
-    for router in (cluster.router, cluster.node_router, health.router):
+    for router in (cluster.router, cluster.node_router, health.router, metrics.router):
         app.include_router(router)
     app.add_api_route("/docs", _docs, include_in_schema=False, response_class=HTMLResponse)
     return app

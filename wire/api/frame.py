@@ -7,6 +7,7 @@ and answered without its details.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from wire.api.principals import require_principal
+from wire.api.principals import ALWAYS_OPEN, require_principal
 from wire.api.problems import problem
 from wire.core.errors import FatalError, RefusedError, WireError
 from wire.core.uuids import Uuids
@@ -29,10 +30,19 @@ log = structlog.get_logger()
 
 
 class Frame:
-    """Wraps the application. `served_by` is this node's name."""
+    """Wraps the application. `served_by` is this node's name; nobody is asked who they are at addresses in `open_`."""
 
-    def __init__(self, app: ASGIApp, *, version: str, served_by: str, uuids: Uuids) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        version: str,
+        served_by: str,
+        uuids: Uuids,
+        open_: Collection[str] = ALWAYS_OPEN,
+    ) -> None:
         """Be ready to wrap."""
+        self._open = open_
         self._app = app
         self._version = version
         self._served_by = served_by
@@ -63,7 +73,7 @@ class Frame:
             if _is_cross_site(scope, headers):
                 hint = "call the API from a program, or from a page of the cluster's own address"
                 raise RefusedError("api.cross_site", "another site's page asked for a change", hint=hint)
-            require_principal(scope)
+            require_principal(scope, self._open)
             await self._app(scope, receive, framed)
         except ClientDisconnect:
             return  # nobody is there to be answered

@@ -57,9 +57,9 @@ def nothing(description: str, status: int = 204) -> Described:
     return {status: {"description": description, "headers": _HEADERS}}
 
 
-def plain(description: str, status: int = 200) -> Described:
-    """Describe a response of plain text."""
-    content = {"text/plain": {"schema": {"type": "string"}}}
+def plain(description: str, status: int = 200, *others: str) -> Described:
+    """Describe a response of plain text, or of text in other formats too."""
+    content = {media_type: {"schema": {"type": "string"}} for media_type in ("text/plain", *others)}
     return {status: {"description": description, "headers": _HEADERS, "content": content}}
 
 

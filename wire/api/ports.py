@@ -72,6 +72,13 @@ class Part(Struct, frozen=True):
     consistency: Consistency
 
 
+class Exposition(Struct, frozen=True):
+    """What a scraper is answered."""
+
+    body: bytes
+    media_type: str
+
+
 class Pipelines(Protocol):
     """Definitions of pipelines."""
 
@@ -191,6 +198,14 @@ class Health(Protocol):
         ...
 
 
+class Metrics(Protocol):
+    """What this node has counted."""
+
+    async def text(self, accept: str) -> Exposition:
+        """Return it in the format that a scraper prefers, of those that Prometheus reads."""
+        ...
+
+
 class Services(Struct, frozen=True):
     """Everything behind the routes."""
 
@@ -198,3 +213,4 @@ class Services(Struct, frozen=True):
     runs: Runs
     cluster: ClusterOps
     health: Health
+    metrics: Metrics

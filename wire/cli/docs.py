@@ -17,6 +17,7 @@ from wire.cli import main
 from wire.core import plugins
 from wire.core.codes import CODES
 from wire.node.config import NodeConfig
+from wire.node.metrics.declarations import ALL as METRICS
 from wire.pipelines.describe import FieldDoc, describe, example
 from wire.pipelines.expressions.reference import reference
 from wire.pipelines.spec import PipelineSpec
@@ -84,6 +85,7 @@ def pages() -> dict[str, str]:
     """Return all pages by their path below the reference's folder."""
     found = {"pipeline.md": _pipeline(), "node.md": _node(), "codes.md": _codes(), "cli.md": _cli()}
     found["expressions.md"] = reference()
+    found["metrics.md"] = _metrics()
     components = {kind: _components(kind) for kind in _KINDS}
     for kind, named in components.items():
         found.update({f"{kind}s/{name}.md": _component(name, plugin) for name, plugin in named.items()})
@@ -106,6 +108,7 @@ def _index(components: Mapping[plugins.Kind, Mapping[str, plugins.Plugin]]) -> s
         "- [The configuration of a node](node.md)",
         "- [The command line](cli.md)",
         "- [Error codes](codes.md)",
+        "- [Metrics](metrics.md)",
     ]
     parts = ["\n".join(links)]
     for kind, named in components.items():
@@ -130,6 +133,15 @@ def _codes() -> str:
         rows = [[f"`{code}`", meaning] for code, meaning in sorted(CODES.items()) if code.startswith(f"{area}.")]
         parts.append(f"## {area}\n\n{_table(['code', 'meaning'], rows)}")
     return _page("Error codes", *parts)
+
+
+def _metrics() -> str:
+    intro = (
+        "What a node answers at `/metrics`, besides what the system says of its process (`process_*`). "
+        "[Observability](../observability.md) says how to scrape it and what to look at."
+    )
+    rows = [[f"`{m.name}`", m.kind, ", ".join(f"`{label}`" for label in m.labels), m.help] for m in METRICS]
+    return _page("Metrics", intro, _table(["metric", "kind", "labels", "what it says"], rows))
 
 
 def _cli() -> str:

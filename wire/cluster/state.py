@@ -220,6 +220,7 @@ class Tasks(Table[TaskKey, Task]):
         super().__init__()
         self._of: dict[JobId, dict[int, Task]] = {}
         self._owned: dict[NodeName, dict[TaskKey, Task]] = {}
+        self._meant: dict[NodeName, dict[TaskKey, Task]] = {}
         self._held: dict[JobId, dict[PartitionKey, TaskKey]] = {}
 
     def of(self, job: JobId) -> list[Task]:
@@ -234,6 +235,10 @@ class Tasks(Table[TaskKey, Task]):
         """Return what a node owns, in no order."""
         return list(self._owned.get(node, {}).values())
 
+    def meant_for(self, node: NodeName) -> list[Task]:
+        """Return what has a node as its target, in no order."""
+        return list(self._meant.get(node, {}).values())
+
     def holder(self, job: JobId, partition: PartitionKey) -> TaskKey | None:
         """Return which task of a job holds a partition."""
         return self._held.get(job, {}).get(partition)
@@ -244,6 +249,8 @@ class Tasks(Table[TaskKey, Task]):
             _take_out(self._of, job, slot)
             if old.owner is not None:
                 _take_out(self._owned, old.owner, old.key)
+            if old.target is not None:
+                _take_out(self._meant, old.target, old.key)
             for partition in old.held:
                 _take_out(self._held, job, partition)
         if new is not None:
@@ -251,6 +258,8 @@ class Tasks(Table[TaskKey, Task]):
             self._of.setdefault(job, {})[slot] = new
             if new.owner is not None:
                 self._owned.setdefault(new.owner, {})[new.key] = new
+            if new.target is not None:
+                self._meant.setdefault(new.target, {})[new.key] = new
             for partition in new.held:
                 self._held.setdefault(job, {})[partition] = new.key
 

@@ -142,10 +142,9 @@ def revoke_all(state: State, node: NodeName) -> None:
 
 
 def clear_targets(state: State, node: NodeName) -> None:
-    """Let nothing be meant for a node any more. Looks at every task: for what happens seldom."""
-    for task in list(state.tasks.values()):
-        if task.target == node:
-            state.tasks[task.key] = replace(task, target=None)
+    """Let nothing be meant for a node any more."""
+    for task in state.tasks.meant_for(node):
+        state.tasks[task.key] = replace(task, target=None)
 
 
 def hold(state: State, job: JobId) -> None:

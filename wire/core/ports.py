@@ -33,10 +33,15 @@ class ReadLimit(Struct, frozen=True):
 
 
 class Lag(Struct, frozen=True):
-    """How far a reader is behind the end of its partition, as far as it knows without asking anyone."""
+    """How far a reader is behind the end of its partition, as far as it knows without asking anyone.
+
+    `event_ms` is the event time of what was read last, where that is told by a clock that goes on: until the end is
+    reached, the time since then is how late the pipeline is.
+    """
 
     records: int | None = None
     bytes: int | None = None
+    event_ms: int | None = None
 
 
 class Reader(Protocol):

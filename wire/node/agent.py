@@ -70,6 +70,8 @@ class Agent:
         self._failed: dict[Run, Error] = {}
         self._found: dict[Run, tuple[PartitionKey, ...]] = {}
         self._leaving = False
+        self.leases_lost = 0
+        """How often the lease was over while tasks ran."""
 
     def use(self, supervisor: Supervisor) -> None:
         """Have tasks run by `supervisor`, which was made with this as its owner."""
@@ -125,6 +127,7 @@ class Agent:
             while left_ms := self._lease.left_ms(awake()):
                 await self._clock.sleep(left_ms / 1000)
             if self._runs:
+                self.leases_lost += 1
                 log.warning("lease_lost", tasks=len(self._runs))
             for run in self._runs.values():
                 self._supervised.end(run, 0)

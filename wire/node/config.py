@@ -93,6 +93,9 @@ class NodeConfig(Config, frozen=True, kw_only=True):
     allow_env: Annotated[
         list[Annotated[str, _VARIABLE]], doc("Variables of the node that pipelines of the API may refer to: `PIPE_*`.")
     ] = field(default_factory=list)
+    metrics_open: Annotated[bool, doc("Answer /metrics to everybody: without a certificate, as many scrapers ask.")] = (
+        False
+    )
     drain_timeout: Annotated[Duration, doc("How long a node that stops waits for its work to be handed over.")] = (
         Duration(30_000)
     )

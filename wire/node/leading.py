@@ -12,16 +12,18 @@ from typing import Final
 
 import structlog
 
-from wire.cluster.commands import Done, EnableCommands
+from wire.cluster.commands import Done, EnableCommands, RevokeNode
 from wire.cluster.encoding import NEWEST
-from wire.cluster.scheduler import ACTOR, SchedulerSettings, decide
+from wire.cluster.scheduler import ACTOR, SchedulerSettings, decide, view
 from wire.cluster.state import NodeName, TaskKey
 from wire.cluster.voters import next_voter
 from wire.core.clock import Clock
 from wire.core.errors import RetryableError, WireError
+from wire.core.timings import Timings
 from wire.node.control.asking import Asking, error_of
 from wire.node.leases import LeaseTable, awake
 from wire.raft import Member, MemberId, Rejected, Role, Unknown
+from wire.raft.threads import in_thread
 
 log = structlog.get_logger()
 
@@ -44,6 +46,9 @@ class Leading:
         self._leases: LeaseTable | None = None
         self._moved: dict[MemberId, Member] = {}
         self._unplaced: dict[TaskKey, str] = {}
+        self._term = 0
+        self.decisions = Timings()
+        """How long it took to decide."""
 
     def wake(self) -> None:
         """Look again soon. On the event loop."""
@@ -71,6 +76,15 @@ class Leading:
             raise RetryableError("cluster.unknown_node", f"the node {member.id} is not registered")
         return self._leases
 
+    def held(self) -> int | None:
+        """Return how many nodes hold their lease, None where this node does not lead."""
+        return None if self._leases is None else len(self._leases.alive(awake()))
+
+    @property
+    def unplaced(self) -> int:
+        """How many tasks may run on no node that is there."""
+        return len(self._unplaced)
+
     async def run(self) -> None:
         """Lead whenever this node is the leader, until cancelled."""
         while True:
@@ -93,6 +107,7 @@ class Leading:
         """Lead one term. Nothing is decided before this node knows all that was confirmed before it (I7)."""
         if not await self._asking.node.read_barrier(_CHANGE_S):
             return
+        self._term = term
         self._leases = LeaseTable(awake(), self._asking.known.nodes, self._settings.lease_ms)
         log.info("leading", term=term)
         try:
@@ -117,19 +132,30 @@ class Leading:
             log.info("decision_refused", code=exc.code, reason=exc.message)
 
     async def _decide(self) -> None:
-        """Propose what brings the cluster nearer to what it should be; each command is right on its own."""
+        """Propose what brings the cluster nearer to what it should be; each command is right on its own.
+
+        It is thought about in another thread, since that may take long and heartbeats can't wait. What changes
+        meanwhile makes none of the commands wrong: the state refuses or passes over what does not fit it any more.
+        """
         leases = self._leases
         if leases is None:
             return
-        decision = decide(
-            self._asking.known,
+        began_s = self._clock.monotonic()
+        decision = await in_thread(
+            decide,
+            view(self._asking.known),
             leases.leases(),
             now_ms=awake(),
             at_ms=self._clock.now_ms(),
             settings=self._settings,
         )
+        self.decisions.observe(self._clock.monotonic() - began_s)
         self._say_unplaced(dict(decision.unplaced))
         for command in decision.commands:
+            if not self._leads(self._term):
+                return
+            if isinstance(command, RevokeNode) and leases.is_alive(command.node, awake()):
+                continue  # it was heard meanwhile
             await self._asking.carry_out(command, b"", Done)
 
     def _say_unplaced(self, unplaced: dict[TaskKey, str]) -> None:

@@ -51,7 +51,10 @@ def moves_tasks(command: AnyCommand, answer: Answer) -> bool:
 
 
 def steps(state: State, node: NodeName, incarnation: str, runs: Mapping[TaskKey, Run]) -> Steps:
-    """Return what `node` is to do, which runs `runs`. What is on its way already is not to be asked about."""
+    """Return what `node` is to do, which runs `runs`. What is on its way already is not to be asked about.
+
+    It looks at the tasks that are this node's or meant for it only, however many there are besides.
+    """
     known = state.nodes.get(node)
     if known is None or known.incarnation != incarnation:  # removed, or another one has the name
         return Steps(drop=tuple(runs.values()))
@@ -62,13 +65,13 @@ def steps(state: State, node: NodeName, incarnation: str, runs: Mapping[TaskKey,
             drop.append(run)
         elif not _goes_on(task, node):
             drain.append(run)
-    for task in state.tasks.values():
-        if task.key in runs:
-            continue
+    concerned = {task.key: task for task in (*state.tasks.owned_by(node), *state.tasks.meant_for(node))}
+    for key in sorted(concerned.keys() - runs.keys()):
+        task = concerned[key]
         if task.owner == node and not _goes_on(task, node):
-            release.append(Run(task.key, task.epoch))
+            release.append(Run(key, task.epoch))
         elif task.target == node and task.owner in (None, node):
-            start.append(task.key)
+            start.append(key)
     return Steps(tuple(start), tuple(release), tuple(drain), tuple(drop))
 
 

@@ -39,6 +39,17 @@ from wire.node.leading import Leading
 from wire.node.leases import LEASE_MS, OwnLease
 from wire.node.listener.http import HttpServer
 from wire.node.listener.listener import Listener, listening
+from wire.node.metrics.node import (
+    ConsensusReader,
+    build_reader,
+    certificate_reader,
+    cluster_reader,
+    connections_reader,
+    work_reader,
+)
+from wire.node.metrics.requests import Requests
+from wire.node.metrics.service import LoopWatch, MetricsService
+from wire.node.metrics.tally import Tally
 from wire.node.reconciling import moves_tasks
 from wire.node.renewing import Renewing
 from wire.node.rpc.messages import ALPN as RPC
@@ -141,7 +152,7 @@ async def _serve(node: Node, stop: asyncio.Event, ready: Callable[[Ready], None]
         rpc = RpcServer(node.us, node.is_member, secure=node.credentials is not None)
         listener.hear(RPC, rpc.accept)
         node.us.cluster = await _cluster(node, me)
-        async with _at_work(node, me, listener, rpc) as (agent, renewing, raft):
+        async with _at_work(node, me, listener, rpc, http) as (agent, renewing, raft):
             ready(Ready(node.us.name, listener.addresses, node.us.cluster, secure=node.credentials is not None))
             await stop.wait()
             log.info("node_stopping", tasks=agent.running)
@@ -164,7 +175,7 @@ async def _cluster(node: Node, me: Member) -> str:
 
 @contextlib.asynccontextmanager
 async def _at_work(
-    node: Node, me: Member, listener: Listener, rpc: RpcServer
+    node: Node, me: Member, listener: Listener, rpc: RpcServer, http: HttpServer
 ) -> AsyncIterator[tuple[Agent, Renewing, RaftNode]]:
     """Take part: in consensus, in leading where that is asked for, and with workers of its own."""
     cluster = str(node.us.cluster)
@@ -173,9 +184,6 @@ async def _at_work(
     async with raft, Submissions(node.permissions, node.environ) as submissions:
         listener.hear(RAFT, raft.transport.accept)
         asking = Asking(raft, node.machine, node.clock)
-        behind = services(
-            asking, submissions, node.uuids, node.clock, cluster_id=cluster, release=__version__
-        )  # fmt: skip
         lease = OwnLease()
         agent = Agent(
             node.data.identity, asking, lease, node.clock, node.uuids, node.config.drain_timeout.s * _HANDED_OVER
@@ -187,14 +195,32 @@ async def _at_work(
         _answer(rpc, node, raft, leading)
         _wake(node.machine, raft, agent, leading)
         settings = worker_settings(node.config)
-        supervisor = Supervisor(agent, settings, node.clock, random.Random(node.rng.random()))  # noqa: S311 (jitter)
+        tally = Tally(lambda key: key in node.machine.state.pipelines)
+        jitter = random.Random(node.rng.random())  # noqa: S311
+        supervisor = Supervisor(agent, settings, node.clock, jitter, tally.over)
         agent.use(supervisor)
+        watch, requests = LoopWatch(), Requests(node.clock)
+        metrics = MetricsService(
+            ConsensusReader(raft),
+            cluster_reader(node.machine),
+            work_reader(supervisor, agent, leading, lease),
+            connections_reader(http, rpc.counters),
+            *(() if node.credentials is None else (certificate_reader(node.credentials),)),
+            build_reader(__version__, me.name),
+            watch.put_on,
+            requests.put_on,
+            lambda sheet: tally.put_on(sheet, supervisor.moving()),
+        )
+        behind = services(
+            asking, submissions, node.uuids, node.clock, cluster_id=cluster, release=__version__, metrics=metrics
+        )  # fmt: skip
         async with supervisor.running(), asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(work)
-                for work in (leading.run(), renewing.run(), agent.run(), _register(node, me, asking))
+                for work in (leading.run(), renewing.run(), agent.run(), watch.run(), _register(node, me, asking))
             ]
-            node.front.app = build_app(behind, ApiSettings(version=__version__, served_by=me.name), node.uuids)
+            about = ApiSettings(version=__version__, served_by=me.name, metrics_open=node.config.metrics_open)
+            node.front.app = requests.around(build_app(behind, about, node.uuids))
             try:
                 yield agent, renewing, raft
             finally:

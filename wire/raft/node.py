@@ -29,7 +29,7 @@ from wire.raft.replica.replica import Replica
 from wire.raft.replica.requests import Requests
 from wire.raft.replica.settings import RaftSettings
 from wire.raft.snapshotting import Snapshotting
-from wire.raft.status import PeerStatus, Status
+from wire.raft.status import Figures, PeerStatus, Status
 from wire.raft.storage.files import DiskFiles
 from wire.raft.storage.locking import locked
 from wire.raft.storage.ports import SnapshotInfo
@@ -85,6 +85,7 @@ class RaftNode:
         self.transport = Transport(Place(cluster_id, me), self, tls=tls, rng=rng, settings=transport_settings)
         self.trouble: FatalError | None = None
         """Why nothing is acknowledged at the moment: a disk that is full."""
+        self.figures = Figures()
         self._inbox = Inbox()
         self._strangers: dict[MemberId, str] = {}
         self._stack = AsyncExitStack()
@@ -149,8 +150,11 @@ class RaftNode:
                 left_s = min(left_s, 2 * self._settings.election_max_s)
             self._replica.propose(command, request_id, left_s, done)
 
+        began = monotonic()
         while True:
             outcome = await self._outcome(attempt, len(command))
+            if isinstance(outcome, bytes):
+                self.figures.proposals.observe(monotonic() - began)
             again = isinstance(outcome, Rejected) and outcome.code in _PASSING
             if isinstance(outcome, Unknown):
                 unknown, again = outcome, bool(request_id)
@@ -238,6 +242,11 @@ class RaftNode:
             self.transport.counters.copy(),
             self._inbox.dropped,
         )
+
+    @property
+    def log_bytes(self) -> int:
+        """How large the log is on disk."""
+        return self._store.size
 
     def _leader(self) -> Member | None:
         leader = self._replica.leader
@@ -349,8 +358,10 @@ class RaftNode:
     async def _persist(self) -> bool:
         """Have the log on disk, then send (I5). False while the disk is full: nothing leaves, it is tried again."""
         if self._store.dirty:
+            began = monotonic()
             try:
                 await in_thread(self._store.sync)
+                self.figures.syncs.observe(monotonic() - began)
             except FatalError as error:
                 if error.code != "raft.storage.full":
                     raise

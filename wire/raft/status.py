@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from wire.core.timings import Timings
 from wire.raft.transport.ports import TransportCounters
 from wire.raft.types import Member, MemberId, Role
 
@@ -14,6 +15,13 @@ class PeerStatus(Struct, frozen=True, order=True):
     id: MemberId
     match: int
     last_contact_s: float
+
+
+class Figures(Struct):
+    """What a member has counted since its start: how long it waited for the disk and for its proposals."""
+
+    syncs: Timings = field(default_factory=Timings)
+    proposals: Timings = field(default_factory=Timings)
 
 
 class Status(Struct, frozen=True):

@@ -30,6 +30,9 @@ from wire.core.uuids import Uuids
 from wire.node.control.asking import Asking
 from wire.node.control.services import services
 from wire.node.control.submissions import Submissions
+from wire.node.metrics.node import ConsensusReader, cluster_reader
+from wire.node.metrics.requests import Requests
+from wire.node.metrics.service import MetricsService
 from wire.raft import Configuration, Member, MemberId, RaftNode, RaftSettings, found_cluster
 from wire.raft.transport.listener import listening
 
@@ -135,20 +138,30 @@ async def _node(
     permissions: Permissions = NOBODY,
     environ: Mapping[str, str] | None = None,
     max_body_bytes: int = 1 << 20,
+    metrics_open: bool = False,
     timeout_s: float = 30.0,
     raft: RaftSettings = QUICK,
 ) -> AsyncIterator[Served]:
     clock, machine = SystemClock(), ClusterMachine(on_error=_fail)
-    uuids = Uuids(clock, os.urandom)
+    uuids, requests = Uuids(clock, os.urandom), Requests(clock)
     node = RaftNode(me, CLUSTER, folder / "raft", machine, tls=None, rng=random.Random(me.id), settings=raft)
     async with node, Submissions(permissions, environ or {}) as submissions:
         behind = services(
-            Asking(node, machine, clock, timeout_s), submissions, uuids, clock, cluster_id=CLUSTER, release="1.2.3"
+            Asking(node, machine, clock, timeout_s),
+            submissions,
+            uuids,
+            clock,
+            cluster_id=CLUSTER,
+            release="1.2.3",
+            metrics=MetricsService(ConsensusReader(node), cluster_reader(machine), requests.put_on),
         )
-        settings = ApiSettings(version="1.2.3", served_by=me.name, max_body_bytes=max_body_bytes)
+        settings = ApiSettings(
+            version="1.2.3", served_by=me.name, max_body_bytes=max_body_bytes, metrics_open=metrics_open
+        )
         app = build_app(behind, settings, uuids)
+        counted = requests.around(app)
         hooks = {"response": [assert_described]}
-        transport, base = httpx.ASGITransport(app), f"http://{me.name}"
+        transport, base = httpx.ASGITransport(counted), f"http://{me.name}"
         async with httpx.AsyncClient(transport=transport, base_url=base, timeout=60, event_hooks=hooks) as client:
             yield Served(client, app, node, machine)
 

@@ -41,6 +41,7 @@ GET    /api/v1/jobs
 GET    /api/v1/jobs/{id}
 GET    /healthz
 GET    /livez
+GET    /metrics
 GET    /nodes
 GET    /readyz
 GET    /status

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.integration.node.agent_kit import Worked, working
 from tests.waiting import insist, until
-from wire.cluster.scheduler import SchedulerSettings
+from wire.cluster import commands as c
+from wire.cluster.scheduler import Decision, SchedulerSettings, decide
+from wire.cluster.state import NodeName
 from wire.core.errors import RetryableError
+from wire.node import leading as module
+from wire.node.leases import awake
 from wire.raft import Member, MemberId
 
 PATIENT = SchedulerSettings(lease_ms=600_000)
@@ -100,3 +106,78 @@ async def test_a_member_that_came_back_at_another_address_is_announced_to_all(tm
         me = worked.served.node.me
         await renew(worked, Member(me.id, "127.0.0.1:9"))
         await until(lambda: worked.served.node.members().voters[0].address == "127.0.0.1:9")
+
+
+class Thinking:
+    """Decides as ever, but not before it may; what it proposes is of the state as it was when it began."""
+
+    def __init__(self) -> None:
+        self.may = threading.Event()
+        self.may.set()
+        self.begun = threading.Event()
+        self.threads: set[int] = set()
+        self.commands: list[c.AnyCommand] = []
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Decision:
+        self.threads.add(threading.get_ident())
+        self.begun.set()
+        assert self.may.wait(60)
+        decision = decide(*args, **kwargs)
+        self.commands += decision.commands
+        return decision
+
+    async def held(self) -> None:
+        """Return when it has begun to think about what there is now."""
+        self.may.clear()
+        self.begun.clear()
+        await until(self.begun.is_set)
+
+
+@pytest.fixture
+def thinking(monkeypatch: pytest.MonkeyPatch) -> Thinking:
+    found = Thinking()
+    monkeypatch.setattr(module, "decide", found)
+    return found
+
+
+async def test_the_loop_goes_on_while_it_is_decided_and_what_has_changed_meanwhile_is_not_undone(
+    tmp_path: Path, thinking: Thinking
+) -> None:
+    async with leading(tmp_path, PATIENT) as worked:
+        first = await worked.register("n1")
+        async with present(worked, first):
+            await until(thinking.begun.is_set)
+            await thinking.held()
+            await worked.create()
+            thinking.may.set()
+            await thinking.held()
+            await worked.served.propose(c.DrainNode(at_ms=1, actor="o", name=NodeName("n1"), draining=True))
+            thinking.may.set()
+            await until(lambda: any(isinstance(each, c.AssignTasks) for each in thinking.commands))
+            await thinking.held()
+            assert target(worked) is None
+            thinking.may.set()
+    assert threading.get_ident() not in thinking.threads
+
+
+async def test_a_node_that_was_heard_while_it_was_decided_keeps_its_tasks(tmp_path: Path, thinking: Thinking) -> None:
+    async with leading(tmp_path, BRISK) as worked:
+        first = await worked.register("n1")
+        async with present(worked, first):
+            await worked.create()
+            await until(lambda: target(worked) == "n1")
+            tasks = (worked.tasks()[0].key,)
+            await worked.served.propose(
+                c.StartTasks(at_ms=1, node=NodeName("n1"), incarnation="i", tasks=tasks)
+            )  # fmt: skip
+            await thinking.held()
+        heard = awake()
+        await until(lambda: awake() - heard > 2 * BRISK.lease_ms)
+        thinking.may.set()
+        await thinking.held()
+        await renew(worked, first)
+        thinking.may.set()
+        await until(lambda: any(isinstance(each, c.RevokeNode) for each in thinking.commands))
+        await thinking.held()
+        assert worked.tasks()[0].owner == "n1"
+        thinking.may.set()

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from tests.sim.scheduler.model import carry_out, hand_over, is_wanted, let_go, start
 from wire.cluster.commands import AssignTasks
-from wire.cluster.scheduler import Decision, SchedulerSettings, decide
+from wire.cluster.scheduler import Decision, SchedulerSettings, decide, view
 from wire.cluster.state import DISCOVERY, Job, JobId, Node, NodeName, Pipeline, PipelineKey, State, Task, TaskKey
 from wire.core.records import PartitionId, PartitionKey
 from wire.node.leases import LeaseTable
@@ -134,7 +134,9 @@ class World:
         return WALL_MS + self.now_ms
 
     def decide(self) -> Decision:
-        return decide(self.state, self.leases.leases(), now_ms=self.now_ms, at_ms=self.at_ms, settings=self.settings)
+        return decide(
+            view(self.state), self.leases.leases(), now_ms=self.now_ms, at_ms=self.at_ms, settings=self.settings
+        )  # fmt: skip
 
     def carry_out(self, decision: Decision) -> None:
         for command in decision.commands:

@@ -69,6 +69,9 @@ class Invariants:
         for node in {*state.nodes, *(task.owner for task in state.tasks.values() if task.owner is not None)}:
             owned = {task.key: task for task in state.tasks.values() if task.owner == node}
             assert {task.key: task for task in state.tasks.owned_by(node)} == owned
+        for node in state.nodes:
+            meant = {task.key: task for task in state.tasks.values() if task.target == node}
+            assert {task.key: task for task in state.tasks.meant_for(node)} == meant
 
     def _jobs(self, state: State) -> None:
         for job in state.jobs.values():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,9 +12,9 @@ from wire.core.records import PartitionId, PartitionKey
 
 KEYS = [TaskKey(JobId(job), slot) for job in "jk" for slot in range(2)]
 TASKS = [
-    Task(key=key, owner=NodeName(owner) if owner else None, held=(PartitionKey("s", PartitionId(str(key.slot))),))
+    Task(key=key, owner=owner, target=target, held=(PartitionKey("s", PartitionId(str(key.slot))),))
     for key in KEYS
-    for owner in ("", "a", "b")
+    for owner, target in itertools.product((None, NodeName("a"), NodeName("b")), repeat=2)
 ]
 
 
@@ -48,4 +50,7 @@ def test_a_table_is_a_dict_with_indexes(changes: list[tuple[str, Task]]) -> None
     for node in (NodeName("a"), NodeName("b")):
         assert sorted(task.key for task in table.owned_by(node)) == sorted(
             key for key, task in model.items() if task.owner == node
+        )
+        assert sorted(task.key for task in table.meant_for(node)) == sorted(
+            key for key, task in model.items() if task.target == node
         )

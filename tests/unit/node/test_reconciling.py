@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import pytest
 
 from tests.unit.cluster.world_kit import World, checkpoint, parts
 from wire.cluster import commands as c
-from wire.cluster.state import DISCOVERY, JobId, NodeName, TaskKey
+from wire.cluster.state import DISCOVERY, JobId, NodeName, TaskKey, Tasks
 from wire.node.reconciling import Steps, beginning, moves_tasks, steps
 from wire.worker.protocol import Run
 
@@ -147,3 +147,22 @@ def test_commits_and_starts_that_started_nothing_are_no_reason_to_look_again() -
 
 def refused() -> c.Refused:
     return c.Refused(code="cluster.shares_changed", message="no")
+
+
+class OnlyByIndex(Tasks):
+    """Tasks that nobody goes through from end to end."""
+
+    def __iter__(self) -> Iterator[TaskKey]:
+        raise AssertionError("all tasks of the cluster were looked at")
+
+    keys = values = items = copy = __iter__  # type: ignore[assignment]
+
+
+def test_a_round_looks_at_what_concerns_the_node_alone(world: World) -> None:
+    epoch = world.run("j", 0, "a")
+    world.assign("j", 1, "a")
+    rows, world.state.tasks = world.state.tasks, OnlyByIndex()
+    for row in rows.values():
+        world.state.tasks[row.key] = row
+    assert wanted(world, DISCOVERS, (key(), epoch)) == Steps(start=(key(1),))
+    assert wanted(world, node=B) == Steps()

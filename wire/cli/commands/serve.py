@@ -59,7 +59,7 @@ def _serve(loaded: Loaded) -> None:
     config = loaded.config
     log_of_a_node(config.log_level, config.log_format)
     use_all_descriptors()
-    share_the_interpreter()
+    share_the_interpreter()  # heartbeats can't wait for a thread that thinks
     spare_the_collector()
     with data_dir(config.folder, config.name) as data, asyncio.Runner(loop_factory=loop_factory()) as runner:
 

@@ -17,7 +17,8 @@ from wire.cluster.scheduler.liveness import Liveness
 from wire.cluster.scheduler.placement import Placement, Work, work_of
 from wire.cluster.scheduler.settings import SchedulerSettings
 from wire.cluster.scheduler.shares import Share, deal, task_count
-from wire.cluster.state import DISCOVERY, Job, JobId, NodeName, Pipeline, State, Task, TaskKey
+from wire.cluster.scheduler.view import View
+from wire.cluster.state import DISCOVERY, Job, JobId, NodeName, Pipeline, Task, TaskKey
 
 ACTOR: Final = "scheduler"
 
@@ -30,7 +31,7 @@ class Decision(Struct, frozen=True):
 
 
 def decide(
-    state: State, live: Mapping[NodeName, Liveness], *, now_ms: int, at_ms: int, settings: SchedulerSettings
+    state: View, live: Mapping[NodeName, Liveness], *, now_ms: int, at_ms: int, settings: SchedulerSettings
 ) -> Decision:
     """Return what should change. The same arguments give the same decision, and one that was carried out no further.
 
@@ -62,10 +63,10 @@ def decide(
     return Decision((*_revocations(state, fleet, at_ms), *deals, *assignments, *proofs), placement.unplaced)
 
 
-def _running(state: State) -> Iterator[tuple[Pipeline, Job, list[Task]]]:
+def _running(state: View) -> Iterator[tuple[Pipeline, Job, list[Task]]]:
     """Return the jobs that are to run and their tasks in order, the oldest job first."""
     tasks: defaultdict[JobId, list[Task]] = defaultdict(list)
-    for task in state.tasks.values():
+    for task in state.tasks:
         tasks[task.key.job].append(task)
     wanted = {each.job: each for each in state.pipelines.values() if each.job and each.desired == "running"}
     for id_ in sorted(wanted):
@@ -74,9 +75,9 @@ def _running(state: State) -> Iterator[tuple[Pipeline, Job, list[Task]]]:
             yield wanted[id_], job, sorted(tasks[id_], key=lambda task: task.key.slot)
 
 
-def _revocations(state: State, fleet: Fleet, at_ms: int) -> Iterator[RevokeNode]:
+def _revocations(state: View, fleet: Fleet, at_ms: int) -> Iterator[RevokeNode]:
     """Take away what nodes own that hold no lease: they have stopped by now, or are fenced (I4)."""
-    owners = {task.owner for task in state.tasks.values() if task.owner is not None}
+    owners = {task.owner for task in state.tasks if task.owner is not None}
     for node in sorted(owners - fleet.hosts.keys()):
         yield RevokeNode(at_ms=at_ms, actor=ACTOR, node=node, last_epoch=state.last_epoch)
 

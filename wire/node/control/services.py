@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wire.api.ports import Services
+from wire.api.ports import Metrics, Services
 from wire.core.clock import Clock
 from wire.core.uuids import Uuids
 from wire.node.control.asking import Asking
@@ -14,7 +14,14 @@ from wire.node.control.submissions import Submissions
 
 
 def services(
-    asking: Asking, submissions: Submissions, uuids: Uuids, clock: Clock, *, cluster_id: str, release: str
+    asking: Asking,
+    submissions: Submissions,
+    uuids: Uuids,
+    clock: Clock,
+    *,
+    cluster_id: str,
+    release: str,
+    metrics: Metrics,
 ) -> Services:
     """Return the services of a node that is at work."""
     return Services(
@@ -22,4 +29,5 @@ def services(
         runs=RunService(asking),
         cluster=ClusterService(asking, cluster_id, release),
         health=HealthService(asking.node),
+        metrics=metrics,
     )

@@ -12,6 +12,7 @@ import structlog
 from msgspec import Raw, Struct
 
 from wire.core.errors import RetryableError, WireError
+from wire.core.timings import Timings
 from wire.node.rpc.messages import (
     MAX_GREETING_BYTES,
     A,
@@ -141,7 +142,12 @@ class RpcServer:
             request = handled.requests.decode(call.body)
         except (msgspec.MsgspecError, ValueError, RecursionError) as exc:
             raise WireError("rpc.protocol_fault", f"this is no request for {call.method}: {exc}"[:1024]) from exc
-        answer: Struct = await handled.handler(request, caller)
+        began = asyncio.get_running_loop().time()
+        try:
+            answer: Struct = await handled.handler(request, caller)
+        finally:
+            timings = self.counters.answered.setdefault(call.method, Timings())
+            timings.observe(asyncio.get_running_loop().time() - began)
         return answer
 
     def _failed(self, call: Call, code: str, message: str, exc: WireError | None = None) -> Failure:

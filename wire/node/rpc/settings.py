@@ -6,6 +6,8 @@ from typing import Final
 
 from msgspec import Struct, field
 
+from wire.core.timings import Timings
+
 _MIB: Final = 1 << 20
 
 
@@ -30,3 +32,4 @@ class RpcCounters(Struct):
     calls: int = 0
     failures: dict[str, int] = field(default_factory=dict)  # calls that failed, by code
     refused: dict[str, int] = field(default_factory=dict)  # connections that were turned away, by code
+    answered: dict[str, Timings] = field(default_factory=dict)  # how long answers took here, by method

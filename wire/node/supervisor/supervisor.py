@@ -7,14 +7,14 @@ import contextlib
 import functools
 import math
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Final
 
 import structlog
 from msgspec import Struct
 
 from wire.cluster.commands import TaskCheckpoints
-from wire.cluster.state import TaskKey
+from wire.cluster.state import DISCOVERY, PipelineKey, TaskKey
 from wire.core.clock import Clock
 from wire.core.errors import RetryableError
 from wire.node.supervisor.commits import Commits
@@ -50,7 +50,10 @@ _STABLE_S: Final = 60.0
 
 
 class WorkerStatus(Struct, frozen=True):
-    """A worker as it was last heard of. `pid` is None while none runs; `delay_s` is how late its loop was."""
+    """A worker as it was last heard of. `pid` is None while none runs; `delay_s` is how late its loop was.
+
+    `cpu_s` is the processor time it has used, and those before it.
+    """
 
     number: int
     pid: int | None
@@ -73,22 +76,34 @@ class _Hosting(Struct, eq=False):
 
 
 class _Place(Struct, eq=False):
-    """Where one worker is after the other: how many were lost, when the last one was, and the tasks it had then."""
+    """Where one worker is after the other: how many were lost, when the last one was, and the tasks it had then.
+
+    `cpu_s` is what those that were lost have used.
+    """
 
     losses: int = 0
     lost_at_s: float = -math.inf
     lost: frozenset[TaskKey] = frozenset()
+    cpu_s: float = 0.0
 
 
 class Supervisor:
     """Runs tasks on `settings.count` workers while `running`. A run stays on the worker it began on."""
 
-    def __init__(self, owner: TaskOwner, settings: WorkerSettings, clock: Clock, rng: random.Random) -> None:
-        """Prepare; no process is started yet."""
+    def __init__(
+        self,
+        owner: TaskOwner,
+        settings: WorkerSettings,
+        clock: Clock,
+        rng: random.Random,
+        over: Callable[[PipelineKey, Progress], None] = lambda _key, _progress: None,
+    ) -> None:
+        """Prepare; no process is started yet. `over` is told what each run said last of itself, once it is over."""
         self._owner = owner
         self._settings = settings
         self._clock = clock
         self._rng = rng
+        self._over = over
         self._commits = Commits(owner.commit, clock, settings.commit_interval.s)
         self._workers: dict[int, WorkerProcess] = {}
         self._places = [_Place() for _ in range(settings.count)]
@@ -146,6 +161,11 @@ class Supervisor:
         """Return how all runs fare that have told so far."""
         return {run: hosting.progress for run, hosting in self._runs.items() if hosting.progress}
 
+    def moving(self) -> list[tuple[PipelineKey, Progress | None]]:
+        """Return the pipeline of each run that moves records, and what it told last; discovery moves none."""
+        hosted = self._runs.items()
+        return [(each.begun.pipeline, each.progress) for run, each in hosted if run.task.slot != DISCOVERY]
+
     def workers(self) -> list[WorkerStatus]:
         """Return how the workers are."""
         return [self._status(number) for number in range(self._settings.count)]
@@ -169,12 +189,12 @@ class Supervisor:
         return samples
 
     def _status(self, number: int) -> WorkerStatus:
-        worker, losses = self._workers.get(number), self._places[number].losses
+        worker, place = self._workers.get(number), self._places[number]
         if worker is None:
-            return WorkerStatus(number, None, 0, 0, 0.0, 0.0, losses)
-        pulse = worker.pulse
+            return WorkerStatus(number, None, 0, 0, place.cpu_s, 0.0, place.losses)
+        pulse, cpu_s = worker.pulse, place.cpu_s + worker.pulse.cpu_s
         return WorkerStatus(
-            number, worker.pid, len(worker.runs), pulse.rss_bytes, pulse.cpu_s, pulse.delay_s, losses
+            number, worker.pid, len(worker.runs), pulse.rss_bytes, cpu_s, pulse.delay_s, place.losses
         )  # fmt: skip
 
     # workers
@@ -205,6 +225,7 @@ class Supervisor:
         place = self._places[worker.number]
         place.losses += 1
         place.lost_at_s = self._clock.monotonic()
+        place.cpu_s += worker.pulse.cpu_s
         place.lost = frozenset(run.task for run in worker.runs)
         for run in list(worker.runs):
             self._gone(run)
@@ -258,6 +279,8 @@ class Supervisor:
             hosting.ending.cancel()
         if hosting.worker:
             hosting.worker.runs.discard(run)
+        if hosting.progress and run.task.slot != DISCOVERY:
+            self._over(hosting.begun.pipeline, hosting.progress)
         if not self._runs:
             self._idle.set()
         return hosting

@@ -86,6 +86,7 @@ class Branch:
         self._writes = 0
         self._flushes = 0
         self._uncommitted = (0, 0)
+        self._oldest_at: float | None = None
         self._wake = asyncio.Event()
 
     @property
@@ -126,6 +127,9 @@ class Branch:
         (records, size), self._uncommitted = self._uncommitted, (0, 0)
         self._progress.written += records
         self._progress.bytes += size
+        if records and self._oldest_at is not None:
+            self._progress.deliveries.observe(asyncio.get_running_loop().time() - self._oldest_at)
+            self._oldest_at = None
 
     def update_progress(self) -> None:
         """Bring the gauges of this branch's progress up to date."""
@@ -245,6 +249,9 @@ class Branch:
 
     def _took(self, items: list[Item], seconds: float) -> None:
         self._sizer.wrote(sum(len(item.batch.records) for item in items), seconds)
+        self._progress.writes.observe(seconds)
+        if self._oldest_at is None or items[0].at < self._oldest_at:
+            self._oldest_at = items[0].at
         before = self._progress.latency_ms or seconds * 1000
         self._progress.latency_ms = before + (seconds * 1000 - before) * 0.1
 

@@ -26,7 +26,7 @@ def spare_the_collector() -> None:
 
 
 def share_the_interpreter() -> None:
-    """Let threads have the interpreter soon after they ask for it, however busy the event loop is."""
+    """Let threads and the event loop have the interpreter soon after they ask for it, however busy the others are."""
     sys.setswitchinterval(_SWITCH_S)
 
 

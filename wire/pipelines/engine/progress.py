@@ -7,11 +7,13 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from wire.core.timings import Timings
+
 State = Literal["starting", "running", "retrying", "draining", "done", "stopped", "failed"]
 
 
 class SourceProgress(Struct):
-    """One source. `lag_records` and `lag_bytes` are None where the source can't know."""
+    """One source. What it lags behind, the oldest of its partitions by `lag_s`, is None where it can't know."""
 
     name: str
     type: str
@@ -21,12 +23,15 @@ class SourceProgress(Struct):
     ended: int = 0
     lag_records: int | None = None
     lag_bytes: int | None = None
+    lag_s: float | None = None
 
 
 class SinkProgress(Struct):
     """One sink. `written` counts records that are durable there and stay; `target` is the batch size aimed at.
 
-    `counts` holds what the sink itself counts of its records, by name.
+    `counts` holds what the sink itself counts of its records, by name. `writes` is how long writes took, `deliveries`
+    how long it took from a batch's leaving the transforms until it was durable and stays: one for each write, of the
+    oldest batch in it, or for each transaction.
     """
 
     name: str
@@ -39,6 +44,8 @@ class SinkProgress(Struct):
     target: int = 0
     latency_ms: float = 0.0
     counts: Mapping[str, int] = field(default_factory=dict)
+    writes: Timings = field(default_factory=Timings)
+    deliveries: Timings = field(default_factory=Timings)
 
 
 class Reason(Struct):

@@ -156,7 +156,8 @@ class Runner:
         for branch in self._all_branches:
             branch.update_progress()
         for entry in self._inputs:
-            _update_lag(entry.progress, [r for key, r in self._reading.items() if key.source == entry.name])
+            readers = [r for key, r in self._reading.items() if key.source == entry.name]
+            _update_lag(entry.progress, readers, self._clock.now_ms())
         progress.pending = self._pending
         if progress.dead_letter:
             progress.dead_lettered = progress.dead_letter.written
@@ -384,9 +385,12 @@ class Runner:
             before = now
 
 
-def _update_lag(progress: SourceProgress, readers: Sequence[Reader]) -> None:
+def _update_lag(progress: SourceProgress, readers: Sequence[Reader], now_ms: int) -> None:
     lags = [reader.lag() for reader in readers]
     records = [lag.records for lag in lags if lag.records is not None]
     sizes = [lag.bytes for lag in lags if lag.bytes is not None]
     progress.lag_records = sum(records) if records else None
     progress.lag_bytes = sum(sizes) if sizes else None
+    late_ms = [now_ms - lag.event_ms for lag in lags if lag.records != 0 and lag.event_ms is not None]
+    at_end = any(lag.records == 0 for lag in lags)
+    progress.lag_s = max(0, *late_ms) / 1000 if late_ms else 0.0 if at_end else None

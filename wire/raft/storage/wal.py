@@ -109,6 +109,11 @@ class WriteAheadLog(HeldLog):
             self._note(exc)
             raise
 
+    @property
+    def size(self) -> int:
+        """Bytes on disk that count."""
+        return sum(segment.size for segment in tuple(self._segments.all))
+
     def close(self) -> None:  # noqa: D102 (contract in LogStore)
         self._abandon_compression()
         self._segments.close()

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 
 from wire.clients.kafka_errors import reason
 from wire.core.errors import FatalError, RetryableError, WireError
-from wire.core.ports import Lag, ReadLimit
+from wire.core.ports import ReadLimit
 from wire.core.records import Batch, PartitionId, Position, Record
 from wire.sources.kafka.records import Chunk, end_of
 
@@ -67,9 +67,9 @@ class Partition:
             return False
         return self._end is None or self.next_fetch < self._end
 
-    def lag(self) -> Lag:
+    def lag(self) -> int | None:
         """Return how many offsets lie between the next read and the end as of the last fetch."""
-        return Lag(None if self._visible_end is None else max(0, self._visible_end - self.position))
+        return None if self._visible_end is None else max(0, self._visible_end - self.position)
 
     def add(self, raw: bytes, fetched_from: int, aborted: list[tuple[int, int]] | None, visible_end: int) -> None:
         """Take what a fetch from `fetched_from` brought; it is dropped if that is not where the next one begins."""

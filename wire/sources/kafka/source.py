@@ -170,6 +170,7 @@ class KafkaReader:
         self._partition = partition
         self._fetcher = fetcher
         self._progress = progress
+        self._read_ms: int | None = None
 
     async def read(self, limit: ReadLimit) -> Batch | None:
         """Return the next records in order of offset.
@@ -181,6 +182,8 @@ class KafkaReader:
         while True:
             batch = partition.take(limit)
             if batch is not None:
+                if batch.records:
+                    self._read_ms = batch.records[-1].ts_ms
                 return batch
             if partition.ended:
                 return None
@@ -195,7 +198,7 @@ class KafkaReader:
 
     def lag(self) -> Lag:
         """Return how many offsets lie between here and the end, as of the last fetch."""
-        return self._partition.lag()
+        return Lag(self._partition.lag(), event_ms=self._read_ms)
 
     async def close(self) -> None:
         """Stop fetching this partition. Idempotent."""

@@ -61,6 +61,7 @@ class MongoReader:
         self._snapshot: Snapshot | None = None
         self._beginning: Ahead[Snapshot] = Ahead(self._begin_snapshot)
         self._documents_left: int | None = None
+        self._changed_ms: int | None = None
         self._go_on_after_drop = config.on_drop == "continue" or (config.on_drop is None and not self._watched.named)
         self._moved_at = context.clock.monotonic()
         self._begin_stream()
@@ -98,10 +99,13 @@ class MongoReader:
         """Do nothing: the servers keep history by its size and age, whoever has read it."""
 
     def lag(self) -> Lag:
-        """Return how many documents the snapshot has left, by the servers' estimate; 0 when no change is waiting."""
+        """Return how many documents the snapshot has left, by the servers' estimate; 0 when no change is waiting.
+
+        While there are, the time of the last one that was read tells how late it is.
+        """
         if self._place.snapshot is not None:
             return Lag(self._documents_left)
-        return Lag(0 if self._caught_up and not self._buffer else None)
+        return Lag(0 if self._caught_up and not self._buffer else None, event_ms=self._changed_ms)
 
     async def close(self) -> None:
         """Let go of the cursors. Idempotent."""
@@ -213,6 +217,7 @@ class MongoReader:
         token = self._tokens[-left - 1] if left else self._behind
         self._place.token = pack_token(token)
         self._place.offset = records[-1].offset
+        self._changed_ms = records[-1].ts_ms
         return self._batch(records)
 
     def _has_moved(self) -> bool:
