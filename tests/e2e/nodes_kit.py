@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from tests.e2e.command import start
+from tests.e2e.command import Outcome, start, wire
 from tests.services.ports import free_ports
 from tests.waiting import comes_true, insist
 
@@ -54,8 +54,7 @@ class NodeProcess:
     async def running(self, *flags: str) -> AsyncIterator[httpx.AsyncClient]:
         """Start it, and kill it at the end unless it has ended. Gives a client, once it is ready."""
         self._said = []
-        arguments = ("--node-id", self.name, "--listen", self.address, "--data-dir", self.folder, *self._flags, *flags)
-        self._process = await start("serve", "--workers", "2", *map(str, arguments), cwd=self._cwd)
+        self._process = await start(*self._arguments(*flags), cwd=self._cwd)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen())
             try:
@@ -64,6 +63,19 @@ class NodeProcess:
                     yield client
             finally:
                 await self.kill()
+
+    def _arguments(self, *flags: str) -> list[str]:
+        given = ("--node-id", self.name, "--listen", self.address, "--data-dir", self.folder, *self._flags, *flags)
+        return ["serve", "--workers", "2", *map(str, given)]
+
+    async def ends(self, *flags: str) -> Outcome:
+        """Start it where it is to end by itself, and return how it does."""
+        return await wire(*self._arguments(*flags), cwd=self._cwd)
+
+    async def ended(self) -> int:
+        """Wait until it ends by itself, and return what it exits with."""
+        async with asyncio.timeout(DEADLINE_S):
+            return await self.process.wait()
 
     async def _ready(self, client: httpx.AsyncClient) -> None:
         assert self.process.returncode is None, self.said
