@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from tests.e2e.command import start
+from tests.e2e.command import Outcome, start, wire
 from tests.services.ports import free_ports
 from tests.waiting import comes_true, insist
 
@@ -80,18 +80,10 @@ class NodeProcess:
 
     async def start(self, *flags: str) -> None:
         """Start it, and don't wait for it."""
-        arguments = ("--node-id", self.name, "--listen", self.address, "--data-dir", self.folder, *self._flags, *flags)
         self._said_before = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self._process = await start(
-                "serve",
-                "--workers",
-                "2",
-                *map(str, arguments),
-                cwd=self._cwd,
-                environ=self._environ,
-                prefix=self._prefix,
-                errors=log,
+                *self._arguments(*flags), cwd=self._cwd, environ=self._environ, prefix=self._prefix, errors=log
             )
 
     def client(self, timeout_s: float = 30) -> httpx.AsyncClient:
@@ -101,6 +93,19 @@ class NodeProcess:
     async def ready(self, client: httpx.AsyncClient) -> None:
         """Wait until it says that it is ready."""
         await insist(lambda: self._ready(client), on=NOT_THERE, deadline_s=DEADLINE_S)
+
+    def _arguments(self, *flags: str) -> list[str]:
+        given = ("--node-id", self.name, "--listen", self.address, "--data-dir", self.folder, *self._flags, *flags)
+        return ["serve", "--workers", "2", *map(str, given)]
+
+    async def ends(self, *flags: str) -> Outcome:
+        """Start it where it is to end by itself, and return how it does."""
+        return await wire(*self._arguments(*flags), cwd=self._cwd)
+
+    async def ended(self) -> int:
+        """Wait until it ends by itself, and return what it exits with."""
+        async with asyncio.timeout(DEADLINE_S):
+            return await self.process.wait()
 
     async def _ready(self, client: httpx.AsyncClient) -> None:
         assert self.process.returncode is None, self.said

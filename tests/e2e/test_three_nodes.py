@@ -7,7 +7,7 @@ import json
 import shutil
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import httpx
@@ -19,17 +19,17 @@ from tests.waiting import comes_true, until
 NAMES = ("n1", "n2", "n3")
 
 
-async def certified(folder: Path) -> list[NodeProcess]:
-    """Three nodes with certificates, of which the second and third join the first; whoever asks them has one, too."""
+async def certified(folder: Path, names: Sequence[str] = NAMES, *given: str) -> list[NodeProcess]:
+    """Nodes with certificates, of which the others join the first; whoever asks them has one, too."""
     assert (await wire("certs", "init", cwd=folder)).code == 0
     assert (await wire("certs", "issue", "ada", "--client", cwd=folder)).code == 0
     context = ssl.create_default_context(cafile=folder / "certs" / "ca.pem")
     context.load_cert_chain(folder / "certs" / "ada.pem", folder / "certs" / "ada.key")
     nodes: list[NodeProcess] = []
-    for name in NAMES:
+    for name in names:
         issued = await wire("certs", "issue", name, "--host", "127.0.0.1", cwd=folder)
         assert issued.code == 0, issued.err
-        flags = ["--allow-paths", str(folder), "--ca", "certs/ca.pem"]
+        flags = [*given, "--allow-paths", str(folder), "--ca", "certs/ca.pem"]
         flags += ["--cert", f"certs/{name}.pem", "--key", f"certs/{name}.key"]
         flags += ["--join", nodes[0].address] if nodes else []
         nodes.append(NodeProcess(folder, name, *flags, tls=context))
@@ -37,9 +37,9 @@ async def certified(folder: Path) -> list[NodeProcess]:
 
 
 @contextlib.asynccontextmanager
-async def cluster(folder: Path) -> AsyncIterator[tuple[list[NodeProcess], list[httpx.AsyncClient]]]:
+async def cluster(folder: Path, *flags: str) -> AsyncIterator[tuple[list[NodeProcess], list[httpx.AsyncClient]]]:
     """All three, once each has a vote."""
-    nodes = await certified(folder)
+    nodes = await certified(folder, NAMES, *flags)
     async with contextlib.AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(node.running()) for node in nodes]
         await comes_true(lambda: have_votes(clients[0]), DEADLINE_S)

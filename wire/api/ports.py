@@ -178,6 +178,14 @@ class ClusterOps(Protocol):
         """Remove a node for good, by its id or its name; what it runs is given to others."""
         ...
 
+    async def leave(self, id_: str, by: By) -> Member:
+        """Let a node go once its work is done by others. Idempotent until it is gone; not taken back."""
+        ...
+
+    async def drain(self, id_: str, by: By, *, draining: bool) -> Member:
+        """Give a node no work any more, or some again. Idempotent, and outlasts a restart."""
+        ...
+
     async def transfer_leadership(self, to: str | None) -> Cluster:
         """Let another node lead, and return when it does; by its id or its name, or whichever."""
         ...

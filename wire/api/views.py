@@ -195,7 +195,8 @@ class Member(Struct, frozen=True, kw_only=True):
     """A node. Its `id` is its name and its incarnation; `role` says what it is to consensus.
 
     `state` tells whether it was heard of lately: the leader knows it of all, another node only of itself and the
-    leader. `workers` and `labels` are what it said of itself when it registered, null before that.
+    leader. `workers` and `labels` are what it said of itself when it registered, null before that. One that is
+    `draining` is given no work; one that is `leaving` is removed once it has none.
     """
 
     id: str
@@ -208,6 +209,7 @@ class Member(Struct, frozen=True, kw_only=True):
     labels: dict[str, str] | None = None
     release: str | None = None
     draining: bool = False
+    leaving: bool = False
 
 
 class Cluster(Struct, frozen=True, kw_only=True):

@@ -25,6 +25,8 @@ def _from_operators(state: State, index: int, command: OperatorCommand) -> Answe
     match command:
         case c.DrainNode():
             return nodes.drain(state, index, command)
+        case c.LeaveNode():
+            return nodes.leave(state, index, command)
         case c.RemoveNode():
             return nodes.remove(state, index, command)
         case c.EnableCommands():

@@ -1,4 +1,4 @@
-"""What can be asked of the cluster: version 1 of the commands, and what they answer.
+"""What can be asked of the cluster, and what that is answered.
 
 A command says who asks (`actor`) and when (`at_ms`, of the proposer's clock); nothing else in it may depend on where it
 is carried out. Its version is that of the newest member it needs: a command of a version that not every voter knows is
@@ -52,6 +52,15 @@ class DrainNode(Command, frozen=True, kw_only=True, tag="drain_node"):
 
     name: NodeName
     draining: bool
+
+
+class LeaveNode(Command, frozen=True, kw_only=True, tag="leave_node"):
+    """Let a node go: it is given no work any more, and the leader removes it when it has none. Answers Done.
+
+    It is not taken back. Came with version 2.
+    """
+
+    name: NodeName
 
 
 class RemoveNode(Command, frozen=True, kw_only=True, tag="remove_node"):
@@ -274,6 +283,7 @@ class RevokeToken(Command, frozen=True, kw_only=True, tag="revoke_token"):
 
 OperatorCommand = (
     DrainNode
+    | LeaveNode
     | RemoveNode
     | EnableCommands
     | ApplyPipeline

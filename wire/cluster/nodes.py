@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from wire.cluster import tasks, trail
-from wire.cluster.commands import Done, DrainNode, EnableCommands, Refused, RegisterNode, RemoveNode
+from wire.cluster.commands import Done, DrainNode, EnableCommands, LeaveNode, Refused, RegisterNode, RemoveNode
 from wire.cluster.state import Node, NodeName, State
 
 
@@ -32,6 +32,7 @@ def register(state: State, command: RegisterNode) -> Done | Refused:
         newest_command=command.newest_command,
         draining=known is not None and known.draining,
         joined_ms=known.joined_ms if known is not None else state.now_ms,
+        leaving=known is not None and known.leaving,
     )
     return Done()
 
@@ -41,9 +42,26 @@ def drain(state: State, index: int, command: DrainNode) -> Done | Refused:
     node = state.nodes.get(command.name)
     if node is None:
         return _unknown(command.name)
+    if node.leaving and not command.draining:
+        return Refused(
+            code="cluster.node_leaving",
+            message=f"{command.name} is leaving the cluster",
+            hint="that is not taken back: let it join anew once it has left, with an empty data folder",
+        )
     if node.draining != command.draining:
         state.nodes[command.name] = replace(node, draining=command.draining)
         trail.record(state, index, command, command.name, "begun" if command.draining else "ended")
+    return Done()
+
+
+def leave(state: State, index: int, command: LeaveNode) -> Done | Refused:
+    """Mark a node: to move its tasks is the scheduler's work, to remove it then the leader's."""
+    node = state.nodes.get(command.name)
+    if node is None:
+        return _unknown(command.name)
+    if not node.leaving:
+        state.nodes[command.name] = replace(node, draining=True, leaving=True)
+        trail.record(state, index, command, command.name)
     return Done()
 
 

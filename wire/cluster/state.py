@@ -57,7 +57,8 @@ class Row(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, g
 class Node(Row, frozen=True, kw_only=True):
     """A member that can be given work. `workers` is how much it takes, relative to the others.
 
-    `newest_command` is the newest version of commands it understands.
+    `newest_command` is the newest version of commands it understands. One that is `leaving` is draining, too, and is
+    removed once it has no work.
     """
 
     name: NodeName
@@ -69,6 +70,7 @@ class Node(Row, frozen=True, kw_only=True):
     newest_command: int = 1
     draining: bool = False
     joined_ms: int = 0
+    leaving: bool = False
 
 
 class Error(Row, frozen=True):

@@ -19,3 +19,9 @@ def next_voter(now: Configuration, alive: Collection[MemberId], max_voters: int)
     voters = len(now.voters)
     needed = 1 if voters % 2 == 0 else 2
     return waiting[0] if len(waiting) >= needed and voters + needed <= most else None
+
+
+def keeps_quorum(now: Configuration, heard: Collection[MemberId], gone: MemberId) -> bool:
+    """Say whether those who are heard of can still decide when `gone` is no member any more."""
+    left = {each.id for each in now.voters if each.id != gone}
+    return 2 * len(left.intersection(heard)) > len(left)

@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from wire.api import views
 from wire.node.rpc.messages import Method
 from wire.raft import Member
 
@@ -33,7 +34,29 @@ class Joined(Struct, frozen=True):
     leader: str | None = None
 
 
+class Change(Struct, frozen=True):
+    """The members are to change: `id_` is the id or the name of one. Asked for again under one id, it is done once."""
+
+    id_: str
+    actor: str
+    request_id: bytes
+
+
+class Changed(Struct, frozen=True):
+    """They have."""
+
+
+class Transfer(Struct, frozen=True):
+    """Another node is to lead, by its id or its name, or whichever."""
+
+    to: str | None
+
+
 RENEW: Final = Method("lease.renew", Renewal, Renewed)
 GIVE_UP: Final = Method("lease.give_up", Renewal, Renewed)
 """Says that a node has stopped its work, so that nobody waits for its lease to be over."""
 JOIN: Final = Method("membership.join", Joining, Joined, for_strangers=True)
+REMOVE: Final = Method("members.remove", Change, Changed)
+LEAVE: Final = Method("members.leave", Change, views.Member)
+TRANSFER: Final = Method("members.transfer_leadership", Transfer, views.Cluster)
+"""What only the leader can do: whoever is asked for it has the leader do it."""

@@ -19,6 +19,7 @@ from wire.core.units import Duration, Size
 from wire.raft.transport.tls import TlsFiles
 
 DEFAULT_PORT: Final = 4001
+_LEAST_REAP_S: Final = 10
 _EVERYWHERE: Final = ("", "0.0.0.0", "[::]")  # noqa: S104 (to be recognised)
 
 _NAME: Final = Meta(
@@ -99,6 +100,10 @@ class NodeConfig(Config, frozen=True, kw_only=True):
     drain_timeout: Annotated[Duration, doc("How long a node that stops waits for its work to be handed over.")] = (
         Duration(30_000)
     )
+    reap_after: Annotated[
+        Duration | None,
+        doc("The leader removes a node for good that it has not heard of for so long; never unless given."),
+    ] = None
     log_level: Annotated[Literal["debug", "info", "warning", "error"], doc("What is worth a line in the log.")] = "info"
     log_format: Annotated[
         Literal["auto", "json", "text"], doc("`auto` is text on a terminal and else JSON, a line per event.")
@@ -107,6 +112,9 @@ class NodeConfig(Config, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if self.max_voters % 2 == 0:
             raise MisfitError("`max_voters` is even, which is worth no more than one less", "make it an odd number")
+        if self.reap_after is not None and self.reap_after.s < _LEAST_REAP_S:
+            hint = f"make it {_LEAST_REAP_S} s or more: what is removed has to join anew"
+            raise MisfitError("`reap_after` is so short that a node that is started again could be removed", hint)
         if self.bootstrap_expect is not None and self.bootstrap_expect > 1 and not self.join:
             raise MisfitError("`bootstrap_expect` needs nodes to found a cluster with", "name them with `join`")
         if (self.ca is None) != (self.cert is None):

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -35,6 +35,7 @@ class Identity(Struct, frozen=True, kw_only=True):
     name: Annotated[str, Meta(min_length=1)]
     incarnation: Annotated[str, Meta(min_length=1)]
     cluster: str | None = None
+    parted: Literal["left", "removed"] | None = None
 
     @property
     def member(self) -> MemberId:
@@ -69,6 +70,21 @@ class DataDir:
         identity = replace(self.identity, cluster=cluster)
         _write(self.path, identity)
         self.identity = identity
+
+    def leave_cluster(self, parted: Literal["left", "removed"]) -> None:
+        """Remember that the node is no member of its cluster any more, on disk when this returns. Blocking."""
+        identity = replace(self.identity, parted=parted)
+        _write(self.path, identity)
+        self.identity = identity
+
+    def gone(self) -> FatalError:
+        """Say that the node is no member of its cluster any more."""
+        how = "has left" if self.identity.parted == "left" else "was removed from"
+        message = (
+            f"the node {self.identity.name} {how} the cluster {self.identity.cluster}, and can't come back as it is"
+        )
+        hint = f"to let it join as somebody new, empty its data folder {self.path} and start it with --join"
+        return FatalError("node.removed", message, hint=hint)
 
 
 @contextmanager
@@ -120,12 +136,14 @@ def _read(path: Path) -> Identity | None:
         message = f"{path / _FILE} is damaged: {exc}"
         hint = "restore it from a backup; or empty the folder, and the node joins anew under the same name"
         raise FatalError("node.data_damaged", message, hint=hint) from exc
-    return Identity(name=stored.name, incarnation=stored.incarnation, cluster=stored.cluster)
+    return Identity(name=stored.name, incarnation=stored.incarnation, cluster=stored.cluster, parted=stored.parted)
 
 
 def _write(path: Path, identity: Identity) -> None:
     """Have it on disk, whole: before or after, never in between."""
-    stored = _Stored(name=identity.name, incarnation=identity.incarnation, cluster=identity.cluster)
+    stored = _Stored(
+        name=identity.name, incarnation=identity.incarnation, cluster=identity.cluster, parted=identity.parted
+    )
     try:
         files = DiskFiles(path)
         file = files.create(_NEW)

@@ -54,6 +54,14 @@ def found(data: DataDir, address: str, on_error: Callable[[Exception], None]) ->
     return cluster
 
 
+def part(data: DataDir, *, left: bool) -> None:
+    """Remember that the node is a member no more. Blocking. Raises FatalError unless it `left` as it was to."""
+    data.leave_cluster("left" if left else "removed")
+    if not left:
+        raise data.gone()
+    log.info("node_left", cluster=data.identity.cluster)
+
+
 async def join(
     data: DataDir,
     address: str,

@@ -21,6 +21,7 @@ from wire.core.clock import Clock
 from wire.core.errors import RetryableError, WireError
 from wire.core.timings import Timings
 from wire.node.control.asking import Asking, error_of
+from wire.node.dismissing import Dismissing
 from wire.node.leases import LeaseTable, awake
 from wire.raft import Member, MemberId, Rejected, Role, Unknown
 from wire.raft.threads import in_thread
@@ -36,8 +37,12 @@ _LATE: Final = 1000  # entries: whoever is nearer to the end of the log has caug
 class Leading:
     """The work of a leader, done on whichever node leads. `wake` it when the state or the leader has changed."""
 
-    def __init__(self, asking: Asking, clock: Clock, settings: SchedulerSettings, max_voters: int) -> None:
+    def __init__(
+        self, asking: Asking, dismissing: Dismissing, clock: Clock, settings: SchedulerSettings, max_voters: int
+    ) -> None:
         """Be ready to lead."""
+        self._dismissals = (dismissing.dismiss, dismissing.reap)
+        self._dismissing = dismissing
         self._asking = asking
         self._clock = clock
         self._settings = settings
@@ -108,12 +113,13 @@ class Leading:
         if not await self._asking.node.read_barrier(_CHANGE_S):
             return
         self._term = term
+        self._dismissing.begin()
         self._leases = LeaseTable(awake(), self._asking.known.nodes, self._settings.lease_ms)
         log.info("leading", term=term)
         try:
             while self._leads(term):
                 self._wake.clear()
-                for work in (self._decide, self._announce, self._promote, self._enable):
+                for work in (self._decide, self._announce, self._promote, self._enable, *self._dismissals):
                     await self._attempt(work)
                 await self._wait()
                 await self._clock.sleep(_ROUND_S)
@@ -174,11 +180,15 @@ class Leading:
     async def _promote(self) -> None:
         """Give the next member a vote that is there and has the log."""
         node, status = self._asking.node, self._asking.node.status()
+        leaving = {f"{each.name}/{each.incarnation}" for each in self._asking.known.nodes.values() if each.leaving}
         patience_s = self._settings.lease_ms / 1000
         fit = {
             peer.id
             for peer in status.peers
-            if peer.last_contact_s < patience_s and peer.match > 0 and status.commit - peer.match < _LATE
+            if peer.last_contact_s < patience_s
+            and peer.match > 0
+            and status.commit - peer.match < _LATE
+            and peer.id not in leaving
         }
         chosen = next_voter(node.members(), fit, self._max_voters)
         if chosen is not None:

@@ -29,11 +29,12 @@ from wire.node.agent import Agent
 from wire.node.calls import GIVE_UP, JOIN, RENEW, Joined, Joining, Renewal, Renewed
 from wire.node.config import NodeConfig
 from wire.node.control.asking import Asking
-from wire.node.control.services import services
+from wire.node.control.services import leader, services
 from wire.node.control.submissions import Submissions
 from wire.node.credentials import Contexts, Credentials
 from wire.node.data_dir import DataDir
-from wire.node.entering import RAFT_FOLDER, found, join, let_in
+from wire.node.dismissing import Dismissing
+from wire.node.entering import RAFT_FOLDER, found, join, let_in, part
 from wire.node.front import Front
 from wire.node.leading import Leading
 from wire.node.leases import LEASE_MS, OwnLease
@@ -52,6 +53,7 @@ from wire.node.metrics.service import LoopWatch, MetricsService
 from wire.node.metrics.tally import Tally
 from wire.node.reconciling import moves_tasks
 from wire.node.renewing import Renewing
+from wire.node.rpc.client import RpcClient
 from wire.node.rpc.messages import ALPN as RPC
 from wire.node.rpc.messages import Caller, Us
 from wire.node.rpc.server import RpcServer
@@ -95,6 +97,8 @@ class Node:
         self.permissions = _permissions(config)
         self.environ = environ
         self.raft: RaftNode | None = None
+        self.removed = asyncio.Event()
+        """Set when this node has learned that it is a member no more."""
         self.credentials = (
             Credentials(config.tls, data.identity.name, renewed=self._renewed) if config.tls is not None else None
         )
@@ -104,9 +108,25 @@ class Node:
         """What to call other nodes with."""
         return None if self.credentials is None else self.credentials.rpc
 
+    @property
+    def is_leaving(self) -> bool:
+        """Whether this node was to leave the cluster, as far as it knows."""
+        known = self.machine.state.nodes.get(NodeName(self.us.name))
+        return known is not None and known.leaving and known.incarnation == self.data.identity.incarnation
+
     def _renewed(self, contexts: Contexts) -> None:
         if self.raft is not None:
             self.raft.transport.renew(contexts.raft)
+
+    def dial(self, address: str, name: str | None) -> RpcClient:
+        """Return what calls another node."""
+        return RpcClient(self.us, address, name=name, tls=self.tls, rng=self.rng)
+
+    def dismissing(self, asking: Asking) -> Dismissing:
+        """Return what removes members while this node leads."""
+        reap_after, patience_s = self.config.reap_after, self.config.drain_timeout.s
+        reap_after_s = None if reap_after is None else reap_after.s
+        return Dismissing(asking, self.clock, patience_s=patience_s, reap_after_s=reap_after_s)
 
     def is_member(self, caller: Caller) -> bool:
         """Whether who calls belongs to this cluster."""
@@ -154,15 +174,28 @@ async def _serve(node: Node, stop: asyncio.Event, ready: Callable[[Ready], None]
         node.us.cluster = await _cluster(node, me)
         async with _at_work(node, me, listener, rpc, http) as (agent, renewing, raft):
             ready(Ready(node.us.name, listener.addresses, node.us.cluster, secure=node.credentials is not None))
-            await stop.wait()
-            log.info("node_stopping", tasks=agent.running)
-            await _leave(node, agent, renewing, raft)
+            await _either(stop, node.removed)
+            if not node.removed.is_set():
+                log.info("node_stopping", tasks=agent.running)
+                await _leave(node, agent, renewing, raft)
+    if node.removed.is_set():
+        await in_thread(part, node.data, left=node.is_leaving)
     log.info("node_stopped")
+
+
+async def _either(first: asyncio.Event, second: asyncio.Event) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        waiting = [tasks.create_task(each.wait()) for each in (first, second)]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
 
 
 async def _cluster(node: Node, me: Member) -> str:
     """Return the cluster this node belongs to, once it does."""
     cluster = node.data.identity.cluster
+    if node.data.identity.parted is not None:
+        raise node.data.gone()
     if cluster is not None:
         return cluster
     if (node.config.bootstrap_expect or 1) > 1:
@@ -184,16 +217,20 @@ async def _at_work(
     async with raft, Submissions(node.permissions, node.environ) as submissions:
         listener.hear(RAFT, raft.transport.accept)
         asking = Asking(raft, node.machine, node.clock)
+        forwarding = leader(asking, node.dial, node.clock, cluster)
         lease = OwnLease()
         agent = Agent(
             node.data.identity, asking, lease, node.clock, node.uuids, node.config.drain_timeout.s * _HANDED_OVER
         )
-        leading = Leading(asking, node.clock, SchedulerSettings(lease_ms=LEASE_MS), node.config.max_voters)
+        leading = Leading(
+            asking, node.dismissing(asking), node.clock, SchedulerSettings(lease_ms=LEASE_MS), node.config.max_voters
+        )
         renewing = Renewing(
             node.us, raft, leading, lease, tls=node.tls, renewed=agent.wake, clock=node.clock, rng=node.rng
         )
         _answer(rpc, node, raft, leading)
-        _wake(node.machine, raft, agent, leading)
+        forwarding.answer(rpc)
+        _wake(node, raft, agent, leading)
         settings = worker_settings(node.config)
         tally = Tally(lambda key: key in node.machine.state.pipelines)
         jitter = random.Random(node.rng.random())  # noqa: S311
@@ -212,8 +249,15 @@ async def _at_work(
             lambda sheet: tally.put_on(sheet, supervisor.moving()),
         )
         behind = services(
-            asking, submissions, node.uuids, node.clock, cluster_id=cluster, release=__version__, metrics=metrics
-        )  # fmt: skip
+            asking,
+            forwarding,
+            submissions,
+            node.uuids,
+            node.clock,
+            cluster_id=cluster,
+            release=__version__,
+            metrics=metrics,
+        )
         async with supervisor.running(), asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(work)
@@ -255,7 +299,7 @@ def _require_own(member: Member, caller: Caller) -> None:
         raise FatalError("rpc.refused", f"{caller.name} speaks for {member.name}")
 
 
-def _wake(machine: ClusterMachine, raft: RaftNode, agent: Agent, leading: Leading) -> None:
+def _wake(node: Node, raft: RaftNode, agent: Agent, leading: Leading) -> None:
     """Have the agent and the leader look again when something has changed that concerns them."""
     loop = asyncio.get_running_loop()
 
@@ -275,10 +319,10 @@ def _wake(machine: ClusterMachine, raft: RaftNode, agent: Agent, leading: Leadin
         if isinstance(event, LeaderChanged):
             log.info("leader_changed", leader=event.leader, term=event.term)
         elif isinstance(event, MemberRemoved):
-            log.warning("node_removed", hint="with an empty data folder it can join anew")
+            node.removed.set()
         both()
 
-    machine.listen(applied, restored)
+    node.machine.listen(applied, restored)
     raft.listen(heard)
 
 

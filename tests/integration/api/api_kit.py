@@ -28,13 +28,19 @@ from wire.core.permissions import Permissions
 from wire.core.records import Checkpoint, Fingerprint, PartitionId, PartitionKey, Position
 from wire.core.uuids import Uuids
 from wire.node.control.asking import Asking
-from wire.node.control.services import services
+from wire.node.control.services import leader, services
 from wire.node.control.submissions import Submissions
+from wire.node.listener.http import HttpServer
+from wire.node.listener.listener import listening
 from wire.node.metrics.node import ConsensusReader, cluster_reader
 from wire.node.metrics.requests import Requests
 from wire.node.metrics.service import MetricsService
+from wire.node.rpc.client import RpcClient
+from wire.node.rpc.messages import ALPN as RPC
+from wire.node.rpc.messages import Caller, Us
+from wire.node.rpc.server import RpcServer
 from wire.raft import Configuration, Member, MemberId, RaftNode, RaftSettings, found_cluster
-from wire.raft.transport.listener import listening
+from wire.raft.transport.handshake import ALPN as RAFT
 
 CLUSTER = "test-cluster"
 QUICK = RaftSettings(heartbeat_s=0.05, election_min_s=0.2, election_max_s=0.4)
@@ -57,6 +63,7 @@ class Served:
     app: FastAPI
     node: RaftNode
     machine: ClusterMachine
+    rpc: RpcServer
 
     async def create(self, name: str = "a", **fields: Any) -> dict[str, Any]:
         response = await self.client.post("/api/v1/pipelines", json=spec(name, **fields))
@@ -114,8 +121,10 @@ async def serving_all(folder: Path, count: int) -> AsyncIterator[list[Served]]:
         for member in members:
             _found(folder / member.name, members)
             node = await stack.enter_async_context(_node(folder / member.name, member, raft=STEADY))
-            host, _, port = member.address.rpartition(":")
-            await stack.enter_async_context(listening(node.node.transport, host, int(port), None))
+            http = HttpServer(node.app)
+            listener = await stack.enter_async_context(listening(member.address, http, tls=None))
+            listener.hear(RAFT, node.node.transport.accept)
+            listener.hear(RPC, node.rpc.accept)
             nodes.append(node)
         yield nodes
 
@@ -146,8 +155,18 @@ async def _node(
     uuids, requests = Uuids(clock, os.urandom), Requests(clock)
     node = RaftNode(me, CLUSTER, folder / "raft", machine, tls=None, rng=random.Random(me.id), settings=raft)
     async with node, Submissions(permissions, environ or {}) as submissions:
+        asking, us = Asking(node, machine, clock, timeout_s), Us(me.name, CLUSTER)
+        forwarding = leader(
+            asking,
+            lambda address, name: RpcClient(us, address, name=name, tls=None, rng=random.Random(me.id)),
+            clock,
+            CLUSTER,
+        )
+        rpc = RpcServer(us, lambda caller: _is_member(node, caller), secure=False)
+        forwarding.answer(rpc)
         behind = services(
-            Asking(node, machine, clock, timeout_s),
+            asking,
+            forwarding,
             submissions,
             uuids,
             clock,
@@ -163,7 +182,11 @@ async def _node(
         hooks = {"response": [assert_described]}
         transport, base = httpx.ASGITransport(counted), f"http://{me.name}"
         async with httpx.AsyncClient(transport=transport, base_url=base, timeout=60, event_hooks=hooks) as client:
-            yield Served(client, app, node, machine)
+            yield Served(client, app, node, machine, rpc)
+
+
+def _is_member(node: RaftNode, caller: Caller) -> bool:
+    return any(each.name == caller.name for each in node.members().members)
 
 
 def _fail(exc: Exception) -> None:

@@ -1,14 +1,19 @@
-"""Any node answers: what one confirms the others know, and what only the leader can do says who that is."""
+"""Any node answers: what one confirms the others know, and what only the leader can do it has the leader do."""
 
 from __future__ import annotations
 
+import random
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.integration.api.api_kit import Served, serving_all, spec
+from tests.integration.api.api_kit import CLUSTER, Served, serving_all, spec
 from tests.waiting import insist, until
+from wire.core.errors import FatalError
+from wire.node.calls import LEAVE, REMOVE, Change
+from wire.node.rpc.client import RpcClient
+from wire.node.rpc.messages import Us
 
 ALL = "/api/v1/pipelines"
 
@@ -58,21 +63,38 @@ async def test_a_request_repeated_on_another_node_is_carried_out_once(nodes: lis
     assert len({each.json()["job_id"] for each in made}) == 1
 
 
-async def test_only_the_leader_changes_the_members_and_the_others_say_who_it_is(nodes: list[Served]) -> None:
+async def test_the_members_are_changed_through_any_node_and_all_answer_the_same(nodes: list[Served]) -> None:
     leader = await leader_of(nodes)
     follower, other = (node for node in nodes if node is not leader)
-    for response in (
-        await follower.client.delete(f"/api/v1/cluster/members/{other.node.me.name}"),
-        await follower.client.post("/api/v1/cluster/transfer-leadership"),
-    ):
-        assert (response.status_code, response.json()["code"]) == (421, "raft.not_leader")
-        assert f"{leader.node.me.name} leads, at {leader.node.me.address}" in response.json()["detail"]
-    handed = await leader.client.post("/api/v1/cluster/transfer-leadership", json={"to": follower.node.me.name})
+    for asked in (follower, leader):
+        unknown = await asked.client.delete("/api/v1/cluster/members/n9")
+        assert (unknown.status_code, unknown.json()["code"]) == (404, "raft.unknown_member")
+    handed = await follower.client.post("/api/v1/cluster/transfer-leadership", json={"to": follower.node.me.name})
     assert (handed.status_code, handed.json()["leader"]) == (200, follower.node.me.id)
-    removed = await follower.client.delete(f"/api/v1/cluster/members/{other.node.me.name}")
+    again = await other.client.post("/api/v1/cluster/transfer-leadership", json={"to": follower.node.me.name})
+    assert (again.status_code, again.json()["leader"]) == (200, follower.node.me.id)
+    removed = await leader.client.delete(f"/api/v1/cluster/members/{other.node.me.name}")
     assert removed.status_code == 204
     members = (await follower.client.get("/api/v1/cluster")).json()["members"]
     assert {each["name"] for each in members} == {leader.node.me.name, follower.node.me.name}
+
+
+async def test_a_leader_that_is_removed_hands_over_and_the_next_one_removes_it(nodes: list[Served]) -> None:
+    leader = await leader_of(nodes)
+    follower = next(node for node in nodes if node is not leader)
+    removed = await follower.client.delete(f"/api/v1/cluster/members/{leader.node.me.name}")
+    assert removed.status_code == 204, removed.text
+    assert leader.node.me.id in follower.node.members().removed
+
+
+async def test_who_is_no_member_can_not_change_the_members(nodes: list[Served]) -> None:
+    leader = await leader_of(nodes)
+    stranger = RpcClient(Us("n9", CLUSTER), leader.node.me.address, tls=None, rng=random.Random(1))
+    async with stranger:
+        for method in (REMOVE, LEAVE):
+            with pytest.raises(FatalError) as refused:
+                await stranger.call(method, Change("n1", "ada", b""), timeout_s=30)
+            assert refused.value.code == "rpc.members_only"
 
 
 async def test_the_leader_knows_of_all_whether_they_live_and_others_of_themselves(nodes: list[Served]) -> None:

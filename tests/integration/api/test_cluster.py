@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.integration.api.api_kit import CLUSTER, Served, serving, spec
 from tests.waiting import until
@@ -67,7 +68,7 @@ async def test_a_removal_that_was_interrupted_is_finished_by_the_next(api: Serve
 async def test_the_only_voter_can_neither_be_removed_nor_hand_over(api: Served) -> None:
     await leads(api)
     removed = await api.client.delete("/api/v1/cluster/members/n1")
-    assert removed.status_code in (404, 409), removed.text
+    assert (removed.status_code, removed.json()["code"]) == (409, "cluster.quorum_at_risk")
     handed = await api.client.post("/api/v1/cluster/transfer-leadership")
     assert (handed.status_code, handed.json()["code"]) == (404, "raft.no_such_voter")
     unknown = await api.client.post("/api/v1/cluster/transfer-leadership", json={"to": "n9"})
@@ -130,7 +131,55 @@ async def test_without_a_leader_a_node_lives_but_is_not_ready(lonely: Served) ->
     assert (await lonely.client.get("/api/v1/cluster")).json()["leader"] is None
 
 
-async def test_only_the_leader_hands_over_and_the_answer_says_who_it_is(lonely: Served) -> None:
-    response = await lonely.client.post("/api/v1/cluster/transfer-leadership")
-    assert (response.status_code, response.json()["code"]) == (421, "raft.not_leader")
-    assert "nobody leads" in response.json()["detail"]
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/v1/cluster/transfer-leadership"),
+        ("POST", "/api/v1/cluster/members/n2/leave"),
+        ("DELETE", "/api/v1/cluster/members/n2"),
+        ("PUT", "/api/v1/cluster/members/n2/drain"),
+    ],
+)
+async def test_without_a_leader_the_members_are_not_changed_and_it_is_said_when_to_ask_again(
+    lonely: Served, method: str, path: str
+) -> None:
+    response = await lonely.client.request(method, path)
+    assert (response.status_code, response.json()["code"]) == (503, "raft.no_leader")
+    assert int(response.headers["retry-after"]) >= 1
+
+
+async def test_a_node_is_given_no_work_any_more_and_then_some_again(api: Served) -> None:
+    await leads(api)
+    unregistered = await api.client.put("/api/v1/cluster/members/n1/drain")
+    assert (unregistered.status_code, unregistered.json()["code"]) == (404, "cluster.unknown_node")
+    await api.propose(c.RegisterNode(at_ms=1, name=NodeName("n1"), incarnation="i", address="x:1", workers=1))
+    for word, draining in (("drain", True), ("drain", True), ("undrain", False)):
+        response = await api.client.put(f"/api/v1/cluster/members/n1/{word}")
+        assert (response.status_code, response.json()["draining"]) == (200, draining)
+        assert api.machine.state.nodes[NodeName("n1")].draining is draining
+    nobody = await api.client.put("/api/v1/cluster/members/n9/drain")
+    assert (nobody.status_code, nobody.json()["code"]) == (404, "raft.unknown_member")
+
+
+async def test_the_only_node_can_not_leave(api: Served) -> None:
+    await leads(api)
+    refused = await api.client.post("/api/v1/cluster/members/n1/leave")
+    assert (refused.status_code, refused.json()["code"]) == (409, "cluster.last_node")
+    assert "stop it" in refused.json()["hint"]
+
+
+async def test_a_node_can_leave_once_all_nodes_know_how(api: Served) -> None:
+    await leads(api)
+    await api.node.add_member(Member(MemberId("n2/i"), "127.0.0.1:1"))
+    for name in ("n1", "n2"):
+        command = c.RegisterNode(at_ms=1, name=NodeName(name), incarnation="i", address="x:1", workers=1)
+        await api.propose(command if name == "n2" else replace(command, newest_command=2))
+    early = await api.client.post("/api/v1/cluster/members/n2/leave")
+    assert (early.status_code, early.json()["code"]) == (409, "cluster.version_not_enabled")
+    await api.propose(replace(command, newest_command=2))
+    await api.propose(c.EnableCommands(at_ms=1, version=2))
+    for _ in range(2):
+        leaves = await api.client.post("/api/v1/cluster/members/n2/leave")
+        assert (leaves.status_code, leaves.json()["leaving"], leaves.json()["draining"]) == (202, True, True)
+    back = await api.client.put("/api/v1/cluster/members/n2/undrain")
+    assert (back.status_code, back.json()["code"]) == (409, "cluster.node_leaving")

@@ -22,6 +22,7 @@ from wire.core.uuids import Uuids
 from wire.node.agent import Agent
 from wire.node.control.asking import Asking
 from wire.node.data_dir import Identity
+from wire.node.dismissing import Dismissing
 from wire.node.leading import Leading
 from wire.node.leases import OwnLease
 from wire.node.reconciling import moves_tasks
@@ -51,10 +52,14 @@ class Worked:
         return self.state.tasks.of(JOB)
 
     async def register(self, name: str) -> Member:
+        """Have a node of that name among the members, and known."""
+        member = Member(MemberId(f"{name}/i"), f"{name}:1")
+        if member.id != self.served.node.me.id:
+            assert await self.served.node.add_member(member) == b""
         await self.served.propose(
             c.RegisterNode(at_ms=1, name=NodeName(name), incarnation="i", address=f"{name}:1", workers=1)
         )
-        return Member(MemberId(f"{name}/i"), f"{name}:1")
+        return member
 
     async def create(self, name: str = "endless") -> None:
         """Make an endless pipeline."""
@@ -69,13 +74,16 @@ class Worked:
 
 
 @contextlib.asynccontextmanager
-async def working(folder: Path, settings: SchedulerSettings) -> AsyncIterator[Worked]:
+async def working(
+    folder: Path, settings: SchedulerSettings, *, reap_after_s: float | None = None
+) -> AsyncIterator[Worked]:
     """Everything wired as in a node; nothing runs yet but consensus."""
     async with serving(folder) as served:
         clock = SystemClock()
         asking, lease, uuids = Asking(served.node, served.machine, clock), OwnLease(), Uuids(clock, os.urandom)
         agent = Agent(ME, asking, lease, clock, uuids, 5.0)
-        leading = Leading(asking, clock, settings, 5)
+        dismissing = Dismissing(asking, clock, patience_s=5.0, reap_after_s=reap_after_s)
+        leading = Leading(asking, dismissing, clock, settings, 5)
         supervisor = Supervisor(agent, WORKERS, clock, random.Random(1))
         agent.use(supervisor)
 

@@ -37,9 +37,10 @@ class Model(Tasks):
             "newest_command": command.newest_command,
             "draining": False,
             "joined_ms": self.now,
+            "leaving": False,
         }
         if known is not None and known["incarnation"] == command.incarnation:
-            row["draining"], row["joined_ms"] = known["draining"], known["joined_ms"]
+            row |= {name: known[name] for name in ("draining", "joined_ms", "leaving")}
         elif known is not None:
             self.take_from(command.name)
         self.nodes = [node for node in self.nodes if node is not known]
@@ -50,9 +51,20 @@ class Model(Tasks):
         node = find(self.nodes, name=command.name)
         if node is None:
             return refused("unknown_node")
+        if node["leaving"] and not command.draining:
+            return refused("node_leaving")
         if node["draining"] != command.draining:
             node["draining"] = command.draining
             self.changed(command.name, "begun" if command.draining else "ended")
+        return Done()
+
+    def leave_node(self, command: c.LeaveNode) -> Answer:
+        node = find(self.nodes, name=command.name)
+        if node is None:
+            return refused("unknown_node")
+        if not node["leaving"]:
+            node["draining"] = node["leaving"] = True
+            self.changed(command.name)
         return Done()
 
     def remove_node(self, command: c.RemoveNode) -> Answer:

@@ -105,6 +105,9 @@ class Play:
             at_ms=self.at_ms, actor="o", name=self.random.choice(NODES), draining=self.choose(True, False, False)
         )
 
+    def leave(self, _: State) -> AnyCommand:
+        return c.LeaveNode(at_ms=self.at_ms, actor="o", name=self.random.choice(NODES))
+
     def remove(self, _: State) -> AnyCommand:
         return c.RemoveNode(at_ms=self.at_ms, actor="o", name=self.random.choice(NODES))
 
@@ -263,6 +266,7 @@ class Play:
 _KINDS: dict[Callable[[Play, State], AnyCommand], int] = {
     Play.register: 4,
     Play.drain: 1,
+    Play.leave: 1,
     Play.remove: 1,
     Play.enable: 1,
     Play.apply: 3,

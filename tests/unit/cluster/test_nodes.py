@@ -14,6 +14,10 @@ def drain(world: World, name: str, draining: bool = True) -> c.DrainNode:
     return c.DrainNode(at_ms=world.at_ms, actor="ada", name=NodeName(name), draining=draining)
 
 
+def leave(world: World, name: str) -> c.LeaveNode:
+    return c.LeaveNode(at_ms=world.at_ms, actor="ada", name=NodeName(name))
+
+
 def remove(world: World, name: str) -> c.RemoveNode:
     return c.RemoveNode(at_ms=world.at_ms, actor="ada", name=NodeName(name))
 
@@ -66,6 +70,30 @@ def test_draining_is_begun_and_ended_and_said_once() -> None:
         ("drain_node", "begun"),
         ("drain_node", "ended"),
     ]
+
+
+def test_a_node_that_leaves_is_drained_for_good_and_said_once() -> None:
+    world = World()
+    assert world.refusal(leave(world, "a")) == "cluster.unknown_node"
+    world.node("a")
+    for _ in range(2):
+        assert world.do(leave(world, "a")) == Done()
+    node = world.state.nodes[NodeName("a")]
+    assert (node.leaving, node.draining) == (True, True)
+    assert world.refusal(drain(world, "a", draining=False)) == "cluster.node_leaving"
+    assert world.do(drain(world, "a")) == Done()
+    assert [change.action for change in world.state.changes] == ["leave_node"]
+
+
+def test_a_node_that_is_started_again_goes_on_leaving_and_another_incarnation_does_not() -> None:
+    world = World()
+    world.node("a")
+    world.do(leave(world, "a"))
+    world.node("a")
+    assert world.state.nodes[NodeName("a")].leaving
+    world.node("a", incarnation="other")
+    node = world.state.nodes[NodeName("a")]
+    assert (node.leaving, node.draining) == (False, False)
 
 
 def test_a_draining_node_may_start_what_was_not_given_to_others_yet() -> None:

@@ -26,6 +26,8 @@ from wire.api.selecting import select
 router = APIRouter(prefix="/api/v1/cluster", tags=["cluster"])
 node_router = APIRouter(tags=["cluster"])
 
+MemberId = Annotated[str, Path(description="The node's id, or its name.", examples=["n4"])]
+
 
 @router.get("", responses=described(views.Cluster, "The cluster, as the answering node knows it."))
 async def get_cluster(request: Request, services: Asked) -> Response:
@@ -36,12 +38,32 @@ async def get_cluster(request: Request, services: Asked) -> Response:
 @router.delete(
     "/members/{id:path}", status_code=204, responses=nothing("The node is no member, and will not be one again.")
 )
-async def remove_member(
-    services: Asked, by: Asker, id: Annotated[str, Path(description="The node's id, or its name.", examples=["n4"])]
-) -> Response:
+async def remove_member(services: Asked, by: Asker, id: MemberId) -> Response:
     """Remove a node for good; its tasks are given to others."""
     await services.cluster.remove(id, by)
     return Response(status_code=204)
+
+
+@router.post(
+    "/members/{id:path}/leave",
+    status_code=202,
+    responses=described(views.Member, "The node is leaving: it is removed once others have its work.", 202),
+)
+async def let_member_leave(request: Request, services: Asked, by: Asker, id: MemberId) -> Response:
+    """Let a node leave for good: its tasks are given to others, leadership too, then it is removed and ends."""
+    return answers.answer(request, await services.cluster.leave(id, by), 202)
+
+
+@router.put("/members/{id:path}/drain", responses=described(views.Member, "The node is given no work any more."))
+async def drain_member(request: Request, services: Asked, by: Asker, id: MemberId) -> Response:
+    """Give a node no work any more: what it has is given to others. Outlasts a restart of the node."""
+    return answers.answer(request, await services.cluster.drain(id, by, draining=True))
+
+
+@router.put("/members/{id:path}/undrain", responses=described(views.Member, "The node is given work again."))
+async def undrain_member(request: Request, services: Asked, by: Asker, id: MemberId) -> Response:
+    """Give a node work again."""
+    return answers.answer(request, await services.cluster.drain(id, by, draining=False))
 
 
 @router.post(

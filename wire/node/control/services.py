@@ -5,7 +5,10 @@ from __future__ import annotations
 from wire.api.ports import Metrics, Services
 from wire.core.clock import Clock
 from wire.core.uuids import Uuids
+from wire.node.calls import LEAVE, REMOVE, TRANSFER
 from wire.node.control.asking import Asking
+from wire.node.control.changing import Changing
+from wire.node.control.forwarding import Dial, Forwarding
 from wire.node.control.health import HealthService
 from wire.node.control.members import ClusterService
 from wire.node.control.pipelines import PipelineService
@@ -13,8 +16,18 @@ from wire.node.control.runs import RunService
 from wire.node.control.submissions import Submissions
 
 
+def leader(asking: Asking, dial: Dial, clock: Clock, cluster_id: str) -> Forwarding:
+    """Return the way to have done what only the leader can do."""
+    forwarding, changing = Forwarding(asking, dial, clock), Changing(asking, cluster_id)
+    forwarding.carry_out(REMOVE, changing.remove)
+    forwarding.carry_out(LEAVE, changing.leave)
+    forwarding.carry_out(TRANSFER, changing.transfer_leadership)
+    return forwarding
+
+
 def services(
     asking: Asking,
+    forwarding: Forwarding,
     submissions: Submissions,
     uuids: Uuids,
     clock: Clock,
@@ -27,7 +40,7 @@ def services(
     return Services(
         pipelines=PipelineService(asking, submissions, uuids, clock),
         runs=RunService(asking),
-        cluster=ClusterService(asking, cluster_id, release),
+        cluster=ClusterService(asking, forwarding, cluster_id, release),
         health=HealthService(asking.node),
         metrics=metrics,
     )
