@@ -31,7 +31,7 @@ class NodeProcess:
         self.address = f"127.0.0.1:{free_ports(1)[0]}"
         self.folder = folder / name
         self._cwd = folder
-        self._flags = flags
+        self.flags: tuple[str | Path, ...] = flags
         self._tls = tls
         self._process: asyncio.subprocess.Process | None = None
         self._said: list[str] = []
@@ -53,17 +53,27 @@ class NodeProcess:
     @contextlib.asynccontextmanager
     async def running(self, *flags: str) -> AsyncIterator[httpx.AsyncClient]:
         """Start it, and kill it at the end unless it has ended. Gives a client, once it is ready."""
+        async with self.started(*flags) as client:
+            await self.ready(client)
+            yield client
+
+    @contextlib.asynccontextmanager
+    async def started(self, *flags: str) -> AsyncIterator[httpx.AsyncClient]:
+        """Start it as `running` does, but wait for nothing."""
         self._said = []
-        arguments = ("--node-id", self.name, "--listen", self.address, "--data-dir", self.folder, *self._flags, *flags)
+        arguments = ("--node-id", self.name, "--listen", self.address, "--data-dir", self.folder, *self.flags, *flags)
         self._process = await start("serve", "--workers", "2", *map(str, arguments), cwd=self._cwd)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen())
             try:
                 async with httpx.AsyncClient(base_url=self.url, verify=self._tls or False, timeout=30) as client:
-                    await insist(lambda: self._ready(client), on=NOT_THERE, deadline_s=DEADLINE_S)
                     yield client
             finally:
                 await self.kill()
+
+    async def ready(self, client: httpx.AsyncClient) -> None:
+        """Wait until it answers that it is ready."""
+        await insist(lambda: self._ready(client), on=NOT_THERE, deadline_s=DEADLINE_S)
 
     async def _ready(self, client: httpx.AsyncClient) -> None:
         assert self.process.returncode is None, self.said

@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from wire.node.founding import Standing
 from wire.node.rpc.messages import Method
 from wire.raft import Member
 
@@ -21,9 +22,13 @@ class Renewed(Struct, frozen=True):
 
 
 class Joining(Struct, frozen=True):
-    """A node without a cluster asks to be let in."""
+    """A node without a cluster asks to be let in, with a token if it was given one."""
 
     member: Member
+    token: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Joining({self.member!r})"  # I9
 
 
 class Joined(Struct, frozen=True):
@@ -33,7 +38,12 @@ class Joined(Struct, frozen=True):
     leader: str | None = None
 
 
+class Who(Struct, frozen=True):
+    """A node without a cluster asks another one who that is."""
+
+
 RENEW: Final = Method("lease.renew", Renewal, Renewed)
 GIVE_UP: Final = Method("lease.give_up", Renewal, Renewed)
 """Says that a node has stopped its work, so that nobody waits for its lease to be over."""
 JOIN: Final = Method("membership.join", Joining, Joined, for_strangers=True)
+WHO: Final = Method("membership.who", Who, Standing, for_strangers=True)

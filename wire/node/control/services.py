@@ -11,6 +11,7 @@ from wire.node.control.members import ClusterService
 from wire.node.control.pipelines import PipelineService
 from wire.node.control.runs import RunService
 from wire.node.control.submissions import Submissions
+from wire.node.control.tokens import TokenService
 
 
 def services(
@@ -22,4 +23,5 @@ def services(
         runs=RunService(asking),
         cluster=ClusterService(asking, cluster_id, release),
         health=HealthService(asking.node),
+        tokens=TokenService(asking),
     )
