@@ -45,7 +45,7 @@ class NodeProcess:
         self.log = folder / f"{name}.log"
         self.url = f"{'http' if tls is None else 'https'}://{self.address}"
         self._cwd = folder
-        self._flags = flags
+        self.flags: tuple[str | Path, ...] = flags
         self._tls = tls
         self._prefix = prefix
         self._environ = environ
@@ -70,10 +70,16 @@ class NodeProcess:
     @contextlib.asynccontextmanager
     async def running(self, *flags: str) -> AsyncIterator[httpx.AsyncClient]:
         """Start it, and kill it at the end unless it has ended. Gives a client, once it is ready."""
+        async with self.started(*flags) as client:
+            await self.ready(client)
+            yield client
+
+    @contextlib.asynccontextmanager
+    async def started(self, *flags: str) -> AsyncIterator[httpx.AsyncClient]:
+        """Start it as `running` does, but wait for nothing."""
         await self.start(*flags)
         try:
             async with self.client() as client:
-                await self.ready(client)
                 yield client
         finally:
             await self.kill()
@@ -90,12 +96,8 @@ class NodeProcess:
         """A client for it, which outlives its end."""
         return httpx.AsyncClient(base_url=self.url, verify=self._tls or False, timeout=timeout_s)
 
-    async def ready(self, client: httpx.AsyncClient) -> None:
-        """Wait until it says that it is ready."""
-        await insist(lambda: self._ready(client), on=NOT_THERE, deadline_s=DEADLINE_S)
-
     def _arguments(self, *flags: str) -> list[str]:
-        given = ("--node-id", self.name, "--listen", self.address, "--data-dir", self.folder, *self._flags, *flags)
+        given = ("--node-id", self.name, "--listen", self.address, "--data-dir", self.folder, *self.flags, *flags)
         return ["serve", "--workers", "2", *map(str, given)]
 
     async def ends(self, *flags: str) -> Outcome:
@@ -106,6 +108,10 @@ class NodeProcess:
         """Wait until it ends by itself, and return what it exits with."""
         async with asyncio.timeout(DEADLINE_S):
             return await self.process.wait()
+
+    async def ready(self, client: httpx.AsyncClient) -> None:
+        """Wait until it answers that it is ready."""
+        await insist(lambda: self._ready(client), on=NOT_THERE, deadline_s=DEADLINE_S)
 
     async def _ready(self, client: httpx.AsyncClient) -> None:
         assert self.process.returncode is None, self.said

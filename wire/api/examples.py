@@ -27,6 +27,7 @@ _SPEC_JSON: Final = Raw(
 )
 _THEN: Final = datetime.datetime(2030, 5, 1, 12, tzinfo=datetime.UTC)
 _JOB: Final = "01f2a1c0-3f5e-7c11-9a3b-2f6d1c0e8a47"
+_TOKEN_ID: Final = "9f3a61c04be27d18"  # noqa: S105 (tells nothing)
 _NODE: Final = "n1/6f0c5a52-96d4-4d2e-a3a8-0a4c27e4b9f1"
 
 _PIPELINE: Final = views.Pipeline(
@@ -72,6 +73,9 @@ EXAMPLES: Final[dict[Any, Any]] = {
     ),
     views.Member: _MEMBER,
     views.Cluster: views.Cluster(cluster_id="c1f0", term=4, leader=_NODE, members=(_MEMBER,)),
+    views.NewToken: views.NewToken(
+        id=_TOKEN_ID, token=f"{_TOKEN_ID}.{'x' * 43}", expires_at=_THEN, uses=1
+    ),
     views.Snapshot: views.Snapshot(index=18230, term=4, bytes=1482390, checksum="9f3a61c04be27d18"),
     views.NodeStatus: views.NodeStatus(
         node=views.NodeInfo(id=_NODE, name="n1", address="10.0.0.1:4001", release="1.0.0"),
@@ -87,6 +91,9 @@ EXAMPLES: Final[dict[Any, Any]] = {
     views.Page[views.Task]: views.Page(items=(_TASK,)),
     views.Page[views.Checkpoint]: views.Page(items=(_CHECKPOINT,)),
     views.Page[views.Job]: views.Page(items=(_JOB_VIEW,)),
+    views.Page[views.Token]: views.Page(
+        items=(views.Token(id=_TOKEN_ID, expires_at=_THEN, uses_left=1, created_by="ada"),)
+    ),
     views.Page[views.Member]: views.Page(items=(_MEMBER,)),
     Problem: Problem(
         type="urn:wire:config.invalid", title="the value is not of the kind this field takes", status=422,

@@ -19,6 +19,7 @@ from wire.api.views import (
     Diff,
     Job,
     Member,
+    NewToken,
     NodeStatus,
     Page,
     Pipeline,
@@ -26,9 +27,11 @@ from wire.api.views import (
     Plan,
     Snapshot,
     Task,
+    Token,
     Version,
     VersionSpec,
 )
+from wire.core.units import Duration
 
 Consistency = Literal["linearizable", "stale"]
 """`linearizable` reads see every write that was confirmed before they were asked for, on any node (I7); `stale` reads
@@ -195,6 +198,25 @@ class ClusterOps(Protocol):
         ...
 
 
+class Tokens(Protocol):
+    """Tokens that nodes join with."""
+
+    async def create(self, expires: Duration, uses: int | None, by: By) -> NewToken:
+        """Make a token for so many nodes, or any number, and tell its secret this once.
+
+        Asked again under the same id it raises RefusedError: the secret can't be told a second time.
+        """
+        ...
+
+    async def page(self, part: Part) -> Page[Token]:
+        """Return tokens, by id. Of those that are no good any more some may be forgotten."""
+        ...
+
+    async def revoke(self, id_: str, by: By) -> None:
+        """Let nobody join with a token any more. Raises RefusedError if there is none of that id."""
+        ...
+
+
 class Health(Protocol):
     """Whether this node can do its work."""
 
@@ -222,3 +244,4 @@ class Services(Struct, frozen=True):
     cluster: ClusterOps
     health: Health
     metrics: Metrics
+    tokens: Tokens

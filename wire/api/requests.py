@@ -18,9 +18,10 @@ from msgspec import Meta
 
 from wire.api.ports import By, Consistency, Guard, Name, Part, Services, Submission
 from wire.api.principals import actor_of
-from wire.core.config import Config, parse
+from wire.core.config import Config, MisfitError, parse
 from wire.core.errors import ConfigError, Finding, RefusedError
 from wire.core.paths import ROOT
+from wire.core.units import Duration
 from wire.core.uuids import Uuids
 from wire.pipelines.document import parse as parse_document
 
@@ -35,6 +36,7 @@ MEDIA_TYPES: Final = (
     "text/yaml",
     "text/x-yaml",
 )
+_LONGEST: Final = Duration(366 * 86_400_000)
 _BODY_TIMEOUT_S: Final = 30.0
 _REVISION: Final = re.compile(r'"(\d{1,18})"')
 _YAML_HINT: Final = "send it as application/yaml or application/json: --header 'Content-Type: application/yaml'"
@@ -55,6 +57,17 @@ class TransferBody(Config, frozen=True, kw_only=True):
     """What may be sent to hand leadership over."""
 
     to: str | None = None
+
+
+class TokenBody(Config, frozen=True, kw_only=True):
+    """What may be sent to have a token made."""
+
+    expires: Duration = Duration(3_600_000)
+    uses: Annotated[int | None, Meta(ge=1)] = 1
+
+    def __post_init__(self) -> None:
+        if not 0 < self.expires.ms <= _LONGEST.ms:
+            raise MisfitError("`expires` is out of bounds", f"make it longer than 0s, and {_LONGEST} at most")
 
 
 def invalid(path: str, message: str, hint: str | None = None) -> ConfigError:

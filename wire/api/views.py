@@ -278,3 +278,26 @@ class Check(Struct, frozen=True, kw_only=True):
     name: str
     ok: bool
     message: str = ""
+
+    @property
+    def line(self) -> str:
+        """The check as a line of text, as probes and people read it."""
+        return f"[+]{self.name} ok\n" if self.ok else f"[-]{self.name} failed: {self.message}\n"
+
+
+class Token(Struct, frozen=True, kw_only=True):
+    """A token that nodes join with. `uses_left` is null where it is good for any number of nodes."""
+
+    id: str
+    expires_at: datetime.datetime
+    uses_left: int | None
+    created_by: str
+
+
+class NewToken(Struct, frozen=True, kw_only=True):
+    """A token that was just made. `token` is what a node shows (`join_token`), and is never told again."""
+
+    id: str
+    token: str
+    expires_at: datetime.datetime
+    uses: int | None

@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from wire.api import views
+from wire.node.founding import Standing
 from wire.node.rpc.messages import Method
 from wire.raft import Member
 
@@ -22,9 +23,13 @@ class Renewed(Struct, frozen=True):
 
 
 class Joining(Struct, frozen=True):
-    """A node without a cluster asks to be let in."""
+    """A node without a cluster asks to be let in, with a token if it was given one."""
 
     member: Member
+    token: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Joining({self.member!r})"  # I9
 
 
 class Joined(Struct, frozen=True):
@@ -52,6 +57,10 @@ class Transfer(Struct, frozen=True):
     to: str | None
 
 
+class Who(Struct, frozen=True):
+    """A node without a cluster asks another one who that is."""
+
+
 RENEW: Final = Method("lease.renew", Renewal, Renewed)
 GIVE_UP: Final = Method("lease.give_up", Renewal, Renewed)
 """Says that a node has stopped its work, so that nobody waits for its lease to be over."""
@@ -60,3 +69,4 @@ REMOVE: Final = Method("members.remove", Change, Changed)
 LEAVE: Final = Method("members.leave", Change, views.Member)
 TRANSFER: Final = Method("members.transfer_leadership", Transfer, views.Cluster)
 """What only the leader can do: whoever is asked for it has the leader do it."""
+WHO: Final = Method("membership.who", Who, Standing, for_strangers=True)

@@ -14,7 +14,7 @@ from typing import Annotated, Final, Literal
 
 from msgspec import Meta, field
 
-from wire.core.config import Config, MisfitError, doc
+from wire.core.config import Config, MisfitError, Secret, doc
 from wire.core.units import Duration, Size
 from wire.raft.transport.tls import TlsFiles
 
@@ -34,6 +34,7 @@ _LISTEN: Final = Meta(
     pattern=r"^([^\s:\[\]/@]*|\[[0-9A-Fa-f:.]+(%\w+)?\]):\d{1,5}$",
     description="host and port, such as 127.0.0.1:4001, or :4001 for every address.",
 )
+_TOKEN: Final = re.compile(r"[0-9a-f]{16}\.[A-Za-z0-9_-]{43}")
 _LABEL: Final = Meta(pattern=r"^[^\s,=]*$", description="text without blanks, commas and equals signs.")
 _VARIABLE: Final = Meta(
     pattern=r"^[A-Za-z_][A-Za-z0-9_]*\*?$", description="a variable's name, or how it begins and *."
@@ -64,6 +65,16 @@ class NodeConfig(Config, frozen=True, kw_only=True):
     bootstrap_expect: Annotated[
         int | None, doc("Found a cluster together with the nodes of `join`, once there are so many."), Meta(ge=1, le=99)
     ] = None
+    join_token: Annotated[
+        Secret | None, doc("Token to be let into the cluster with; better given as a variable than as a flag.")
+    ] = None
+    join_requires: Annotated[
+        Literal["certificate", "token"],
+        doc(
+            "What a member asks of nodes that want to join: a certificate of the cluster's authority, or a token, too. "
+            "With `insecure` and without tokens, whoever reaches the port can join."
+        ),
+    ] = "certificate"
     max_voters: Annotated[
         int, doc("How many members vote at most, an odd number; the others only work."), Meta(ge=1, le=9)
     ] = 5
@@ -115,8 +126,15 @@ class NodeConfig(Config, frozen=True, kw_only=True):
         if self.reap_after is not None and self.reap_after.s < _LEAST_REAP_S:
             hint = f"make it {_LEAST_REAP_S} s or more: what is removed has to join anew"
             raise MisfitError("`reap_after` is so short that a node that is started again could be removed", hint)
-        if self.bootstrap_expect is not None and self.bootstrap_expect > 1 and not self.join:
-            raise MisfitError("`bootstrap_expect` needs nodes to found a cluster with", "name them with `join`")
+        if self.founders is not None and len(set(self.join)) < self.founders - 1:
+            message = (
+                f"`bootstrap_expect` needs {self.founders - 1} other nodes, and `join` names {len(set(self.join))}"
+            )
+            raise MisfitError(message, "name all the others with `join`")
+        if self.join_token is not None and not _TOKEN.fullmatch(self.join_token.reveal()):
+            raise MisfitError("`join_token` is no token", "it is what was told when it was made, such as 3f….kR…")
+        if self.advertise is not None and int(self.advertise.rpartition(":")[2]) == 0:
+            raise MisfitError("`advertise` names no port", "give the one at which others reach this node")
         if (self.ca is None) != (self.cert is None):
             given, absent = ("ca", "cert") if self.cert is None else ("cert", "ca")
             raise MisfitError(f"`{given}` is of no use without `{absent}`", "give both, or none of them")
@@ -136,12 +154,16 @@ class NodeConfig(Config, frozen=True, kw_only=True):
         return name
 
     @property
-    def advertised(self) -> str:
-        """Where the other nodes reach this one: at the machine's name, where it listens at every address."""
+    def founders(self) -> int | None:
+        """How many nodes found a cluster together, None if this one does not take part in such a thing."""
+        return self.bootstrap_expect if (self.bootstrap_expect or 1) > 1 else None
+
+    def advertised(self, port: str) -> str:
+        """Return where the others reach this node, which listens at `port`: at the machine's name, if everywhere."""
         if self.advertise is not None:
             return self.advertise
-        host, _, port = self.listen.rpartition(":")
-        return f"{socket.gethostname()}:{port}" if host in _EVERYWHERE else self.listen
+        host = self.listen.rpartition(":")[0]
+        return f"{socket.gethostname() if host in _EVERYWHERE else host}:{port}"
 
     @property
     def folder(self) -> Path:

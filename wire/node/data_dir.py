@@ -2,7 +2,7 @@
 
 wire-data/
   ├── lock        held while the node runs
-  ├── node.json   name, incarnation, and the cluster once there is one
+  ├── node.json   name, incarnation, and the cluster once there is one, or who is to found it
   └── …           what the parts of the node keep, each in a folder of its own
 """
 
@@ -17,12 +17,13 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from wire.core.errors import FatalError, UnavailableError
 from wire.core.locking import HeldError, lock_folder
+from wire.node.founding import cluster_of
 from wire.raft.storage.files import DiskFiles
-from wire.raft.types import MemberId
+from wire.raft.types import Member, MemberId
 
 FORMAT: Final = 1
 _FILE: Final = "node.json"
@@ -30,12 +31,17 @@ _NEW: Final = f"{_FILE}~"
 
 
 class Identity(Struct, frozen=True, kw_only=True):
-    """Who a node is. An incarnation is as old as the folder: the same name in an empty folder is somebody new."""
+    """Who a node is. An incarnation is as old as the folder: the same name in an empty folder is somebody new.
+
+    `agreed` are those with whom it is to found a cluster, before it has one; see `founding`.
+    """
 
     name: Annotated[str, Meta(min_length=1)]
     incarnation: Annotated[str, Meta(min_length=1)]
     cluster: str | None = None
     parted: Literal["left", "removed"] | None = None
+    agreed: tuple[Member, ...] | None = None
+    withdrawn: bool = False
 
     @property
     def member(self) -> MemberId:
@@ -54,20 +60,43 @@ class _Header(Struct):
 class DataDir:
     """A node's folder, which is ours. `identity` is on disk."""
 
-    def __init__(self, path: Path, identity: Identity) -> None:
+    def __init__(self, path: Path, identity: Identity, new_incarnation: Callable[[], str]) -> None:
         """Use a folder that is locked and holds `identity`."""
         self.path = path
         self.identity = identity
+        self._new_incarnation = new_incarnation
 
     def found_cluster(self, cluster: str) -> None:
         """Remember the cluster, on disk when this returns. Blocking.
 
-        Raises UnavailableError, or FatalError if the node belongs to another one already: from then on it belongs to
-        this one for good, and only an empty folder can join another.
+        Raises UnavailableError, or FatalError if the node belongs to another one already, or has agreed to found
+        another one (F1): from then on it belongs to this one for good, and only an empty folder can join another.
         """
-        if self.identity.cluster not in (None, cluster):
-            raise _foreign(self.path, f"it belongs to cluster {self.identity.cluster}, not {cluster}")
-        identity = replace(self.identity, cluster=cluster)
+        agreed = self.identity.agreed
+        bound_to = self.identity.cluster if agreed is None else cluster_of(agreed)
+        if bound_to not in (None, cluster):
+            raise _foreign(self.path, f"it belongs to cluster {bound_to}, not {cluster}")
+        self._become(replace(self.identity, cluster=cluster, agreed=None, withdrawn=False))
+
+    def agree(self, members: tuple[Member, ...]) -> None:
+        """Agree to found a cluster with these, on disk when this returns. Blocking; once for each incarnation (F1)."""
+        if self.identity.cluster is not None or self.identity.agreed is not None:
+            raise _foreign(self.path, "it belongs to a cluster, or has agreed to found one")
+        self._become(replace(self.identity, agreed=members))
+
+    def withdraw(self) -> None:
+        """Withdraw from what was agreed to. Blocking."""
+        self._become(replace(self.identity, withdrawn=True))
+
+    def resume(self) -> None:
+        """Take back that this node has withdrawn. Blocking."""
+        self._become(replace(self.identity, withdrawn=False))
+
+    def renew(self) -> None:
+        """Become somebody new who belongs to no cluster, as in an empty folder. Blocking."""
+        self._become(Identity(name=self.identity.name, incarnation=self._new_incarnation()))
+
+    def _become(self, identity: Identity) -> None:
         _write(self.path, identity)
         self.identity = identity
 
@@ -112,7 +141,7 @@ def data_dir(
             _write(path, identity)
         elif identity.name != name:
             raise _foreign(path, f"it belongs to the node {identity.name}, not {name}")
-        yield DataDir(path, identity)
+        yield DataDir(path, identity, new_incarnation)
     finally:
         os.close(descriptor)
 
@@ -136,14 +165,12 @@ def _read(path: Path) -> Identity | None:
         message = f"{path / _FILE} is damaged: {exc}"
         hint = "restore it from a backup; or empty the folder, and the node joins anew under the same name"
         raise FatalError("node.data_damaged", message, hint=hint) from exc
-    return Identity(name=stored.name, incarnation=stored.incarnation, cluster=stored.cluster, parted=stored.parted)
+    return Identity(**{name: getattr(stored, name) for name in Identity.__struct_fields__})
 
 
 def _write(path: Path, identity: Identity) -> None:
     """Have it on disk, whole: before or after, never in between."""
-    stored = _Stored(
-        name=identity.name, incarnation=identity.incarnation, cluster=identity.cluster, parted=identity.parted
-    )
+    stored = _Stored(**asdict(identity))
     try:
         files = DiskFiles(path)
         file = files.create(_NEW)

@@ -1,7 +1,7 @@
 """How a node comes to belong to a cluster: it founds one, is let into one, or has been in one all along.
 
-A cluster has the incarnation of its founder as its id, so that founding can be broken off anywhere and done again. A
-node that is told of others never founds one: it asks them, for as long as it takes.
+The id of a cluster follows from who founds it, so that founding can be broken off anywhere and done again. A node that
+is told of others does not found one alone: it asks them, for as long as it takes.
 """
 
 from __future__ import annotations
@@ -9,19 +9,23 @@ from __future__ import annotations
 import random
 import shutil
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Final
 
 import structlog
+from msgspec import Struct
 
 from wire.cluster.machine import ClusterMachine
 from wire.core.clock import Clock
-from wire.core.errors import FatalError, RetryableError, UnavailableError, WireError
+from wire.core.config import Secret
+from wire.core.errors import ConfigError, FatalError, Finding, RetryableError, UnavailableError, WireError
 from wire.node.calls import JOIN, Joined, Joining
 from wire.node.data_dir import DataDir
+from wire.node.founding import cluster_of
 from wire.node.rpc.client import RpcClient
 from wire.node.rpc.messages import Us
+from wire.node.waiting import Waiting
 from wire.raft import Configuration, Member, RaftNode, Rejected, Role, Unknown, found_cluster
 from wire.raft.threads import in_thread
 
@@ -31,26 +35,41 @@ RAFT_FOLDER: Final = "raft"
 _ATTEMPT_S: Final = 10.0
 _RETRY_S: Final = 1.0
 _SILENT_S: Final = 5.0  # several elections would have been over by then
+_BAD_TOKEN: Final = (
+    "cluster.token_expired",
+    "cluster.token_required",
+    "cluster.token_used_up",
+    "cluster.unknown_token",
+)
 _REFUSED: Final = ("raft.removed_member", "rpc.wrong_certificate", "rpc.incompatible_protocol")
 
 
 def found(data: DataDir, address: str, on_error: Callable[[Exception], None]) -> str:
     """Found a cluster of this node alone, and return its id. Blocking. What was broken off is done anew."""
-    cluster, folder = data.identity.incarnation, data.path / RAFT_FOLDER
+    return _found(data, data.identity.incarnation, (Member(data.identity.member, address),), on_error)
+
+
+def found_with(data: DataDir, founders: tuple[Member, ...], on_error: Callable[[Exception], None]) -> str:
+    """Found the cluster of these, who have all agreed to it, and return its id. Blocking, and done anew like `found`.
+
+    Each of them does so by itself, and they find each other afterwards.
+    """
+    return _found(data, cluster_of(founders), founders, on_error)
+
+
+def _found(data: DataDir, cluster: str, founders: tuple[Member, ...], on_error: Callable[[Exception], None]) -> str:
+    folder = data.path / RAFT_FOLDER
     if not folder.exists():
         unfinished = Path(f"{folder}~")
         shutil.rmtree(unfinished, ignore_errors=True)
-        founders = Configuration(voters=(Member(data.identity.member, address),))
         try:
             unfinished.mkdir(mode=0o700)
-            found_cluster(unfinished, cluster, founders, ClusterMachine(on_error))
+            found_cluster(unfinished, cluster, Configuration(voters=founders), ClusterMachine(on_error))
             unfinished.rename(folder)
         except OSError as exc:
-            message = f"the data folder {data.path} can't be used: {(exc.strerror or str(exc)).lower()}"
-            hint = "check the path, its permissions and the disk"
-            raise UnavailableError("node.data_refused", message, hint=hint) from exc
+            raise refused(data, exc) from exc
     data.found_cluster(cluster)
-    log.info("cluster_founded", cluster=cluster)
+    log.info("cluster_founded", cluster=cluster, members=[each.id for each in founders])
     return cluster
 
 
@@ -62,50 +81,91 @@ def part(data: DataDir, *, left: bool) -> None:
     log.info("node_left", cluster=data.identity.cluster)
 
 
-async def join(
-    data: DataDir,
-    address: str,
-    peers: Sequence[str],
-    *,
-    tls: Callable[[], ssl.SSLContext] | None,
-    clock: Clock,
-    rng: random.Random,
-) -> str:
-    """Ask `peers`, one after the other and again, until one lets us in, and return the cluster's id.
+def begin_anew(data: DataDir) -> None:
+    """Become somebody new, without what was founded of a cluster that came to nothing. Blocking."""
+    try:
+        shutil.rmtree(data.path / RAFT_FOLDER)
+    except FileNotFoundError:
+        pass
+    except OSError as exc:
+        raise refused(data, exc) from exc
+    data.renew()
 
-    Raises FatalError where they don't want us.
+
+def refused(data: DataDir, exc: OSError) -> UnavailableError:
+    """Return the error for a folder that can't be used."""
+    message = f"the data folder {data.path} can't be used: {(exc.strerror or str(exc)).lower()}"
+    return UnavailableError("node.data_refused", message, hint="check the path, its permissions and the disk")
+
+
+class Entrance(Struct, frozen=True):
+    """What a node needs to get into a cluster: where it is reached, its token, and what to call others with."""
+
+    address: str
+    token: Secret | None
+    tls: Callable[[], ssl.SSLContext] | None
+    rng: random.Random
+
+
+async def join(data: DataDir, entrance: Entrance, peers: Sequence[str], waiting: Waiting, clock: Clock) -> str:
+    """Ask `peers` again and again until one lets us in, and return the cluster's id.
+
+    Raises FatalError where they don't want us, ConfigError where they don't take our token.
     """
-    us, me = Us(data.identity.name), Member(data.identity.member, address)
-    told = ""
     while True:
-        waiting = list(peers)
-        for peer in waiting:
-            try:
-                joined = await _ask(us, me, peer, tls, rng)
-            except WireError as exc:
-                if exc.code in _REFUSED:
-                    raise
-                reason = f"{peer}: {exc.message}"
-                if reason != told:
-                    log.warning("join_waits", peer=peer, code=exc.code, reason=exc.message)
-                told = reason
-                continue
-            if joined.cluster is not None:
-                await in_thread(data.found_cluster, joined.cluster)
-                log.info("cluster_joined", cluster=joined.cluster, through=peer)
-                return joined.cluster
-            if joined.leader is not None and joined.leader not in waiting:
-                waiting.append(joined.leader)
+        cluster, troubles = await ask_all(data, entrance, peers)
+        if cluster is not None:
+            return cluster
+        waiting.tell("nobody has let it in", troubles)
         await clock.sleep(_RETRY_S)
 
 
-async def _ask(us: Us, me: Member, peer: str, tls: Callable[[], ssl.SSLContext] | None, rng: random.Random) -> Joined:
-    async with RpcClient(us, peer, tls=tls, rng=rng) as client:
-        return await client.call(JOIN, Joining(me), timeout_s=_ATTEMPT_S)
+async def ask_all(data: DataDir, entrance: Entrance, peers: Sequence[str]) -> tuple[str | None, dict[str, str | None]]:
+    """Ask `peers`, and whom they name, once; return the cluster that has let us in, or what each of them has said.
+
+    Raises as `join` does.
+    """
+    waiting = list(peers)
+    troubles: dict[str, str | None] = {}
+    for peer in waiting:
+        try:
+            joined = await _ask(data, entrance, peer)
+        except WireError as exc:
+            if exc.code in _BAD_TOKEN:
+                raise ConfigError(
+                    [Finding(code=exc.code, path="join_token", message=exc.message, hint=exc.hint)]
+                ) from exc
+            if exc.code in _REFUSED:
+                raise
+            troubles[peer] = exc.message
+            continue
+        if joined.cluster is not None:
+            await in_thread(data.found_cluster, joined.cluster)
+            log.info("cluster_joined", cluster=joined.cluster, through=peer)
+            return joined.cluster, troubles
+        troubles[peer] = "it does not lead the cluster" if joined.leader is not None else "nobody leads the cluster"
+        if joined.leader is not None and joined.leader not in waiting:
+            waiting.append(joined.leader)
+    return None, troubles
 
 
-async def let_in(node: RaftNode, cluster_id: str, newcomer: Member) -> Joined:
+async def _ask(data: DataDir, entrance: Entrance, peer: str) -> Joined:
+    us, me = Us(data.identity.name), Member(data.identity.member, entrance.address)
+    request = Joining(me, None if entrance.token is None else entrance.token.reveal())
+    async with RpcClient(us, peer, tls=entrance.tls, rng=entrance.rng) as client:
+        return await client.call(JOIN, request, timeout_s=_ATTEMPT_S)
+
+
+async def _anybody() -> None:
+    """Let in whoever has a certificate."""
+
+
+async def let_in(
+    node: RaftNode, cluster_id: str, newcomer: Member, may_join: Callable[[], Awaitable[None]] = _anybody
+) -> Joined:
     """Answer a node that wants to join: the leader makes it a member without a vote, others say who leads.
+
+    `may_join` raises where it may not; it is not asked about one that is a member already.
 
     One whose disk was lost takes the place of its older self, once nothing is heard of that. Raises RetryableError
     while the name is another's, FatalError for one that was removed.
@@ -113,23 +173,34 @@ async def let_in(node: RaftNode, cluster_id: str, newcomer: Member) -> Joined:
     if node.status().role is not Role.LEADER:
         leader = node.status().leader
         return Joined(leader=leader.address if leader is not None else None)
-    namesake = next((each for each in node.members().members if each.name == newcomer.name), None)
-    if newcomer.id in node.members().removed:
-        hint = "start it with an empty data folder: it joins as somebody new"
-        raise FatalError("raft.removed_member", f"{newcomer.name} was removed from the cluster", hint=hint)
-    if namesake is not None and namesake.id != newcomer.id:
-        if not _is_silent(node, namesake):
-            hint = f"give it another name by --node-id; if the other one is gone, try again in {_SILENT_S:g} s"
-            raise RetryableError("cluster.name_taken", f"there is a node {newcomer.name} already", hint=hint)
-        removed = await node.remove_member(namesake.id, _ATTEMPT_S)  # first: its vote must never count again
+    older = _older_self(node, newcomer)
+    if node.members().member(newcomer.id) is None:
+        await may_join()
+        older = _older_self(node, newcomer)  # who is there may be others by now
+    if older is not None:
+        removed = await node.remove_member(older.id, _ATTEMPT_S)  # first: its vote must never count again
         if isinstance(removed, Rejected | Unknown):
             return _not_yet(newcomer, removed)
-        log.info("member_replaced", member=namesake.id, by=newcomer.id)
+        log.info("member_replaced", member=older.id, by=newcomer.id)
     outcome = await node.add_member(newcomer, _ATTEMPT_S)
     if isinstance(outcome, Rejected | Unknown):
         return _not_yet(newcomer, outcome)
     log.info("member_joined", member=newcomer.id, address=newcomer.address)
     return Joined(cluster=cluster_id)
+
+
+def _older_self(node: RaftNode, newcomer: Member) -> Member | None:
+    """Return the member whose place the newcomer takes, None if there is none. Raises where it may not come."""
+    if newcomer.id in node.members().removed:
+        hint = "start it with an empty data folder: it joins as somebody new"
+        raise FatalError("raft.removed_member", f"{newcomer.name} was removed from the cluster", hint=hint)
+    namesake = next((each for each in node.members().members if each.name == newcomer.name), None)
+    if namesake is None or namesake.id == newcomer.id:
+        return None
+    if not _is_silent(node, namesake):
+        hint = f"give it another name by --node-id; if the other one is gone, try again in {_SILENT_S:g} s"
+        raise RetryableError("cluster.name_taken", f"there is a node {newcomer.name} already", hint=hint)
+    return namesake
 
 
 def _not_yet(newcomer: Member, outcome: Rejected | Unknown) -> Joined:

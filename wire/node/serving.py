@@ -21,20 +21,22 @@ from wire.cluster.machine import ClusterMachine
 from wire.cluster.scheduler import SchedulerSettings
 from wire.cluster.state import NodeName
 from wire.core.clock import SystemClock
-from wire.core.errors import FatalError, RetryableError, UnavailableError, root_cause
+from wire.core.errors import ConfigError, FatalError, Finding, RetryableError, root_cause
 from wire.core.permissions import Permissions
 from wire.core.units import Duration
 from wire.core.uuids import Uuids
 from wire.node.agent import Agent
-from wire.node.calls import GIVE_UP, JOIN, RENEW, Joined, Joining, Renewal, Renewed
+from wire.node.calls import GIVE_UP, JOIN, RENEW, WHO, Joined, Joining, Renewal, Renewed, Who
 from wire.node.config import NodeConfig
 from wire.node.control.asking import Asking
 from wire.node.control.services import leader, services
 from wire.node.control.submissions import Submissions
+from wire.node.control.tokens import TokenService
 from wire.node.credentials import Contexts, Credentials
 from wire.node.data_dir import DataDir
 from wire.node.dismissing import Dismissing
-from wire.node.entering import RAFT_FOLDER, found, join, let_in, part
+from wire.node.entering import RAFT_FOLDER, Entrance, found, join, let_in, part
+from wire.node.founding import Standing
 from wire.node.front import Front
 from wire.node.leading import Leading
 from wire.node.leases import LEASE_MS, OwnLease
@@ -58,6 +60,8 @@ from wire.node.rpc.messages import ALPN as RPC
 from wire.node.rpc.messages import Caller, Us
 from wire.node.rpc.server import RpcServer
 from wire.node.supervisor import Supervisor, WorkerSettings
+from wire.node.together import Together, standing
+from wire.node.waiting import Waiting
 from wire.raft import Event, LeaderChanged, Member, MemberRemoved, RaftNode, Role
 from wire.raft.threads import in_thread
 from wire.raft.transport.handshake import ALPN as RAFT
@@ -168,10 +172,12 @@ async def _serve(node: Node, stop: asyncio.Event, ready: Callable[[Ready], None]
     server = None if node.credentials is None else node.credentials.server
     http = HttpServer(node.front, clock=node.clock)
     async with listening(node.config.listen, http, tls=server, insecure=node.config.insecure) as listener:
-        me = Member(node.data.identity.member, node.config.advertised)
+        address = node.config.advertised(listener.addresses[0].rpartition(":")[2])
         rpc = RpcServer(node.us, node.is_member, secure=node.credentials is not None)
+        _answer_strangers(rpc, node, address)
         listener.hear(RPC, rpc.accept)
-        node.us.cluster = await _cluster(node, me)
+        node.us.cluster = await _cluster(node, address)
+        me = Member(node.data.identity.member, address)
         async with _at_work(node, me, listener, rpc, http) as (agent, renewing, raft):
             ready(Ready(node.us.name, listener.addresses, node.us.cluster, secure=node.credentials is not None))
             await _either(stop, node.removed)
@@ -191,19 +197,28 @@ async def _either(first: asyncio.Event, second: asyncio.Event) -> None:
             task.cancel()
 
 
-async def _cluster(node: Node, me: Member) -> str:
+async def _cluster(node: Node, address: str) -> str:
     """Return the cluster this node belongs to, once it does."""
-    cluster = node.data.identity.cluster
-    if node.data.identity.parted is not None:
-        raise node.data.gone()
-    if cluster is not None:
-        return cluster
-    if (node.config.bootstrap_expect or 1) > 1:
-        hint = "start one node without --join and --bootstrap-expect, and the others with --join and its address"
-        raise UnavailableError("node.founding", "several nodes can't found a cluster together yet", hint=hint)
-    if not node.config.join:
-        return await in_thread(found, node.data, me.address, _tell_of_fault)
-    return await join(node.data, me.address, node.config.join, tls=node.tls, clock=node.clock, rng=node.rng)
+    config, data, identity = node.config, node.data, node.data.identity
+    if identity.parted is not None:
+        raise data.gone()
+    if identity.cluster is not None:
+        return identity.cluster
+    waiting = Waiting(node.front, node.clock)
+    entrance = Entrance(address, config.join_token, node.tls, node.rng)
+    if config.founders is not None:
+        together = Together(
+            data, entrance, config.join, config.founders, waiting=waiting, clock=node.clock, on_error=_tell_of_fault
+        )
+        return await together.found_or_join()
+    if identity.agreed is not None:  # F1: others may have founded a cluster with it
+        others = ", ".join(each.address for each in identity.agreed if each.id != identity.member)
+        message = f"this node has agreed to found a cluster of {len(identity.agreed)}, with {others}"
+        hint = f"name them with --join and --bootstrap-expect {len(identity.agreed)}, or empty {data.path}"
+        raise ConfigError([Finding(code="node.founding", path="bootstrap_expect", message=message, hint=hint)])
+    if not config.join:
+        return await in_thread(found, data, address, _tell_of_fault)
+    return await join(data, entrance, config.join, waiting, node.clock)
 
 
 @contextlib.asynccontextmanager
@@ -228,7 +243,7 @@ async def _at_work(
         renewing = Renewing(
             node.us, raft, leading, lease, tls=node.tls, renewed=agent.wake, clock=node.clock, rng=node.rng
         )
-        _answer(rpc, node, raft, leading)
+        _answer(rpc, node, raft, leading, TokenService(asking))
         forwarding.answer(rpc)
         _wake(node, raft, agent, leading)
         settings = worker_settings(node.config)
@@ -272,7 +287,16 @@ async def _at_work(
                     task.cancel()
 
 
-def _answer(rpc: RpcServer, node: Node, raft: RaftNode, leading: Leading) -> None:
+def _answer_strangers(rpc: RpcServer, node: Node, address: str) -> None:
+    """Say who this node is to whoever wants to found a cluster, or looks for one."""
+
+    async def who(_request: Who, _caller: Caller) -> Standing:
+        return standing(node.data, address, node.config.founders)
+
+    rpc.handle(WHO, who)
+
+
+def _answer(rpc: RpcServer, node: Node, raft: RaftNode, leading: Leading, tokens: TokenService) -> None:
     """Answer what other nodes ask for."""
 
     async def renew(request: Renewal, caller: Caller) -> Renewed:
@@ -287,7 +311,12 @@ def _answer(rpc: RpcServer, node: Node, raft: RaftNode, leading: Leading) -> Non
 
     async def joined(request: Joining, caller: Caller) -> Joined:
         _require_own(request.member, caller)
-        return await let_in(raft, str(node.us.cluster), request.member)
+
+        async def may_join() -> None:
+            if request.token is not None or node.config.join_requires == "token":
+                await tokens.use(request.token, request.member)
+
+        return await let_in(raft, str(node.us.cluster), request.member, may_join)
 
     rpc.handle(RENEW, renew)
     rpc.handle(GIVE_UP, give_up)

@@ -36,6 +36,9 @@ OTHERS = """\
 GET    /api/v1/cluster
 DELETE /api/v1/cluster/members/{id}
 POST   /api/v1/cluster/snapshots
+GET    /api/v1/cluster/tokens
+POST   /api/v1/cluster/tokens
+DELETE /api/v1/cluster/tokens/{id}
 POST   /api/v1/cluster/transfer-leadership
 GET    /api/v1/jobs
 GET    /api/v1/jobs/{id}

@@ -29,6 +29,8 @@ def test_a_new_folder_is_its_owners_alone_and_says_who_the_node_is(path: Path) -
         "name": "n1",
         "incarnation": "i-1",
         "cluster": None,
+        "agreed": None,
+        "withdrawn": False,
         "format": 1,
     }
 

@@ -155,7 +155,18 @@ def test_a_value_that_is_none_is_answered_with_what_was_expected(name: str, text
     ("flags", "place", "message"),
     [
         ({"max_voters": "4"}, "--max-voters", "`max_voters` is even, which is worth no more than one less"),
-        ({"bootstrap_expect": "3"}, "--bootstrap-expect", "`bootstrap_expect` needs nodes to found a cluster with"),
+        (
+            {"bootstrap_expect": "3"},
+            "--bootstrap-expect",
+            "`bootstrap_expect` needs 2 other nodes, and `join` names 0",
+        ),
+        (
+            {"bootstrap_expect": "4", "join": "a:1,b:1,a:1"},
+            "--bootstrap-expect",
+            "`bootstrap_expect` needs 3 other nodes, and `join` names 2",
+        ),
+        ({"join_token": "secret-text"}, "--join-token", "`join_token` is no token"),
+        ({"advertise": "node-1:0"}, "--advertise", "`advertise` names no port"),
         ({"cert": "n1.pem"}, "--cert", "`cert` is of no use without `ca`"),
         ({"ca": "ca.pem"}, "--ca", "`ca` is of no use without `cert`"),
         ({"key": "n1.key"}, "--key", "`key` needs the certificate it belongs to"),
@@ -237,15 +248,16 @@ def test_whatever_is_given_it_is_taken_or_refused_at_its_place(flags: dict[str, 
 @pytest.mark.parametrize(
     ("flags", "address"),
     [
-        ({}, "127.0.0.1:4001"),
-        ({"listen": "10.0.0.5:1"}, "10.0.0.5:1"),
-        ({"listen": ":1"}, "this-machine:1"),
-        ({"listen": "[::]:1"}, "this-machine:1"),
-        ({"listen": "0.0.0.0:1", "advertise": "node-1.example.org:2"}, "node-1.example.org:2"),
+        ({}, "127.0.0.1:7"),
+        ({"listen": "10.0.0.5:7"}, "10.0.0.5:7"),
+        ({"listen": "[::1]:0"}, "[::1]:7"),
+        ({"listen": ":7"}, "this-machine:7"),
+        ({"listen": "[::]:7"}, "this-machine:7"),
+        ({"listen": "0.0.0.0:7", "advertise": "node-1.example.org:2"}, "node-1.example.org:2"),
     ],
 )
-def test_others_reach_it_where_it_listens_unless_it_says_otherwise(
+def test_others_reach_it_at_the_port_that_is_open_unless_it_says_otherwise(
     monkeypatch: pytest.MonkeyPatch, flags: dict[str, str], address: str
 ) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: "this-machine")
-    assert load(flags, {}).config.advertised == address
+    assert load(flags, {}).config.advertised("7") == address

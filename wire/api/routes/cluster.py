@@ -15,6 +15,8 @@ from wire.api.requests import (
     Asker,
     Cursor,
     Limit,
+    Paged,
+    TokenBody,
     TransferBody,
     fields,
     flag,
@@ -81,6 +83,44 @@ async def transfer_leadership(request: Request, services: Asked) -> Response:
 async def take_snapshot(request: Request, services: Asked) -> Response:
     """Take a snapshot of the answering node's state."""
     return answers.answer(request, await services.cluster.snapshot(), 201)
+
+
+@router.post(
+    "/tokens",
+    status_code=201,
+    responses=described(views.NewToken, "The token, whose secret is told this once.", 201),
+    openapi_extra=body(
+        {
+            "expires": {"type": "string", "default": "1h", "description": "How long it is good, as in `30m`."},
+            "uses": {
+                "type": ["integer", "null"],
+                "minimum": 1,
+                "default": 1,
+                "description": "How many nodes may join with it; null for any number.",
+            },
+        },
+        {"expires": "1h", "uses": 3},
+    ),
+)
+async def create_token(request: Request, services: Asked, by: Asker) -> Response:
+    """Make a token that nodes join with (`join_token`)."""
+    sent = fields(await optional_text(request), TokenBody)
+    return answers.answer(request, await services.tokens.create(sent.expires, sent.uses, by), 201)
+
+
+@router.get("/tokens", responses=described(views.Page[views.Token], "Tokens, by id; their secrets are not kept."))
+async def list_tokens(request: Request, services: Asked, part: Paged) -> Response:
+    """List the tokens that nodes join with."""
+    return answers.page(request, await services.tokens.page(part))
+
+
+@router.delete("/tokens/{id}", status_code=204, responses=nothing("Nobody joins with the token any more."))
+async def revoke_token(
+    services: Asked, by: Asker, id: Annotated[str, Path(description="The token's id.", examples=["9f3a61c04be27d18"])]
+) -> Response:
+    """Revoke a token. Nodes that have joined with it stay."""
+    await services.tokens.revoke(id, by)
+    return Response(status_code=204)
 
 
 @node_router.get("/nodes", responses=described(views.Page[views.Member], "Nodes, by name."))

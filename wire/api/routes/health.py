@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
 from wire.api.openapi import plain
 from wire.api.requests import Asked, flag
-from wire.api.views import Check
 
 router = APIRouter(tags=["health"])
 
@@ -31,9 +29,5 @@ async def ready(
 ) -> Response:
     """Say whether this node can do its work, a line for each thing it needs. Pipelines in trouble do not count."""
     checks = await services.health.ready(sync=flag(sync, "sync"))
-    return Response(_lines(checks), 200 if all(check.ok for check in checks) else 503, media_type="text/plain")
-
-
-def _lines(checks: Sequence[Check]) -> str:
-    lines = [f"[+]{check.name} ok" if check.ok else f"[-]{check.name} failed: {check.message}" for check in checks]
-    return "".join(f"{line}\n" for line in lines)
+    lines = "".join(check.line for check in checks)
+    return Response(lines, 200 if all(check.ok for check in checks) else 503, media_type="text/plain")

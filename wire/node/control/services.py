@@ -14,6 +14,7 @@ from wire.node.control.members import ClusterService
 from wire.node.control.pipelines import PipelineService
 from wire.node.control.runs import RunService
 from wire.node.control.submissions import Submissions
+from wire.node.control.tokens import TokenService
 
 
 def leader(asking: Asking, dial: Dial, clock: Clock, cluster_id: str) -> Forwarding:
@@ -43,4 +44,5 @@ def services(
         cluster=ClusterService(asking, forwarding, cluster_id, release),
         health=HealthService(asking.node),
         metrics=metrics,
+        tokens=TokenService(asking),
     )
