@@ -78,6 +78,8 @@ def test_what_a_node_has_agreed_to_outlives_it_until_it_is_founded(path: Path) -
 def test_an_incarnation_agrees_once_and_belongs_to_no_other_cluster(path: Path) -> None:
     incarnations = iter(["i-1", "i-3"])
     with data_dir(path, "n1", lambda: next(incarnations)) as folder:
+        with pytest.raises(FatalError):
+            folder.agree(FOUNDERS[1:])
         folder.agree(FOUNDERS)
         for attempt in (lambda: folder.agree(FOUNDERS[:1]), lambda: folder.found_cluster("c-1")):
             with pytest.raises(FatalError) as failure:
