@@ -165,6 +165,11 @@ def test_a_value_that_is_none_is_answered_with_what_was_expected(name: str, text
             "--bootstrap-expect",
             "`bootstrap_expect` needs 3 other nodes, and `join` names 2",
         ),
+        (
+            {"bootstrap_expect": "4", "join": "a:1,b:1,c:1", "max_voters": "3"},
+            "--bootstrap-expect",
+            "`bootstrap_expect` is more than the 3 of `max_voters`, and all founders vote",
+        ),
         ({"join_token": "secret-text"}, "--join-token", "`join_token` is no token"),
         ({"advertise": "node-1:0"}, "--advertise", "`advertise` names no port"),
         ({"cert": "n1.pem"}, "--cert", "`cert` is of no use without `ca`"),
