@@ -46,10 +46,11 @@ chaos: $(VENV)/.test ## the tests that kill things, with thrice the kills of `ma
 	@$(BIN)/python -m tests.services install
 	@WIRE_CHAOS_KILLS="$${WIRE_CHAOS_KILLS:-30}" WIRE_CHAOS_RAFT_SECONDS="$${WIRE_CHAOS_RAFT_SECONDS:-60}" $(BIN)/python -m pytest -m chaos --timeout=1800 $(ARGS)
 
-sim: $(VENV)/.test ## the engine, whole clusters and the scheduler against random faults in virtual time: SEEDS=100000 FIRST_SEED=n
+sim: $(VENV)/.test ## the engine, whole clusters, their founding and the scheduler against random faults in virtual time: SEEDS=100000 FIRST_SEED=n
 	@WIRE_SIM_SEEDS="$(or $(SEEDS),10000)" $(BIN)/python -m pytest -m sim tests/sim/test_engine.py --timeout=60 $(ARGS)
 	@$(BIN)/python -m tests.sim.raft.small --thorough
 	@$(BIN)/python -m tests.sim.raft --seeds "$(or $(SEEDS),1000)" $(if $(FIRST_SEED),--first "$(FIRST_SEED)")
+	@$(BIN)/python -m tests.sim.founding --seeds "$(or $(SEEDS),10000)" $(if $(FIRST_SEED),--first "$(FIRST_SEED)")
 	@$(BIN)/python -m tests.sim.scheduler --seeds "$(or $(SEEDS),100)" $(if $(FIRST_SEED),--first "$(FIRST_SEED)")
 
 kafka: $(VENV)/.test ## a real broker on port 9092, for the tutorial; Ctrl-C ends it

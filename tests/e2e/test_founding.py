@@ -13,6 +13,7 @@ import httpx
 
 from tests.e2e.command import wire
 from tests.e2e.nodes_kit import DEADLINE_S, NOT_THERE, NodeProcess
+from tests.e2e.test_three_nodes import certified
 from tests.waiting import comes_true, insist, until
 
 
@@ -83,6 +84,16 @@ async def test_three_nodes_that_are_started_at_once_found_one_cluster_in_which_a
         (id_,) = await ids(clients)
     async with founded(*nodes) as clients:  # they are what they were
         assert await ids(clients) == {id_}
+
+
+async def test_nodes_with_certificates_found_a_cluster_as_those_without_do(tmp_path: Path) -> None:
+    nodes = await certified(tmp_path)
+    addresses = ",".join(node.address for node in nodes)
+    for node in nodes:
+        node.flags += ("--join", addresses, "--bootstrap-expect", "3")
+    async with founded(*nodes) as clients:
+        assert len(await ids(clients)) == 1
+        assert await votes(clients[0], 3)
 
 
 async def test_two_of_three_wait_for_the_third_and_say_so(tmp_path: Path) -> None:

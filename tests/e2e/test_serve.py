@@ -96,16 +96,6 @@ async def test_an_address_or_a_folder_that_is_in_use_is_said_with_what_to_do(tmp
     assert not (tmp_path / "other" / "raft").exists()
 
 
-async def test_nodes_that_are_to_found_a_cluster_together_are_told_how_to_do_it_instead(tmp_path: Path) -> None:
-    listen = NodeProcess(tmp_path, "n1").address
-    refused = await wire(
-        "serve", "--node-id", "n1", "--listen", listen, "--join", "127.0.0.1:9", "--bootstrap-expect", "3", cwd=tmp_path
-    )
-    assert refused.code == 3
-    assert "node.founding" in refused.err
-    assert not (tmp_path / "wire-data" / "raft").exists()
-
-
 async def test_workers_keep_to_the_cores_and_the_memory_they_are_given(tmp_path: Path) -> None:
     node = NodeProcess(tmp_path, "n1")
     one = min(os.sched_getaffinity(0))

@@ -78,6 +78,27 @@ labels: {zone: a}
   mappings too (`--labels zone=a,disk=ssd`); a flag of a list may also be repeated.
 - In the environment, `WIRE_INSECURE` is `true` or `false`. An empty variable is as good as none.
 - `wire schema node` prints the JSON Schema of the file, for editors.
+
+## Getting into a cluster
+
+A node belongs to a cluster from the first time on; what follows is for one whose data folder is empty.
+
+- **Alone.** Without `join` and `bootstrap_expect` it founds a cluster of its own.
+- **Together.** With `bootstrap_expect: 3` and the addresses of all three in `join` (its own may be among them), the
+  same on each, they found one cluster as soon as all three are there and blank. Where one of them belongs to a
+  cluster already the others join that: so the flags can stay as they are for ever, and a node that lost its disk
+  comes back. It founds nothing while it does not reach all the others. If all of them lose their disks at once they
+  found a new cluster, also while nodes live that joined the old one later.
+- **Joining.** With `join` alone it asks these nodes, one after the other and again, until one lets it in.
+
+While it waits, `/readyz` says what for, in lines that begin with `[-]`, and so does the log.
+
+A node shows a certificate of the cluster's authority, which is enough unless the members say `join_requires: token`.
+A token that is given is always looked at. `POST /api/v1/cluster/tokens` makes one: for an hour and one node, unless
+it says otherwise (`{"expires": "10m", "uses": 3}`). The newcomer is given it as `WIRE_JOIN_TOKEN`, which other users
+of the machine don't see, as they do a flag. With `insecure` and without tokens, whoever reaches the port can join.
+Nodes that found a cluster together have no cluster yet that could know a token: they go by their certificates. One
+that lost its disk joins like any other, and is asked for a token where the others are.
 """
 
 

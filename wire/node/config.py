@@ -131,6 +131,9 @@ class NodeConfig(Config, frozen=True, kw_only=True):
                 f"`bootstrap_expect` needs {self.founders - 1} other nodes, and `join` names {len(set(self.join))}"
             )
             raise MisfitError(message, "name all the others with `join`")
+        if (self.founders or 0) > self.max_voters:
+            message = f"`bootstrap_expect` is more than the {self.max_voters} of `max_voters`, and all founders vote"
+            raise MisfitError(message, "let fewer nodes found the cluster, and the others join them")
         if self.join_token is not None and not _TOKEN.fullmatch(self.join_token.reveal()):
             raise MisfitError("`join_token` is no token", "it is what was told when it was made, such as 3f….kR…")
         if self.advertise is not None and int(self.advertise.rpartition(":")[2]) == 0:

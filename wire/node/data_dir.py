@@ -82,6 +82,8 @@ class DataDir:
         """Agree to found a cluster with these, on disk when this returns. Blocking; once for each incarnation (F1)."""
         if self.identity.cluster is not None or self.identity.agreed is not None:
             raise _foreign(self.path, "it belongs to a cluster, or has agreed to found one")
+        if self.identity.member not in [each.id for each in members]:
+            raise _foreign(self.path, "it is not one of those who are to found a cluster")
         self._become(replace(self.identity, agreed=members))
 
     def withdraw(self) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin
 import msgspec
 from msgspec import Struct
 
-from wire.core.config import MisfitError, fields_of, parse, suggest
+from wire.core.config import MisfitError, Secret, fields_of, parse, suggest
 from wire.core.errors import ConfigError, Finding
 from wire.core.paths import ROOT, child, steps
 from wire.node.config import NodeConfig
@@ -195,6 +195,8 @@ def _misspelt(environ: Mapping[str, str]) -> Iterator[Finding]:
 def _located(finding: Finding, document: Document | None) -> Finding:
     if document is None or not finding.path.startswith(ROOT) or finding.line is not None:
         return finding
+    if steps(finding.path)[:1] in [[name] for name, kind in _kinds() if _inner(kind) is Secret]:
+        return finding  # I9: the line would be shown
     find = document.key_position if finding.code == "config.unknown_key" else document.position
     mark = find(finding.path) if steps(finding.path) else None
     return finding if mark is None else msgspec.structs.replace(finding, line=mark.line, column=mark.column)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,8 @@ from tests.waiting import insist, until
 from wire.core.errors import FatalError, RetryableError
 from wire.node.calls import Joined
 from wire.node.data_dir import data_dir
-from wire.node.entering import found, let_in
+from wire.node.entering import begin_anew, found, found_with, let_in
+from wire.node.founding import cluster_of
 from wire.raft import Member, MemberId, Role
 
 
@@ -31,6 +33,23 @@ def test_founding_that_was_broken_off_anywhere_is_done_again_to_the_same_end(tmp
         assert data.identity.cluster is None
         assert found(data, "127.0.0.1:1", fail) == cluster
         assert data.identity.cluster == cluster
+
+
+def test_what_was_agreed_to_is_founded_by_each_and_what_is_left_of_it_goes_with_the_incarnation(tmp_path: Path) -> None:
+    with data_dir(tmp_path, "n1") as data:
+        founders = (Member(data.identity.member, "127.0.0.1:1"), Member(MemberId("n2/i"), "127.0.0.1:2"))
+        data.agree(founders)
+        assert found_with(data, founders, fail) == data.identity.cluster == cluster_of(founders)
+    with data_dir(tmp_path / "other", "n2", lambda: "i") as data:
+        assert found_with(data, founders, fail) == cluster_of(founders)
+    kept = json.loads((tmp_path / "node.json").read_text())  # killed before it was remembered
+    (tmp_path / "node.json").write_text(json.dumps(kept | {"cluster": None, "agreed": None}))
+    with data_dir(tmp_path, "n1") as data:
+        begin_anew(data)
+        assert not (tmp_path / "raft").exists()
+        assert data.identity.member != founders[0].id
+        begin_anew(data)
+        assert found(data, "127.0.0.1:1", fail) == data.identity.incarnation
 
 
 async def led(served: Served) -> None:

@@ -15,9 +15,11 @@ class Trial:
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)
-        self.world = World(self.rng, self.rng.choice([2, 3, 3, 3, 4, 5]), self.never_two_clusters)
+        self.world = World(self.rng, self.rng.choice([2, 3, 3, 3, 4, 5]), self._written)
         self.wiping = self.rng.choice([0.0, 0.1, 0.3, 0.5])
-        self.pace_s = self.rng.choice([0.2, 1.0, 5.0])
+        self.pace_s = self.rng.choice([0.2, 1.0, 5.0, 30.0])
+        self.eager = self.rng.choice([0.0, 0.1, 0.3])
+        self.back_s = self.rng.choice([0.1, 1.0, 5.0])
         self.lost_majority = False
 
     def run(self) -> None:
@@ -35,7 +37,14 @@ class Trial:
         if not self._all_in_one():
             self._excused()
 
-    def never_two_clusters(self) -> None:
+    def _written(self) -> None:
+        """Look at the disks; and now and then let something happen just then."""
+        self._never_two_clusters()
+        if self.world.now < _FAULTS_S and self.rng.random() < self.eager:
+            machine = self.rng.choice(list(self.world.machines.values()))
+            self.world.after(self.rng.random() * 0.5, lambda: self._befall(machine))
+
+    def _never_two_clusters(self) -> None:
         clusters = {machine.disk.cluster for machine in self.world.machines.values()} - {None}
         assert len(clusters) <= 1, self._told(f"{len(clusters)} clusters")
 
@@ -55,21 +64,22 @@ class Trial:
         self.lost_majority = True
 
     def _fault(self) -> None:
-        if self.world.now >= _FAULTS_S:
-            return
         machine = self.rng.choice(list(self.world.machines.values()))
         self._befall(machine)
-        self.world.after(self.rng.random() * self.pace_s * 2, self._fault)
+        if self.world.now < _FAULTS_S:
+            self.world.after(self.rng.random() * self.pace_s * 2, self._fault)
 
     def _befall(self, machine: Machine) -> None:
         world, rng = self.world, self.rng
+        if world.now >= _FAULTS_S:
+            return
         match rng.randrange(6):
             case 0 | 1:
                 if rng.random() < self.wiping:
                     world.wipe(machine)
                 else:
                     world.kill(machine)
-                world.after(rng.random() * 5, lambda: world.start(machine))
+                world.after(rng.random() * self.back_s, lambda: world.start(machine))
             case 2:
                 for each in world.machines.values():
                     each.group = rng.randrange(2)

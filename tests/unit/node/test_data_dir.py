@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from wire.core.errors import FatalError, UnavailableError
-from wire.node.data_dir import data_dir
+from wire.node.data_dir import Identity, data_dir
+from wire.node.founding import cluster_of
+from wire.raft import Member, MemberId
 
 
 @pytest.fixture
@@ -54,6 +56,40 @@ def test_a_node_does_not_change_its_cluster(path: Path) -> None:
             folder.found_cluster("c-2")
         assert failure.value.code == "node.data_foreign"
         assert folder.identity.cluster == "c-1"
+
+
+FOUNDERS = (Member(MemberId("n1/i-1"), "a:1"), Member(MemberId("n2/i-2"), "b:1"))
+
+
+def test_what_a_node_has_agreed_to_outlives_it_until_it_is_founded(path: Path) -> None:
+    with data_dir(path, "n1", lambda: "i-1") as folder:
+        folder.agree(FOUNDERS)
+        folder.withdraw()
+    with data_dir(path, "n1") as folder:
+        assert (folder.identity.agreed, folder.identity.withdrawn) == (FOUNDERS, True)
+        folder.resume()
+    with data_dir(path, "n1") as folder:
+        assert (folder.identity.agreed, folder.identity.withdrawn) == (FOUNDERS, False)
+        folder.found_cluster(cluster_of(FOUNDERS))
+    with data_dir(path, "n1") as folder:
+        assert (folder.identity.agreed, folder.identity.cluster) == (None, cluster_of(FOUNDERS))
+
+
+def test_an_incarnation_agrees_once_and_belongs_to_no_other_cluster(path: Path) -> None:
+    incarnations = iter(["i-1", "i-3"])
+    with data_dir(path, "n1", lambda: next(incarnations)) as folder:
+        with pytest.raises(FatalError):
+            folder.agree(FOUNDERS[1:])
+        folder.agree(FOUNDERS)
+        for attempt in (lambda: folder.agree(FOUNDERS[:1]), lambda: folder.found_cluster("c-1")):
+            with pytest.raises(FatalError) as failure:
+                attempt()
+            assert failure.value.code == "node.data_foreign"
+        folder.renew()
+        assert folder.identity == Identity(name="n1", incarnation="i-3")
+        folder.found_cluster("c-1")
+        with pytest.raises(FatalError):
+            folder.agree(FOUNDERS)
 
 
 def test_the_folder_of_another_node_is_left_alone(path: Path) -> None:

@@ -165,6 +165,11 @@ def test_a_value_that_is_none_is_answered_with_what_was_expected(name: str, text
             "--bootstrap-expect",
             "`bootstrap_expect` needs 3 other nodes, and `join` names 2",
         ),
+        (
+            {"bootstrap_expect": "4", "join": "a:1,b:1,c:1", "max_voters": "3"},
+            "--bootstrap-expect",
+            "`bootstrap_expect` is more than the 3 of `max_voters`, and all founders vote",
+        ),
         ({"join_token": "secret-text"}, "--join-token", "`join_token` is no token"),
         ({"advertise": "node-1:0"}, "--advertise", "`advertise` names no port"),
         ({"cert": "n1.pem"}, "--cert", "`cert` is of no use without `ca`"),
@@ -261,3 +266,22 @@ def test_others_reach_it_at_the_port_that_is_open_unless_it_says_otherwise(
 ) -> None:
     monkeypatch.setattr(socket, "gethostname", lambda: "this-machine")
     assert load(flags, {}).config.advertised("7") == address
+
+
+def test_a_token_is_shown_nowhere(tmp_path: Path) -> None:
+    token = f"0123456789abcdef.{'k' * 43}"
+    file = tmp_path / "node.yaml"
+    file.write_text(f"join_token: {token}")
+    for config in (
+        load({"join_token": token}, {}).config,
+        load({}, {"WIRE_JOIN_TOKEN": token}).config,
+        load({"config": str(file)}, {}).config,
+    ):
+        assert config.join_token is not None
+        assert config.join_token.reveal() == token
+        assert "kkk" not in repr(config)
+    file.write_text("join_token: kkk.kkk")
+    for error in (mistakes({"join_token": "kkk.kkk"}), mistakes({"config": str(file)})):
+        for finding in error.findings:
+            assert "kkk" not in repr(finding)
+            assert finding.line is None  # the command line shows the line a finding is in
