@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from wire.cluster.commands import Done, EnableCommands
+from wire.cluster.commands import EnableCommands
 from wire.cluster.encoding import NEWEST
 from wire.cluster.scheduler import ACTOR, SchedulerSettings, decide
 from wire.cluster.state import NodeName, TaskKey
@@ -44,6 +44,7 @@ class Leading:
         self._leases: LeaseTable | None = None
         self._moved: dict[MemberId, Member] = {}
         self._unplaced: dict[TaskKey, str] = {}
+        self._term = 0
 
     def wake(self) -> None:
         """Look again soon. On the event loop."""
@@ -93,6 +94,7 @@ class Leading:
         """Lead one term. Nothing is decided before this node knows all that was confirmed before it (I7)."""
         if not await self._asking.node.read_barrier(_CHANGE_S):
             return
+        self._term = term
         self._leases = LeaseTable(awake(), self._asking.known.nodes, self._settings.lease_ms)
         log.info("leading", term=term)
         try:
@@ -117,7 +119,10 @@ class Leading:
             log.info("decision_refused", code=exc.code, reason=exc.message)
 
     async def _decide(self) -> None:
-        """Propose what brings the cluster nearer to what it should be; each command is right on its own."""
+        """Propose what brings the cluster nearer to what it should be; each command is right on its own.
+
+        But only as long as this node leads: who was stopped takes all others for dead when it goes on.
+        """
         leases = self._leases
         if leases is None:
             return
@@ -130,7 +135,7 @@ class Leading:
         )
         self._say_unplaced(dict(decision.unplaced))
         for command in decision.commands:
-            await self._asking.carry_out(command, b"", Done)
+            await self._asking.carry_out_as_leader(self._term, command)
 
     def _say_unplaced(self, unplaced: dict[TaskKey, str]) -> None:
         for key, reason in unplaced.items():
@@ -171,7 +176,7 @@ class Leading:
             each.id in registered for each in self._asking.node.members().members
         ):
             command = EnableCommands(at_ms=self._clock.now_ms(), actor=ACTOR, version=newest)
-            await self._asking.carry_out(command, b"", Done)
+            await self._asking.carry_out_as_leader(self._term, command)
 
 
 def _require(outcome: bytes | Rejected | Unknown) -> None:

@@ -6,14 +6,20 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any, cast
 
+import msgspec
 import pytest
 
 from tests.integration.node.agent_kit import Worked, working
 from tests.waiting import insist, until
 from wire.cluster.scheduler import SchedulerSettings
+from wire.core.clock import SystemClock
 from wire.core.errors import RetryableError
-from wire.raft import Member, MemberId
+from wire.node.control.asking import Asking
+from wire.node.leading import Leading
+from wire.raft import Member, MemberId, RaftNode
+from wire.raft.status import Status
 
 PATIENT = SchedulerSettings(lease_ms=600_000)
 BRISK = SchedulerSettings(lease_ms=300, settle_ms=50)
@@ -100,3 +106,38 @@ async def test_a_member_that_came_back_at_another_address_is_announced_to_all(tm
         me = worked.served.node.me
         await renew(worked, Member(me.id, "127.0.0.1:9"))
         await until(lambda: worked.served.node.members().voters[0].address == "127.0.0.1:9")
+
+
+class Past:
+    """A member that still believes to lead in the term before: it was stopped, and has heard nothing since."""
+
+    def __init__(self, node: RaftNode) -> None:
+        self.looked = 0
+        self._node = node
+
+    def status(self) -> Status:
+        self.looked += 1
+        status = self._node.status()
+        return msgspec.structs.replace(status, term=status.term - 1)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._node, name)
+
+
+async def test_what_was_decided_in_an_earlier_term_is_not_carried_out(tmp_path: Path) -> None:
+    async with working(tmp_path, PATIENT) as worked, asyncio.TaskGroup() as tasks:
+        member = await worked.register("n1")
+        await worked.create()
+        past = Past(worked.served.node)
+        stale = Leading(Asking(cast(Any, past), worked.served.machine, SystemClock()), SystemClock(), PATIENT, 5)
+        running = tasks.create_task(stale.run())
+        await insist(lambda: _renewed(stale, member), on=RetryableError)
+        past.looked = 0
+        stale.wake()
+        await until(lambda: past.looked > 10)
+        assert target(worked) is None
+        running.cancel()
+
+
+async def _renewed(leading: Leading, member: Member) -> None:
+    leading.renew(member)
