@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import ssl
 from collections.abc import Callable
@@ -51,8 +52,9 @@ class Renewing:
         self._client: RpcClient | None = None
         self._given_up = False
 
-    async def run(self) -> None:
-        """Do so until cancelled, or given up."""
+    async def run(self, able: asyncio.Event) -> None:
+        """Do so until cancelled, or given up; but not before this node is `able` to work: tasks would come and wait."""
+        await able.wait()
         while not self._given_up:
             whom = self._whom()
             if whom is None or whom.id == self._node.me.id:

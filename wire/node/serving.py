@@ -192,7 +192,7 @@ async def _at_work(
         async with supervisor.running(), asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(work)
-                for work in (leading.run(), renewing.run(), agent.run(), _register(node, me, asking))
+                for work in (leading.run(), renewing.run(supervisor.able), agent.run(), _register(node, me, asking))
             ]
             node.front.app = build_app(behind, ApiSettings(version=__version__, served_by=me.name), node.uuids)
             try:
