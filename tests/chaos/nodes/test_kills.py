@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 
 import pytest
@@ -78,7 +79,9 @@ async def test_the_owner_of_a_task_is_frozen_for_longer_than_its_lease(trial: Tr
 async def test_nodes_are_restarted_one_after_the_other(trial: Trial) -> None:
     async with trial.going_on():
         for name in trial.cluster.up:
-            assert await trial.cluster.nodes[name].stop() == 0
+            node = trial.cluster.nodes[name]
+            assert await node.stop() == 0
+            assert not re.search("tasks_not_released|leadership_not_handed_over|not_all_handed_over", node.said)
             await trial.cluster.start(name)
 
 
