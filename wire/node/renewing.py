@@ -23,6 +23,7 @@ log = structlog.get_logger()
 
 EVERY_S: Final = LEASE_MS / 1000 / 4
 _RETRY_S: Final = 0.2
+_CONFIRM_S: Final = LEASE_MS / 1000 - EVERY_S  # a disk may be slow; what comes later is of no use
 
 
 class Renewing:
@@ -95,7 +96,7 @@ class Renewing:
         """Renew with ourselves, once the others say that we lead: who was stopped for a while may only believe so."""
         sent = awake()
         try:
-            if not await self._node.read_barrier(EVERY_S):
+            if not await self._node.read_barrier(_CONFIRM_S):
                 raise RetryableError("raft.not_leader", "nobody has said in time that this node leads")
             self._leading.renew(self._node.me)
         except RetryableError as exc:
