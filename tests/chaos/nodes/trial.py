@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -34,6 +35,7 @@ PARTITIONS = 3
 RECORDS, DOCUMENTS, CHANGED = "records", "documents", "changed"
 PIPELINES = [RECORDS, DOCUMENTS]
 MONGODB = "TRIAL_MONGODB"
+_UNFORESEEN = re.compile(r".*(?:Traceback|task_crashed|rpc_call_failed|listener_failed|worker_not_dead).*")
 
 
 class Services(Struct):
@@ -156,6 +158,9 @@ class Trial:
             status = await self.cluster.get(await self.cluster.leader(), f"/api/v1/pipelines/{pipeline}/status")
             assert status["state"] == "running", status
             assert status["fell_back_from"] is None
+        for node in self.cluster.nodes.values():
+            found = _UNFORESEEN.findall(node.log.read_text())
+            assert not found, f"{node.name} says: {found[:5]}"
 
     async def _same(self) -> bool:
         return await same_everywhere(self.cluster, PIPELINES)
