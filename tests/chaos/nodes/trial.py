@@ -214,7 +214,7 @@ def specs(services: Services, names: dict[str, str]) -> list[dict[str, Any]]:
         "checkpoint": {"interval": "100ms"},
     }
     index = {
-        "url": services.elasticsearch.url, "index": names["index"], "id": "meta_key()", "timeout": "5s",
+        "url": services.elasticsearch.url, "index": names["index"], "id": "meta_key()", "timeout": "2s",
     }  # fmt: skip
     documents = {"uri": f"${{env:{MONGODB}}}", "database": names["database"], "collection": "docs"}
     return [
