@@ -285,11 +285,11 @@ async def _leave(node: Node, agent: Agent, renewing: Renewing, raft: RaftNode) -
     try:
         async with asyncio.timeout(limit_s):
             await agent.leave(limit_s * _HANDED_OVER)
-            await renewing.give_up(min(limit_s, _HAND_OVER_S))
             if raft.status().role is Role.LEADER and len(raft.members().voters) > 1:
                 rejected = await raft.transfer_leadership(None, min(limit_s, _HAND_OVER_S))
                 if rejected is not None:
                     log.warning("leadership_not_handed_over", code=rejected.code, reason=rejected.message)
+            await renewing.give_up(min(limit_s, _HAND_OVER_S))
     except TimeoutError:
         log.warning("not_all_handed_over", after_s=limit_s)
 
