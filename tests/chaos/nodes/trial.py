@@ -67,6 +67,7 @@ class Trial:
         self.cluster = cluster
         self.services = services
         self.watchers = Watchers(cluster, PIPELINES, CHANGED, self.rng)
+        self._whole = True
         self._index, self._out = names["index"], names["out"]
         self._records = Records(names["topic"], RATE, self.rng)
         self._documents = Documents(names["database"], RATE // 2, self.rng)
@@ -75,6 +76,8 @@ class Trial:
     @contextlib.asynccontextmanager
     async def going_on(self) -> AsyncIterator[None]:
         """Have records and documents written meanwhile, and everything watched; then see whether all of it came."""
+        assert self._whole, "an earlier trial of this cluster was broken off: what has to be there is not known"
+        self._whole = False
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             watching = [group.create_task(_run(watch())) for watch in [*self.watchers.all(), self._versions.go_on]]
@@ -91,6 +94,7 @@ class Trial:
             for task in watching:
                 task.cancel()
         await self.settles()
+        self._whole = True
 
     async def advances(self, when: str) -> float:
         """Wait until every partition has come further than now, and return how long that took."""
