@@ -113,10 +113,15 @@ async def test_a_node_that_ends_hands_over_its_tasks_and_leadership_before_its_l
         for name in names:
             await create(clients[0], endless(name))
         await settle(clients[1], names, *NAMES)
-        assert await nodes[0].stop() == 0
-        assert "tasks_not_released" not in nodes[0].said
-        assert "leadership_not_handed_over" not in nodes[0].said
-        await settle(clients[1], names, "n2", "n3")
+        led = (await clients[1].get("/api/v1/cluster")).json()["leader"].partition("/")[0]
+        leader = nodes[NAMES.index(led)]
+        others = [name for name in NAMES if name != led]
+        assert await leader.stop() == 0
+        assert "tasks_not_released" not in leader.said
+        assert "leadership_not_handed_over" not in leader.said
+        given_up = [json.loads(line) for line in leader.said.splitlines() if "lease_given_up" in line]
+        assert [each["leader"].partition("/")[0] in others for each in given_up] == [True], "its heir does not know"
+        await settle(clients[NAMES.index(others[0])], names, *others)
 
 
 async def test_a_node_whose_disk_is_lost_joins_again_under_its_name_and_votes_again(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from wire.cluster.commands import Done, EnableCommands, RevokeNode
+from wire.cluster.commands import EnableCommands, RevokeNode
 from wire.cluster.encoding import NEWEST
 from wire.cluster.scheduler import ACTOR, SchedulerSettings, decide, view
 from wire.cluster.state import NodeName, TaskKey
@@ -142,6 +142,7 @@ class Leading:
 
         It is thought about in another thread, since that may take long and heartbeats can't wait. What changes
         meanwhile makes none of the commands wrong: the state refuses or passes over what does not fit it any more.
+        They are proposed in this term only: who was stopped takes all others for dead when it goes on.
         """
         leases = self._leases
         if leases is None:
@@ -158,11 +159,9 @@ class Leading:
         self.decisions.observe(self._clock.monotonic() - began_s)
         self._say_unplaced(dict(decision.unplaced))
         for command in decision.commands:
-            if not self._leads(self._term):
-                return
             if isinstance(command, RevokeNode) and leases.is_alive(command.node, awake()):
                 continue  # it was heard meanwhile
-            await self._asking.carry_out(command, b"", Done)
+            await self._asking.carry_out_as_leader(self._term, command)
 
     def _say_unplaced(self, unplaced: dict[TaskKey, str]) -> None:
         for key, reason in unplaced.items():
@@ -207,7 +206,7 @@ class Leading:
             each.id in registered for each in self._asking.node.members().members
         ):
             command = EnableCommands(at_ms=self._clock.now_ms(), actor=ACTOR, version=newest)
-            await self._asking.carry_out(command, b"", Done)
+            await self._asking.carry_out_as_leader(self._term, command)
 
 
 def _require(outcome: bytes | Rejected | Unknown) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import random
 import ssl
 from collections.abc import Callable
@@ -22,6 +24,7 @@ log = structlog.get_logger()
 
 EVERY_S: Final = LEASE_MS / 1000 / 4
 _RETRY_S: Final = 0.2
+_CONFIRM_S: Final = LEASE_MS / 1000 - EVERY_S  # a disk may be slow; what comes later is of no use
 
 
 class Renewing:
@@ -48,35 +51,47 @@ class Renewing:
         self._renewed = renewed
         self._clock = clock
         self._rng = rng
-        self._client: RpcClient | None = None
+        self._calling = asyncio.Lock()
         self._given_up = False
 
-    async def run(self) -> None:
-        """Do so until cancelled, or given up."""
+    async def run(self, able: asyncio.Event) -> None:
+        """Do so until cancelled, or given up; but not before this node is `able` to work: tasks would come and wait."""
+        await able.wait()
         while not self._given_up:
             whom = self._whom()
             if whom is None or whom.id == self._node.me.id:
                 await self._renew_here()
             else:
                 async with self._client_of(whom) as client:
-                    self._client = client
-                    try:
-                        await self._renew_with(client, whom)
-                    finally:
-                        self._client = None
+                    await self._renew_with(client, whom)
 
     async def give_up(self, timeout_s: float) -> None:
-        """Renew no more, and tell the leader, if there is one, that this node has stopped its work. Raises nothing."""
+        """Renew no more, and tell whoever leads, or comes to lead within the time, that this node has stopped its work.
+
+        Raises nothing. Not before leadership is handed over: the next leader takes everybody for alive when it begins.
+        """
         self._given_up = True
-        request = Renewal(self._node.me)
-        leader = self._node.status().leader
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s), self._calling:  # a renewal that is under way must not come later
+                while not await self._tell_leader(timeout_s):
+                    await self._clock.sleep(_RETRY_S)
+
+    async def _tell_leader(self, timeout_s: float) -> bool:
+        """Give the lease up with the leader there is, and return whether it knows."""
+        leader, request = self._node.status().leader, Renewal(self._node.me)
+        if leader is None:
+            return False
         try:
-            if leader is not None and leader.id == self._node.me.id:
+            if leader.id == self._node.me.id:
                 self._leading.give_up(request.member)
-            elif self._client is not None:
-                await self._client.call(GIVE_UP, request, timeout_s=timeout_s)
+            else:
+                async with self._client_of(leader) as client:
+                    await client.call(GIVE_UP, request, timeout_s=timeout_s)
         except WireError as exc:
-            log.debug("lease_not_given_up", code=exc.code, reason=exc.message)
+            log.debug("lease_not_given_up", leader=leader.id, code=exc.code, reason=exc.message)
+            return False
+        log.info("lease_given_up", leader=leader.id)
+        return True
 
     def _whom(self) -> Member | None:
         """Return the leader. While none is known, some other member: it may be that the leader does not find us."""
@@ -93,7 +108,7 @@ class Renewing:
         """Renew with ourselves, once the others say that we lead: who was stopped for a while may only believe so."""
         sent = awake()
         try:
-            if not await self._node.read_barrier(EVERY_S):
+            if not await self._node.read_barrier(_CONFIRM_S):
                 raise RetryableError("raft.not_leader", "nobody has said in time that this node leads")
             self._leading.renew(self._node.me)
         except RetryableError as exc:
@@ -108,7 +123,8 @@ class Renewing:
         while not self._given_up:
             sent = awake()
             try:
-                await client.call(RENEW, Renewal(self._node.me), timeout_s=EVERY_S)
+                async with self._calling:
+                    await client.call(RENEW, Renewal(self._node.me), timeout_s=EVERY_S)
             except WireError as exc:
                 log.debug("lease_not_renewed", leader=whom.id, code=exc.code, reason=exc.message)
                 await self._clock.sleep(_RETRY_S)

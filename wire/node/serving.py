@@ -276,7 +276,13 @@ async def _at_work(
         async with supervisor.running(), asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(work)
-                for work in (leading.run(), renewing.run(), agent.run(), watch.run(), _register(node, me, asking))
+                for work in (
+                    leading.run(),
+                    renewing.run(supervisor.able),
+                    agent.run(),
+                    watch.run(),
+                    _register(node, me, asking),
+                )
             ]
             about = ApiSettings(version=__version__, served_by=me.name, metrics_open=node.config.metrics_open)
             node.front.app = requests.around(build_app(behind, about, node.uuids))
@@ -384,11 +390,11 @@ async def _leave(node: Node, agent: Agent, renewing: Renewing, raft: RaftNode) -
     try:
         async with asyncio.timeout(limit_s):
             await agent.leave(limit_s * _HANDED_OVER)
-            await renewing.give_up(min(limit_s, _HAND_OVER_S))
             if raft.status().role is Role.LEADER and len(raft.members().voters) > 1:
                 rejected = await raft.transfer_leadership(None, min(limit_s, _HAND_OVER_S))
                 if rejected is not None:
                     log.warning("leadership_not_handed_over", code=rejected.code, reason=rejected.message)
+            await renewing.give_up(min(limit_s, _HAND_OVER_S))
     except TimeoutError:
         log.warning("not_all_handed_over", after_s=limit_s)
 

@@ -162,6 +162,17 @@ class RaftNode:
                 return unknown if unknown is not None and isinstance(outcome, Rejected) else outcome
             await asyncio.sleep(_RETRY_S)
 
+    async def propose_as_leader(self, term: int, command: bytes, timeout_s: float = 10.0) -> Outcome:
+        """Propose only if this member leads, and still in that term: the next leader is not to carry it out."""
+
+        def attempt(done: Callable[[Outcome], None]) -> None:
+            if self._replica.is_leader and self._replica.term == term:
+                self._replica.propose(command, b"", timeout_s, done)
+            else:
+                done(Rejected("raft.not_leader", f"this member does not lead in term {term}", self._leader()))
+
+        return await self._outcome(attempt, len(command))
+
     async def read_barrier(self, timeout_s: float = 10.0) -> bool:
         """Return True once the state machine here has everything that was confirmed before the call (I7)."""
         deadline = monotonic() + timeout_s

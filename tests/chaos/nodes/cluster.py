@@ -178,7 +178,11 @@ class Cluster:
         return found
 
     async def healthy(self) -> None:
-        """Wait until every member is up, knows the same members and leader, and the leader hears of all."""
+        """Wait until every member is up, knows the same members and leader, and the leader hears of all.
+
+        As many have a vote as make an odd number.
+        """
+        odd = len(self.members) - (len(self.members) + 1) % 2
 
         async def whole() -> bool:
             views = [await self.view(name) for name in sorted(self.members)]
@@ -188,7 +192,8 @@ class Cluster:
                 return False
             leader = str(leaders.pop()).partition("/")[0]
             led = views[sorted(self.members).index(leader)]
-            return all(member["state"] == "live" and member["role"] != "nonvoter" for member in led["members"])
+            voters = [member["id"] for member in led["members"] if member["role"] != "nonvoter"]
+            return len(voters) == odd and all(member["state"] == "live" for member in led["members"])
 
         await comes_true(lambda: _or_not(whole()), DEADLINE_S)
 

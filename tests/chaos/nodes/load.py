@@ -80,6 +80,7 @@ class Documents:
         self.made = 0
         self.states: dict[str, int | None] = {}
         self.whole: set[tuple[str, int]] = set()
+        self._last = 0
         self._per_tick = max(1, round(rate * _TICK_S))
         self._rng = rng
 
@@ -90,30 +91,31 @@ class Documents:
         ) as client:
             collection = client[self.database]["docs"]
             while not stop.is_set():
-                for _ in range(self._per_tick):
-                    await self._change(collection)
+                async with asyncio.TaskGroup() as group:  # each of another document: changes of one are in order
+                    for id_ in dict.fromkeys(self._next() for _ in range(self._per_tick)):
+                        self.made += 1
+                        group.create_task(self._change(collection, id_, self.made))
                 await asyncio.sleep(_TICK_S)
 
-    async def _change(self, collection: AsyncCollection[Document]) -> None:
-        self.made += 1
-        n, kind = self.made, self._rng.random()
-        if kind < 0.6 or not self.states:
-            await self._replace(collection, f"d{n}", n)
-            return
-        id_ = f"d{self._rng.randrange(max(1, n - 200), n)}"
-        if self.states.get(id_) is None or kind < 0.75:
-            await self._replace(collection, id_, n)
-        elif kind < 0.9:
+    def _next(self) -> str:
+        """Return which document changes: mostly one that has not been there, else a late one."""
+        if self._rng.random() < 0.6 or not self.states:
+            self._last += 1
+            return f"d{self._last}"
+        return f"d{self._rng.randrange(max(1, self._last - 200), self._last + 1)}"
+
+    async def _change(self, collection: AsyncCollection[Document], id_: str, n: int) -> None:
+        kind = self._rng.random()
+        if self.states.get(id_) is None or kind < 0.4:
+            await _persist(lambda: collection.replace_one({"_id": id_}, {"change": n}, upsert=True))
+            self.states[id_] = n
+            self.whole.add((id_, n))
+        elif kind < 0.75:
             await _persist(lambda: collection.update_one({"_id": id_}, {"$set": {"change": n}}))
             self.states[id_] = n
         else:
             await _persist(lambda: collection.delete_one({"_id": id_}))
             self.states[id_] = None
-
-    async def _replace(self, collection: AsyncCollection[Document], id_: str, n: int) -> None:
-        await _persist(lambda: collection.replace_one({"_id": id_}, {"change": n}, upsert=True))
-        self.states[id_] = n
-        self.whole.add((id_, n))
 
 
 async def _persist(attempt: Any) -> None:

@@ -38,4 +38,4 @@ async def test_a_node_joins_and_another_is_removed_for_good(trial: Trial) -> Non
         after = await cluster.view(leader)
         assert after["term"] == term
         assert {member["name"] for member in after["members"]} == cluster.members
-        await cluster.kill(first)
+        await cluster.nodes[first].kill()

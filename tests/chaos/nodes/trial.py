@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -34,6 +35,7 @@ PARTITIONS = 3
 RECORDS, DOCUMENTS, CHANGED = "records", "documents", "changed"
 PIPELINES = [RECORDS, DOCUMENTS]
 MONGODB = "TRIAL_MONGODB"
+_UNFORESEEN = re.compile(r".*(?:Traceback|task_crashed|rpc_call_failed|listener_failed|worker_not_dead).*")
 
 
 class Services(Struct):
@@ -65,6 +67,7 @@ class Trial:
         self.cluster = cluster
         self.services = services
         self.watchers = Watchers(cluster, PIPELINES, CHANGED, self.rng)
+        self._whole = True
         self._index, self._out = names["index"], names["out"]
         self._records = Records(names["topic"], RATE, self.rng)
         self._documents = Documents(names["database"], RATE // 2, self.rng)
@@ -73,6 +76,8 @@ class Trial:
     @contextlib.asynccontextmanager
     async def going_on(self) -> AsyncIterator[None]:
         """Have records and documents written meanwhile, and everything watched; then see whether all of it came."""
+        assert self._whole, "an earlier trial of this cluster was broken off: what has to be there is not known"
+        self._whole = False
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             watching = [group.create_task(_run(watch())) for watch in [*self.watchers.all(), self._versions.go_on]]
@@ -89,6 +94,7 @@ class Trial:
             for task in watching:
                 task.cancel()
         await self.settles()
+        self._whole = True
 
     async def advances(self, when: str) -> float:
         """Wait until every partition has come further than now, and return how long that took."""
@@ -156,6 +162,9 @@ class Trial:
             status = await self.cluster.get(await self.cluster.leader(), f"/api/v1/pipelines/{pipeline}/status")
             assert status["state"] == "running", status
             assert status["fell_back_from"] is None
+        for node in self.cluster.nodes.values():
+            found = _UNFORESEEN.findall(node.log.read_text())
+            assert not found, f"{node.name} says: {found[:5]}"
 
     async def _same(self) -> bool:
         return await same_everywhere(self.cluster, PIPELINES)
@@ -209,7 +218,7 @@ def specs(services: Services, names: dict[str, str]) -> list[dict[str, Any]]:
         "checkpoint": {"interval": "100ms"},
     }
     index = {
-        "url": services.elasticsearch.url, "index": names["index"], "id": "meta_key()", "timeout": "5s",
+        "url": services.elasticsearch.url, "index": names["index"], "id": "meta_key()", "timeout": "2s",
     }  # fmt: skip
     documents = {"uri": f"${{env:{MONGODB}}}", "database": names["database"], "collection": "docs"}
     return [

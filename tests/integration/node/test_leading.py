@@ -7,8 +7,9 @@ import contextlib
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import msgspec
 import pytest
 
 from tests.integration.node.agent_kit import Worked, working
@@ -16,10 +17,15 @@ from tests.waiting import insist, until
 from wire.cluster import commands as c
 from wire.cluster.scheduler import Decision, SchedulerSettings, decide
 from wire.cluster.state import NodeName
+from wire.core.clock import SystemClock
 from wire.core.errors import RetryableError
 from wire.node import leading as module
+from wire.node.control.asking import Asking
+from wire.node.dismissing import Dismissing
+from wire.node.leading import Leading
 from wire.node.leases import awake
-from wire.raft import Member, MemberId
+from wire.raft import Member, MemberId, RaftNode
+from wire.raft.status import Status
 
 PATIENT = SchedulerSettings(lease_ms=600_000)
 BRISK = SchedulerSettings(lease_ms=300, settle_ms=50)
@@ -181,3 +187,40 @@ async def test_a_node_that_was_heard_while_it_was_decided_keeps_its_tasks(tmp_pa
         await thinking.held()
         assert worked.tasks()[0].owner == "n1"
         thinking.may.set()
+
+
+class Past:
+    """A member that still believes to lead in the term before: it was stopped, and has heard nothing since."""
+
+    def __init__(self, node: RaftNode) -> None:
+        self.looked = 0
+        self._node = node
+
+    def status(self) -> Status:
+        self.looked += 1
+        status = self._node.status()
+        return msgspec.structs.replace(status, term=status.term - 1)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._node, name)
+
+
+async def test_what_was_decided_in_an_earlier_term_is_not_carried_out(tmp_path: Path) -> None:
+    async with working(tmp_path, PATIENT) as worked, asyncio.TaskGroup() as tasks:
+        member = await worked.register("n1")
+        await worked.create()
+        past = Past(worked.served.node)
+        clock = SystemClock()
+        asking = Asking(cast(Any, past), worked.served.machine, clock)
+        stale = Leading(asking, Dismissing(asking, clock, patience_s=60, reap_after_s=None), clock, PATIENT, 5)
+        running = tasks.create_task(stale.run())
+        await insist(lambda: _renewed(stale, member), on=RetryableError)
+        past.looked = 0
+        stale.wake()
+        await until(lambda: past.looked > 10)
+        assert target(worked) is None
+        running.cancel()
+
+
+async def _renewed(leading: Leading, member: Member) -> None:
+    leading.renew(member)

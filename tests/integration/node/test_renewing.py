@@ -1,4 +1,4 @@
-"""A node's lease: who believes to lead, but is not told so by the others, has none."""
+"""A node's lease: who has no worker yet has none, nor who believes to lead but is not told so by the others."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any, cast
 
 from tests.integration.node.agent_kit import Worked, working
-from tests.waiting import until
+from tests.waiting import insist, until
 from wire.cluster.scheduler import SchedulerSettings
 from wire.core.clock import SystemClock
+from wire.core.errors import RetryableError
+from wire.node.leading import Leading
 from wire.node.leases import OwnLease, awake
 from wire.node.renewing import Renewing
 from wire.node.rpc.messages import Us
+from wire.raft import Member
 
 
 class Stopped:
@@ -32,9 +35,13 @@ class Stopped:
         return getattr(self._node, name)
 
 
-async def test_who_leads_has_a_lease_only_once_the_others_say_so(tmp_path: Path) -> None:
+async def renewed(leading: Leading, member: Member) -> None:
+    leading.renew(member)
+
+
+async def test_who_leads_has_a_lease_only_once_there_is_a_worker_and_the_others_say_so(tmp_path: Path) -> None:
     async with working(tmp_path, SchedulerSettings(lease_ms=600_000)) as worked, asyncio.TaskGroup() as tasks:
-        node, lease = Stopped(worked), OwnLease(600_000)
+        node, lease, able = Stopped(worked), OwnLease(600_000), asyncio.Event()
         me = await worked.register(worked.served.node.me.name)
         node.me = me
         renewing = Renewing(
@@ -47,7 +54,10 @@ async def test_who_leads_has_a_lease_only_once_the_others_say_so(tmp_path: Path)
             clock=SystemClock(),
             rng=random.Random(1),
         )
-        running = [tasks.create_task(worked.leading.run()), tasks.create_task(renewing.run())]
+        running = [tasks.create_task(worked.leading.run()), tasks.create_task(renewing.run(able))]
+        await insist(lambda: renewed(worked.leading, me), on=RetryableError)
+        assert node.asked == 0, "it has no worker yet"
+        able.set()
         await until(lambda: node.asked > 2)
         assert lease.left_ms(awake()) == 0
         node.hears = True

@@ -40,6 +40,17 @@ async def test_what_any_member_proposes_is_carried_out_by_all(tmp_path: Path) ->
         await everywhere(its, [b"v0", b"v1", b"v2"])
 
 
+async def test_what_a_leader_decides_is_carried_out_by_nobody_else_and_not_in_another_term(tmp_path: Path) -> None:
+    async with cluster(tmp_path, "a", "b", "c") as its:
+        leader = await its.leader()
+        term = leader.node.status().term
+        assert await leader.node.propose_as_leader(term, b"v") == b"0"
+        refused = [await host.node.propose_as_leader(term, b"w") for host in its.hosts.values() if host is not leader]
+        refused.append(await leader.node.propose_as_leader(term - 1, b"x"))
+        assert [each.code for each in refused if isinstance(each, Rejected)] == ["raft.not_leader"] * 3
+        await everywhere(its, [b"v"])
+
+
 async def test_one_member_alone_is_a_cluster(tmp_path: Path) -> None:
     async with cluster(tmp_path, "a") as its:
         assert await its.hosts["a"].node.propose(b"v") == b"0"

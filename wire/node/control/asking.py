@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, TypeVar
 
 from wire.api.ports import Consistency
-from wire.cluster.commands import Answer, AnyCommand, Refused
+from wire.cluster.commands import Answer, AnyCommand, Done, Refused
 from wire.cluster.encoding import decode_answer, encode, not_enabled
 from wire.cluster.machine import ClusterMachine
 from wire.cluster.state import State
@@ -54,22 +54,37 @@ class Asking:
         Raises RefusedError where it is not carried out, RetryableError where that may change; with the code
         `cluster.outcome_unknown` it may have been carried out.
         """
+        self._require_enabled(command)
+        return _answer(await self.node.propose(encode(command), request_id, self.timeout_s), kind)
+
+    async def carry_out_as_leader(self, term: int, command: AnyCommand) -> None:
+        """Have a command carried out that this node has decided on as the leader of a term; nobody else is asked to.
+
+        Raises as `carry_out` does.
+        """
+        self._require_enabled(command)
+        _answer(await self.node.propose_as_leader(term, encode(command), self.timeout_s), Done)
+
+    def _require_enabled(self, command: AnyCommand) -> None:
         refusal = not_enabled(self._machine.state, command)
         if refusal is not None:
             raise _refused(refusal)
-        outcome = await self.node.propose(encode(command), request_id, self.timeout_s)
-        if isinstance(outcome, Unknown):
-            message = f"whether this was carried out is not known: {outcome.message}"
-            hint = "look whether it was, or ask again with the same Idempotency-Key"
-            raise RetryableError("cluster.outcome_unknown", message, after_s=_RETRY_S, hint=hint)
-        if isinstance(outcome, Rejected):
-            raise error_of(outcome)
-        answer: Answer = decode_answer(outcome)
-        if isinstance(answer, Refused):
-            raise _refused(answer)
-        if not isinstance(answer, kind):
-            raise FatalError("cluster.unknown_answer", f"a command answered {type(answer).__name__}")
-        return answer
+
+
+def _answer(outcome: bytes | Rejected | Unknown, kind: type[A]) -> A:
+    """Return what a command answered. Raises where it answered nothing, or something else."""
+    if isinstance(outcome, Unknown):
+        message = f"whether this was carried out is not known: {outcome.message}"
+        hint = "look whether it was, or ask again with the same Idempotency-Key"
+        raise RetryableError("cluster.outcome_unknown", message, after_s=_RETRY_S, hint=hint)
+    if isinstance(outcome, Rejected):
+        raise error_of(outcome)
+    answer: Answer = decode_answer(outcome)
+    if isinstance(answer, Refused):
+        raise _refused(answer)
+    if not isinstance(answer, kind):
+        raise FatalError("cluster.unknown_answer", f"a command answered {type(answer).__name__}")
+    return answer
 
 
 def error_of(rejected: Rejected) -> WireError:

@@ -111,6 +111,8 @@ class Supervisor:
         self._waiting: dict[Run, _Hosting] = {}
         self._idle = asyncio.Event()
         self._idle.set()
+        self.able = asyncio.Event()
+        """Set once there has been a worker that is ready: until then what is begun waits."""
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -290,6 +292,7 @@ class Supervisor:
     def _heard(self, worker: WorkerProcess, message: FromWorker) -> None:
         match message:
             case Hello():
+                self.able.set()
                 self._place()
             case Report():
                 self._hosted(worker, message.run).progress = message.progress
