@@ -12,6 +12,8 @@ from wire.core.errors import FatalError
 from wire.node.control.health import HealthService
 from wire.raft import Role
 
+BEHIND = "it has not caught up since the node started"
+
 
 @dataclass
 class Node:
@@ -44,14 +46,25 @@ async def failed(node: Node, *, sync: bool = True) -> dict[str, str]:
         (Node(role=Role.REMOVED), {"node": "it was removed from the cluster"}),
         (Node(leader=None), {"leader": "none is known"}),
         (Node(trouble=FatalError("raft.storage.full", "no room")), {"store": "no room"}),
-        (Node(synced=False), {"sync": "not everything that is confirmed was here within 5 s"}),
+        (Node(synced=False), {"store": BEHIND, "sync": "not everything that is confirmed was here within 5 s"}),
     ],
 )
 async def test_each_check_fails_for_its_own_reason(node: Node, expected: dict[str, str]) -> None:
     assert await failed(node) == expected
 
 
-async def test_nobody_is_asked_unless_that_is_asked_for() -> None:
+async def test_a_node_is_not_ready_before_it_has_caught_up_once_and_then_asks_nobody_unless_asked_to() -> None:
     node = Node(synced=False)
-    assert await failed(node, sync=False) == {}
+    service = HealthService(cast(Any, node))
+
+    async def ready() -> bool:
+        return all(check.ok for check in await service.ready(sync=False))
+
+    assert not await ready()
+    node.synced = True
+    assert await ready()
+    node.synced, node.asked = False, []
+    assert await ready()
     assert node.asked == []
+    node.trouble = FatalError("raft.storage.full", "no room")
+    assert not await ready()
