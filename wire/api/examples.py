@@ -70,6 +70,10 @@ EXAMPLES: Final[dict[Any, Any]] = {
         job=_JOB_VIEW, tasks=views.TaskCounts(total=2, waiting=0, running=2, moving=0, ended=0), nodes=("n1", "n2"),
         checkpoints=2,
     ),
+    views.Sample: views.Sample(
+        node="n1", sink="elasticsearch", source="kafka", partition="flights/0", offset=27004, timestamp=_THEN,
+        value=Raw(b'{"carrier":"UA","dep_delay":20,"api_key":"***"}'),
+    ),
     views.Cluster: views.Cluster(cluster_id="c1f0", term=4, leader=_NODE, members=(_MEMBER,)),
     views.Snapshot: views.Snapshot(index=18230, term=4, bytes=1482390, checksum="9f3a61c04be27d18"),
     views.NodeStatus: views.NodeStatus(

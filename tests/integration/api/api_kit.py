@@ -11,7 +11,7 @@ import random
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 from fastapi import FastAPI
@@ -33,8 +33,12 @@ from wire.node.control.submissions import Submissions
 from wire.node.metrics.node import ConsensusReader, cluster_reader
 from wire.node.metrics.requests import Requests
 from wire.node.metrics.service import MetricsService
+from wire.node.rpc.messages import Us
+from wire.node.supervisor import Supervisor
+from wire.node.tapping import LocalTaps, TapService
 from wire.raft import Configuration, Member, MemberId, RaftNode, RaftSettings, found_cluster
 from wire.raft.transport.listener import listening
+from wire.worker.protocol import Sample
 
 CLUSTER = "test-cluster"
 QUICK = RaftSettings(heartbeat_s=0.05, election_min_s=0.2, election_max_s=0.4)
@@ -47,6 +51,13 @@ NOBODY = Permissions()
 def spec(name: str = "a", **fields: Any) -> dict[str, Any]:
     """A pipeline that every node can check, whatever is installed."""
     return {"name": name, "source": {"type": "generate"}, "sink": {"type": "drop"}, **fields}
+
+
+class NoWorkers:
+    """What is asked of a supervisor, where no task runs."""
+
+    async def tap(self, *_: Any) -> list[Sample]:
+        return []
 
 
 @dataclass
@@ -146,14 +157,17 @@ async def _node(
     uuids, requests = Uuids(clock, os.urandom), Requests(clock)
     node = RaftNode(me, CLUSTER, folder / "raft", machine, tls=None, rng=random.Random(me.id), settings=raft)
     async with node, Submissions(permissions, environ or {}) as submissions:
+        asking, us = Asking(node, machine, clock, timeout_s), Us(me.name, CLUSTER)
+        nobody = cast(Supervisor, NoWorkers())
         behind = services(
-            Asking(node, machine, clock, timeout_s),
+            asking,
             submissions,
             uuids,
             clock,
             cluster_id=CLUSTER,
             release="1.2.3",
             metrics=MetricsService(ConsensusReader(node), cluster_reader(machine), requests.put_on),
+            taps=TapService(asking, LocalTaps(nobody), us, tls=None, rng=random.Random(me.id), clock=clock),
         )
         settings = ApiSettings(
             version="1.2.3", served_by=me.name, max_body_bytes=max_body_bytes, metrics_open=metrics_open

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wire.api.ports import Metrics, Services
+from wire.api.ports import Metrics, Services, Taps
 from wire.core.clock import Clock
 from wire.core.uuids import Uuids
 from wire.node.control.asking import Asking
@@ -22,6 +22,7 @@ def services(
     cluster_id: str,
     release: str,
     metrics: Metrics,
+    taps: Taps,
 ) -> Services:
     """Return the services of a node that is at work."""
     return Services(
@@ -30,4 +31,5 @@ def services(
         cluster=ClusterService(asking, cluster_id, release),
         health=HealthService(asking.node),
         metrics=metrics,
+        taps=taps,
     )
