@@ -23,7 +23,7 @@ from wire.cluster import commands as c
 from wire.cluster.encoding import decode_answer, encode
 from wire.cluster.machine import ClusterMachine
 from wire.cluster.state import JobId, NodeName, TaskKey
-from wire.core.clock import SystemClock
+from wire.core.clock import Clock, SystemClock
 from wire.core.permissions import Permissions
 from wire.core.records import Checkpoint, Fingerprint, PartitionId, PartitionKey, Position
 from wire.core.uuids import Uuids
@@ -152,6 +152,7 @@ async def _node(
     metrics_open: bool = False,
     timeout_s: float = 30.0,
     raft: RaftSettings = QUICK,
+    tap_clock: Clock | None = None,
 ) -> AsyncIterator[Served]:
     clock, machine = SystemClock(), ClusterMachine(on_error=_fail)
     uuids, requests = Uuids(clock, os.urandom), Requests(clock)
@@ -167,7 +168,9 @@ async def _node(
             cluster_id=CLUSTER,
             release="1.2.3",
             metrics=MetricsService(ConsensusReader(node), cluster_reader(machine), requests.put_on),
-            taps=TapService(asking, LocalTaps(nobody), us, tls=None, rng=random.Random(me.id), clock=clock),
+            taps=TapService(
+                asking, LocalTaps(nobody), us, tls=None, rng=random.Random(me.id), clock=tap_clock or clock
+            ),
         )
         settings = ApiSettings(
             version="1.2.3", served_by=me.name, max_body_bytes=max_body_bytes, metrics_open=metrics_open
