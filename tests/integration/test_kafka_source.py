@@ -306,8 +306,10 @@ async def test_lag_counts_down_to_zero(kafka: KafkaCluster) -> None:
     async with kafka_source(kafka.bootstrap, topic=topic) as source:
         (partition,) = await source.partitions()
         reader = await source.open(partition, None)
-        await read_count(reader, 4, ReadLimit(4, 1 << 20))
+        assert reader.lag().event_ms is None
+        batches = await read_count(reader, 4, ReadLimit(4, 1 << 20))
         assert reader.lag().records == 6
+        assert reader.lag().event_ms == batches[-1].records[-1].ts_ms > 1_600_000_000_000
         await read_count(reader, 6)
         assert reader.lag().records == 0
 

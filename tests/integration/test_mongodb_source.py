@@ -222,6 +222,11 @@ async def test_the_position_moves_while_the_collection_is_quiet(mongodb: MongoDB
             assert second.records == []
             assert second.position != first.position
             assert reader.lag().records == 0
+            assert reader.lag().event_ms is None
+            await db.quiet.insert_one({"_id": 1})
+            while not (third := await reader.read(ReadLimit(10, 1 << 25))) or not third.records:
+                pass
+            assert reader.lag().event_ms == third.records[-1].ts_ms > 1_600_000_000_000
 
 
 async def test_documents_of_16_mib_pass_in_the_snapshot_and_in_the_stream(mongodb: MongoDB) -> None:

@@ -33,7 +33,7 @@ class Worker:
         self.channel = channel
 
     def begin(self, spec: dict[str, object]) -> None:
-        self.channel.send(Configure(EVERYTHING, 3600))
+        self.channel.send(Configure(EVERYTHING, 3600, "n1", 2))
         share = (PartitionKey("generate", PartitionId("generate")),)
         key = PipelineKey("default", "p")
         text = msgspec.json.encode(spec)
@@ -112,13 +112,14 @@ async def test_it_ends_by_garbage_and_says_why() -> None:
             await drained(tried.channel)
 
 
-async def test_its_log_names_pipeline_task_and_epoch(tmp_path: Path) -> None:
+async def test_its_log_names_node_pipeline_task_and_epoch(tmp_path: Path) -> None:
     spec = endless("p", source={"type": "file", "config": {"path": str(tmp_path / "none")}})
     async with worker() as tried, asyncio.timeout(60):
         assert tried.process.stderr is not None
         tried.begin(spec)
         line = json.loads(await tried.process.stderr.readline())
     assert (line["event"], line["code"]) == ("begin_retry", "source.file.not_found")
-    assert (line["pipeline"], line["task"], line["epoch"]) == ("default/p", 3, 7)
+    assert (line["node"], line["worker"]) == ("n1", 2)
+    assert (line["pipeline"], line["job"], line["slot"], line["epoch"]) == ("default/p", "j", 3, 7)
     assert line["level"] == "warning"
     assert line["timestamp"].endswith("Z")

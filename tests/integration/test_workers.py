@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import msgspec
@@ -179,21 +178,3 @@ async def test_a_worker_that_outgrows_its_memory_is_replaced() -> None:
             cluster.begin(endless("large"), "generate")
             await until(lambda: len(cluster.lost) >= 2, 60)
     assert {entry["code"] for entry in logs if entry["event"] == "worker_lost"} == {"worker.memory_exceeded"}
-
-
-async def test_samples_of_what_passes_are_given(tmp_path: Path) -> None:
-    cluster = Cluster()
-    async with cluster.running():
-        run = cluster.begin(endless("tapped", transforms=[{"select": "n, n * 2 AS twice"}]), "generate")
-        await until(lambda: cluster.read(run) > 0)
-        samples = await cluster.supervisor.tap(run, 5, 30)
-        assert len(samples) == 5
-        assert {(sample.sink, sample.source, sample.partition) for sample in samples} == {
-            ("drop", "generate", "generate")
-        }
-        for sample in samples:
-            assert sample.value == b'{"n":%d,"twice":%d}' % (sample.offset, 2 * sample.offset)
-        assert await cluster.supervisor.tap(run, 10**6, 0.01) is not None
-        await cluster.supervisor.drain(10)
-        assert await cluster.supervisor.tap(run, 5, 30) == []
-    await asyncio.sleep(0)

@@ -72,6 +72,10 @@ EXAMPLES: Final[dict[Any, Any]] = {
         checkpoints=2,
     ),
     views.Member: _MEMBER,
+    views.Sample: views.Sample(
+        node="n1", sink="elasticsearch", source="kafka", partition="flights/0", offset=27004, timestamp=_THEN,
+        value=Raw(b'{"carrier":"UA","dep_delay":20,"api_key":"***"}'),
+    ),
     views.Cluster: views.Cluster(cluster_id="c1f0", term=4, leader=_NODE, members=(_MEMBER,)),
     views.NewToken: views.NewToken(
         id=_TOKEN_ID, token=f"{_TOKEN_ID}.{'x' * 43}", expires_at=_THEN, uses=1

@@ -74,7 +74,8 @@ class Frame:
                 hint = "call the API from a program, or from a page of the cluster's own address"
                 raise RefusedError("api.cross_site", "another site's page asked for a change", hint=hint)
             require_principal(scope, self._open)
-            await self._app(scope, receive, framed)
+            with structlog.contextvars.bound_contextvars(request_id=request_id):
+                await self._app(scope, receive, framed)
         except ClientDisconnect:
             return  # nobody is there to be answered
         except Exception as exc:

@@ -63,6 +63,13 @@ def plain(description: str, status: int = 200, *others: str) -> Described:
     return {status: {"description": description, "headers": _HEADERS, "content": content}}
 
 
+def lines(kind: Any, description: str) -> Described:
+    """Describe a response of JSON, one of `views` on each line."""
+    example = msgspec.json.encode(EXAMPLES[kind]).decode()
+    content = {"application/x-ndjson": {"schema": _SCHEMA_OF[kind], "example": f"{example}\n"}}
+    return {200: {"description": description, "headers": _HEADERS, "content": content}}
+
+
 PROBLEMS: Final[Described] = {
     status: {
         "description": "A problem; `code` says which one.",

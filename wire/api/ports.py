@@ -5,7 +5,8 @@ Nothing that changes anything has happened when it raises, but for `cluster.outc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -25,6 +26,7 @@ from wire.api.views import (
     Pipeline,
     PipelineStatus,
     Plan,
+    Sample,
     Snapshot,
     Task,
     Token,
@@ -228,6 +230,18 @@ class Health(Protocol):
         ...
 
 
+class Taps(Protocol):
+    """Samples of the records that pass."""
+
+    def tapping(self, name: Name, records: int, seconds: float) -> AbstractAsyncContextManager[AsyncIterator[Sample]]:
+        """Give samples of the records that a pipeline's tasks send to its sinks, on whichever nodes, masked.
+
+        At most so many, for at most so long; leaving ends it everywhere, within a second or two. Raises on entering if
+        there is no such pipeline, or too many look at records here already.
+        """
+        ...
+
+
 class Metrics(Protocol):
     """What this node has counted."""
 
@@ -245,3 +259,4 @@ class Services(Struct, frozen=True):
     health: Health
     metrics: Metrics
     tokens: Tokens
+    taps: Taps

@@ -55,6 +55,7 @@ STATUS: Final[dict[str, int]] = {
     "api.method_not_allowed": 405,
     "api.no_such_address": 404,
     "api.not_authenticated": 401,
+    "api.too_many_taps": 429,
     "api.unknown_key": 404,
     "cluster.busy": 503,
     "cluster.duplicate_job": 409,

@@ -18,6 +18,7 @@ Desired = Literal["running", "paused", "stopped"]
 PipelineState = Literal["starting", "running", "pausing", "paused", "stopping", "stopped", "failed", "done"]
 JobState = Literal["active", "failed", "done", "ended"]
 TaskState = Literal["waiting", "running", "moving", "ended"]
+AnyJson = Annotated[Raw | None, Meta(extra_json_schema={})]
 SpecJson = Annotated[Raw, Meta(extra_json_schema={"type": "object"})]
 
 
@@ -162,6 +163,27 @@ class Checkpoint(Struct, frozen=True, kw_only=True):
     seq: int
     epoch: int
     position: bytes
+
+
+class Sample(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A record on its way to a sink, as the transforms have left it.
+
+    `key` and `value` are JSON where they are that, with *** in the place of everything that is called like a secret; of
+    a long one the beginning of its text. What is not JSON is in `key_base64` or `value_base64`. `truncated` says that
+    something is cut off, or left out because it is too long; what may hold secrets and can't be read is left out, too.
+    """
+
+    node: str
+    sink: str
+    source: str
+    partition: str
+    offset: int
+    timestamp: datetime.datetime | None
+    key: AnyJson = None
+    key_base64: bytes | None = None
+    value: AnyJson = None
+    value_base64: bytes | None = None
+    truncated: bool = False
 
 
 class TaskCounts(Struct, frozen=True, kw_only=True):

@@ -38,6 +38,7 @@ CODES: Final[dict[str, str]] = {
     "api.method_not_allowed": "the address is there, but not for this method",
     "api.no_such_address": "there is nothing at this address",
     "api.not_authenticated": "who asks has not said who they are",
+    "api.too_many_taps": "as many as are allowed look at passing records already",
     "api.unknown_key": "the status has no part of that name",
     # the command line
     "system.refused": "the operating system refused something",

@@ -225,22 +225,22 @@ class Agent:
     # what the supervisor tells
 
     def task_ended(self, run: Run) -> None:  # noqa: D102 (contract in TaskOwner)
-        log.info("task_ended", **_about(run))
+        log.info("task_ended", **self._about(run))
         self._ended[run] = None
         self.wake()
 
     def task_released(self, run: Run) -> None:  # noqa: D102 (contract in TaskOwner)
-        log.info("task_released", **_about(run))
+        log.info("task_released", **self._about(run))
         self._released[run] = None
         self.wake()
 
     def task_failed(self, run: Run, error: Error) -> None:  # noqa: D102 (contract in TaskOwner)
-        log.warning("task_failed", **_about(run), code=error.code, error=error.message)
+        log.warning("task_failed", **self._about(run), code=error.code, error=error.message)
         self._failed[run] = error
         self.wake()
 
     def task_lost(self, run: Run) -> None:  # noqa: D102 (contract in TaskOwner)
-        log.warning("task_lost", **_about(run))
+        log.warning("task_lost", **self._about(run))
         self._found.pop(run, None)
         self._runs.pop(run.task, None)
         self.wake()
@@ -248,6 +248,11 @@ class Agent:
     def partitions_found(self, run: Run, partitions: tuple[PartitionKey, ...]) -> None:  # noqa: D102
         self._found[run] = partitions
         self.wake()
+
+    def _about(self, run: Run) -> dict[str, str | int]:
+        job = self._asking.known.jobs.get(run.task.job)
+        pipeline = {} if job is None else {"pipeline": "/".join(job.pipeline)}
+        return {**pipeline, "job": run.task.job, "slot": run.task.slot, "epoch": run.epoch}
 
     async def commit(self, tasks: Sequence[TaskCheckpoints]) -> Sequence[Refusal | None]:  # noqa: D102
         request_id = self._uuids.next().bytes  # asked for again, it is carried out once
@@ -266,7 +271,3 @@ def _tell_of(event: str, exc: WireError) -> None:
     """Say why something is tried again; that nobody leads for a while is no reason to say much."""
     tell = log.debug if isinstance(exc, RetryableError) else log.warning
     tell(event, code=exc.code, reason=exc.message)
-
-
-def _about(run: Run) -> dict[str, str | int]:
-    return {"job": run.task.job, "slot": run.task.slot, "epoch": run.epoch}

@@ -60,6 +60,7 @@ from wire.node.rpc.messages import ALPN as RPC
 from wire.node.rpc.messages import Caller, Us
 from wire.node.rpc.server import RpcServer
 from wire.node.supervisor import Supervisor, WorkerSettings
+from wire.node.tapping import TAP, LocalTaps, TapService
 from wire.node.together import Together, standing
 from wire.node.waiting import Waiting
 from wire.raft import Event, LeaderChanged, Member, MemberRemoved, RaftNode, Role
@@ -151,6 +152,7 @@ async def serve(
     `ready` is told once the node answers. Raises UnavailableError for what is not there, such as its address, and
     FatalError when it can't go on.
     """
+    structlog.contextvars.bind_contextvars(node=data.identity.name)
     try:
         async with asyncio.TaskGroup() as tasks:
             node = await in_thread(Node, config, data, environ)
@@ -263,6 +265,9 @@ async def _at_work(
             requests.put_on,
             lambda sheet: tally.put_on(sheet, supervisor.moving()),
         )
+        local = LocalTaps(supervisor)
+        rpc.handle(TAP, local.answer)
+        taps = TapService(asking, local, node.us, tls=node.tls, rng=node.rng, clock=node.clock)
         behind = services(
             asking,
             forwarding,
@@ -272,6 +277,7 @@ async def _at_work(
             cluster_id=cluster,
             release=__version__,
             metrics=metrics,
+            taps=taps,
         )
         async with supervisor.running(), asyncio.TaskGroup() as tasks:
             running = [
@@ -403,6 +409,7 @@ def worker_settings(config: NodeConfig) -> WorkerSettings:
     """Return how the node's workers are kept: without it they end while its lease still holds."""
     return WorkerSettings(
         count=config.worker_count,
+        node=config.name,
         permissions=_permissions(config),
         orphaned_after=Duration(_ORPHANED * LEASE_MS),
         max_memory=config.worker_memory,

@@ -26,7 +26,7 @@ from wire.pipelines.loaded import LoadedPipeline
 from wire.worker.checkpoints import ClusterCheckpoints, Commit
 from wire.worker.discovery import Discovery, Found
 from wire.worker.protocol import Begin, Ended, Failed, Released
-from wire.worker.sampling import SampleTaker
+from wire.worker.sampling import SampleTaker, Takers
 
 log = structlog.get_logger()
 
@@ -50,6 +50,7 @@ class Hosted:
         self._progress = Progress()
         self._runner: Runner | None = None
         self._unreadable = False
+        self._takers = Takers()
 
     def progress(self) -> Progress:
         """Return how it fares, with the gauges brought up to date where that can be done. Never raises."""
@@ -62,11 +63,16 @@ class Hosted:
         self._progress.elapsed_s = self._clock.monotonic() - self._began_s
         return self._progress
 
-    def tap(self, taker: SampleTaker) -> None:
+    def tap(self, id_: int, taker: SampleTaker) -> None:
         """Let `taker` see the records that go to the sinks, if any do yet."""
         if self._runner:
             sinks = [sink.name for sink in self._progress.sinks]
-            self._runner.tap(lambda source, outputs: taker(sinks, source, outputs))
+            self._takers.add(id_, taker)
+            self._runner.tap(lambda source, outputs: self._takers(sinks, source, outputs))
+
+    def untap(self, id_: int) -> None:
+        """Show no more to one who did not get as much as was asked for. Idempotent."""
+        self._takers.remove(id_)
 
     async def run(self, commit: Commit, found: Found) -> Outcome:
         """Run until the sources have ended, `stop` is set or it can't go on, and return which of these it was.
@@ -77,7 +83,8 @@ class Hosted:
         """
         pipeline, run = self.begun.pipeline, self.begun.run
         name = f"{pipeline.namespace}/{pipeline.name}"
-        with structlog.contextvars.bound_contextvars(pipeline=name, task=run.task.slot, epoch=run.epoch):
+        about = {"pipeline": name, "job": run.task.job, "slot": run.task.slot, "epoch": run.epoch}
+        with structlog.contextvars.bound_contextvars(**about):
             try:
                 await self._run(commit, found)
             except Exception as exc:  # a bug in one run must not end the others

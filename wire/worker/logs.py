@@ -11,7 +11,7 @@ import structlog
 def log_json() -> None:
     """Send what the engine, and the libraries it uses, have to say to standard error.
 
-    What is bound in the context (pipeline, task, epoch) goes with it.
+    What is bound in the context (node, worker, pipeline, job, slot, epoch) goes with it.
     """
     structlog.configure(
         processors=[

@@ -18,6 +18,7 @@ from wire.cluster.state import Error, PipelineKey, TaskKey
 from wire.core.permissions import Permissions
 from wire.core.records import Checkpoint, PartitionKey
 from wire.pipelines.engine.progress import Progress
+from wire.worker.masking import Shown
 
 MAX_MESSAGE_BYTES: Final = 64 << 20
 """More than the largest specification, or the checkpoints of ten thousand partitions, come to."""
@@ -41,10 +42,15 @@ class Message(Struct, frozen=True, tag_field="type", forbid_unknown_fields=True)
 
 
 class Configure(Message, frozen=True, tag="configure"):
-    """The first message: what pipelines may reach on this machine, and how long a node may say nothing."""
+    """The first message: what pipelines may reach on this machine, and how long a node may say nothing.
+
+    `node` and `worker` are what the log calls them.
+    """
 
     permissions: Permissions
     orphaned_after_s: float
+    node: str
+    worker: int
 
 
 class Ping(Message, frozen=True, tag="ping"):
@@ -82,10 +88,18 @@ class CommitAnswer(Message, frozen=True, tag="commit_answer"):
 
 
 class Tap(Message, frozen=True, tag="tap"):
-    """Send the next `count` records that go to a sink."""
+    """Send the next `count` records that go to a sink, what is secret in them masked. `id` names who wants them."""
 
+    id: int
     run: Run
     count: int
+
+
+class Untap(Message, frozen=True, tag="untap"):
+    """Send no more of them."""
+
+    id: int
+    run: Run
 
 
 # worker to node
@@ -147,24 +161,26 @@ class Failed(Message, frozen=True, tag="failed"):
 
 
 class Sample(Struct, frozen=True):
-    """A record as it went to a sink; a long value is cut off."""
+    """A record as it went to a sink, as far as it may be shown."""
 
     sink: str
     source: str
     partition: str
     offset: int
-    key: bytes | None
-    value: bytes | None
+    ts_ms: int
+    key: Shown | None
+    value: Shown | None
 
 
 class Tapped(Message, frozen=True, tag="tapped"):
     """Records that were asked for by Tap."""
 
+    id: int
     run: Run
     samples: tuple[Sample, ...]
 
 
-FromNode = Configure | Ping | Begin | End | CommitAnswer | Tap
+FromNode = Configure | Ping | Begin | End | CommitAnswer | Tap | Untap
 FromWorker = Hello | Pulse | Commit | Report | Partitions | Ended | Released | Failed | Tapped
 
 FROM_NODE: Final = msgspec.msgpack.Decoder(FromNode)

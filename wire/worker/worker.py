@@ -38,6 +38,7 @@ from wire.worker.protocol import (
     Report,
     Run,
     Tap,
+    Untap,
 )
 from wire.worker.sampling import SampleTaker
 
@@ -80,6 +81,7 @@ class Worker:
             case Configure():
                 self._permissions = message.permissions
                 self._orphaned_after_s = message.orphaned_after_s
+                structlog.contextvars.bind_contextvars(node=message.node, worker=message.worker)
             case Ping():
                 pass  # that there was a message is all it says
             case Begin():
@@ -93,7 +95,10 @@ class Worker:
                     answer.set_result(message.refusal)
             case Tap():
                 if found := self._runs.get(message.run):
-                    found[0].tap(SampleTaker(message, self._channel.send))
+                    found[0].tap(message.id, SampleTaker(message, self._channel.send, self._clock))
+            case Untap():
+                if found := self._runs.get(message.run):
+                    found[0].untap(message.id)
             case _:
                 assert_never(message)
 

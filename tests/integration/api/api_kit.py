@@ -11,7 +11,7 @@ import random
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 from fastapi import FastAPI
@@ -23,7 +23,7 @@ from wire.cluster import commands as c
 from wire.cluster.encoding import decode_answer, encode
 from wire.cluster.machine import ClusterMachine
 from wire.cluster.state import JobId, NodeName, TaskKey
-from wire.core.clock import SystemClock
+from wire.core.clock import Clock, SystemClock
 from wire.core.permissions import Permissions
 from wire.core.records import Checkpoint, Fingerprint, PartitionId, PartitionKey, Position
 from wire.core.uuids import Uuids
@@ -39,8 +39,11 @@ from wire.node.rpc.client import RpcClient
 from wire.node.rpc.messages import ALPN as RPC
 from wire.node.rpc.messages import Caller, Us
 from wire.node.rpc.server import RpcServer
+from wire.node.supervisor import Supervisor
+from wire.node.tapping import LocalTaps, TapService
 from wire.raft import Configuration, Member, MemberId, RaftNode, RaftSettings, found_cluster
 from wire.raft.transport.handshake import ALPN as RAFT
+from wire.worker.protocol import Sample
 
 CLUSTER = "test-cluster"
 QUICK = RaftSettings(heartbeat_s=0.05, election_min_s=0.2, election_max_s=0.4)
@@ -53,6 +56,13 @@ NOBODY = Permissions()
 def spec(name: str = "a", **fields: Any) -> dict[str, Any]:
     """A pipeline that every node can check, whatever is installed."""
     return {"name": name, "source": {"type": "generate"}, "sink": {"type": "drop"}, **fields}
+
+
+class NoWorkers:
+    """What is asked of a supervisor, where no task runs."""
+
+    async def tap(self, *_: Any) -> list[Sample]:
+        return []
 
 
 @dataclass
@@ -150,6 +160,7 @@ async def _node(
     metrics_open: bool = False,
     timeout_s: float = 30.0,
     raft: RaftSettings = QUICK,
+    tap_clock: Clock | None = None,
 ) -> AsyncIterator[Served]:
     clock, machine = SystemClock(), ClusterMachine(on_error=_fail)
     uuids, requests = Uuids(clock, os.urandom), Requests(clock)
@@ -164,6 +175,7 @@ async def _node(
         )
         rpc = RpcServer(us, lambda caller: _is_member(node, caller), secure=False)
         forwarding.answer(rpc)
+        nobody = cast(Supervisor, NoWorkers())
         behind = services(
             asking,
             forwarding,
@@ -173,6 +185,9 @@ async def _node(
             cluster_id=CLUSTER,
             release="1.2.3",
             metrics=MetricsService(ConsensusReader(node), cluster_reader(machine), requests.put_on),
+            taps=TapService(
+                asking, LocalTaps(nobody), us, tls=None, rng=random.Random(me.id), clock=tap_clock or clock
+            ),
         )
         settings = ApiSettings(
             version="1.2.3", served_by=me.name, max_body_bytes=max_body_bytes, metrics_open=metrics_open

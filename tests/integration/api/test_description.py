@@ -27,6 +27,7 @@ POST   /pipelines/{name}/rollback
 PUT    /pipelines/{name}/start
 GET    /pipelines/{name}/status
 PUT    /pipelines/{name}/stop
+GET    /pipelines/{name}/tap
 GET    /pipelines/{name}/tasks
 GET    /pipelines/{name}/versions
 GET    /pipelines/{name}/versions/{number}

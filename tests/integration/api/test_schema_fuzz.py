@@ -23,6 +23,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.integration.api.api_kit import Served, serving
 from tests.integration.api.conformance import DESCRIPTION
+from wire.core.clock import SystemClock
 
 SCHEMA = schemathesis.openapi.from_dict(DESCRIPTION)
 OPERATIONS = [
@@ -39,6 +40,19 @@ CHECKS = [
 ]
 
 
+class Hasty(SystemClock):
+    """Time that passes at once when somebody waits: nothing is to be seen here, however long one looks."""
+
+    passed_s = 0.0
+
+    def monotonic(self) -> float:
+        return self.passed_s
+
+    async def sleep(self, seconds: float) -> None:
+        self.passed_s += seconds
+        await asyncio.sleep(0)
+
+
 class Background:
     """A node in a thread with a loop of its own: hypothesis knows nothing of loops."""
 
@@ -48,7 +62,7 @@ class Background:
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
 
     async def _serve(self) -> None:
-        async with serving(self._folder) as self.served:
+        async with serving(self._folder, tap_clock=Hasty()) as self.served:
             self.loop, self.stopped = asyncio.get_running_loop(), asyncio.Event()
             for name in ("a", "delayed-flights"):  # of which one is the description's example
                 await self.served.create(name)

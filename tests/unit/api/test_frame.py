@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 import pytest
+import structlog
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
@@ -49,6 +50,21 @@ async def test_what_nobody_foresaw_is_logged_once_and_not_shown() -> None:
     assert "secret" not in response.text
     assert "r-1" in response.json()["hint"]
     assert [(entry["event"], entry["request_id"], entry["path"]) for entry in logs] == [("api_failed", "r-1", "/x")]
+
+
+async def test_what_is_logged_meanwhile_tells_which_request_it_is_about() -> None:
+    seen: list[object] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(structlog.contextvars.get_contextvars().get("request_id"))
+        raise RetryableError("raft.no_leader")
+
+    async with client(app) as http:
+        await http.get("/x", headers={"x-request-id": "r-1"})
+        await http.get("/x")
+    assert seen[0] == "r-1"
+    assert seen[1] not in (None, "r-1")
+    assert structlog.contextvars.get_contextvars().get("request_id") is None
 
 
 async def test_an_answer_that_has_begun_is_cut_off() -> None:

@@ -17,8 +17,10 @@ from tests.waiting import until
 from wire.cluster.state import Error, JobId, PipelineKey, TaskKey
 from wire.core.permissions import Permissions
 from wire.core.records import Checkpoint, Fingerprint, PartitionId, PartitionKey, Position
+from wire.core.timings import Timings
 from wire.pipelines.engine.progress import Progress, Reason, SinkProgress, SourceProgress
 from wire.worker.channel import Channel, ClosedError, ProtocolError, open_channel
+from wire.worker.masking import Shown
 from wire.worker.protocol import (
     FROM_NODE,
     FROM_WORKER,
@@ -42,6 +44,7 @@ from wire.worker.protocol import (
     Sample,
     Tap,
     Tapped,
+    Untap,
 )
 
 numbers = st.integers(0, 2**60)
@@ -62,6 +65,7 @@ checkpoints = st.builds(
 committed = st.lists(st.tuples(keys, checkpoints), max_size=3).map(tuple)
 shares = st.lists(keys, max_size=3).map(tuple)
 allowed = st.none() | st.lists(texts, max_size=2).map(tuple)
+timings = st.builds(Timings, st.lists(numbers, min_size=17, max_size=17), floats)
 progresses = st.builds(
     Progress,
     state=st.sampled_from(["starting", "running", "retrying", "done"]),
@@ -69,11 +73,13 @@ progresses = st.builds(
     checkpoint_age_s=st.none() | floats,
     last_error=st.none() | texts,
     sources=st.lists(st.builds(SourceProgress, texts, texts, numbers, lag_records=st.none() | numbers), max_size=2),
-    sinks=st.lists(st.builds(SinkProgress, texts, texts, counts=st.dictionaries(texts, numbers)), max_size=2),
+    sinks=st.lists(
+        st.builds(SinkProgress, texts, texts, counts=st.dictionaries(texts, numbers), writes=timings), max_size=2
+    ),
     reasons=st.dictionaries(texts, st.builds(Reason, numbers, texts), max_size=2),
 )
 from_node = st.one_of(
-    st.builds(Configure, st.builds(Permissions, python=allowed, paths=allowed, env=allowed), floats),
+    st.builds(Configure, st.builds(Permissions, python=allowed, paths=allowed, env=allowed), floats, texts, numbers),
     st.builds(Ping),
     st.builds(
         Begin,
@@ -87,9 +93,11 @@ from_node = st.one_of(
     ),
     st.builds(End, runs, floats),
     st.builds(CommitAnswer, numbers, st.sampled_from([None, "fenced", "moved_back"])),
-    st.builds(Tap, runs, numbers),
+    st.builds(Tap, numbers, runs, numbers),
+    st.builds(Untap, numbers, runs),
 )
-samples = st.builds(Sample, texts, texts, texts, numbers, st.none() | blobs, st.none() | blobs)
+shown = st.none() | st.builds(Shown, st.sampled_from(["json", "cut", "bytes", "hidden"]), blobs, st.booleans())
+samples = st.builds(Sample, texts, texts, texts, numbers, numbers, shown, shown)
 from_worker = st.one_of(
     st.builds(Hello, numbers),
     st.builds(Pulse, floats, numbers, floats),
@@ -99,7 +107,7 @@ from_worker = st.one_of(
     st.builds(Ended, runs),
     st.builds(Released, runs),
     st.builds(Failed, runs, st.builds(Error, texts, texts, st.none() | texts, st.none() | texts)),
-    st.builds(Tapped, runs, st.lists(samples, max_size=2).map(tuple)),
+    st.builds(Tapped, numbers, runs, st.lists(samples, max_size=2).map(tuple)),
 )
 
 
@@ -136,9 +144,9 @@ async def test_messages_arrive_in_order_both_ways() -> None:
     async with ends() as (node, worker):
         for number in range(100):
             worker.send(Hello(number))
-            node.send(Tap(run, number))
+            node.send(Tap(number, run, 1))
         assert [await node.receive() for _ in range(100)] == [Hello(number) for number in range(100)]
-        assert [await worker.receive() for _ in range(100)] == [Tap(run, number) for number in range(100)]
+        assert [await worker.receive() for _ in range(100)] == [Tap(number, run, 1) for number in range(100)]
 
 
 @given(st.binary(max_size=200))
@@ -180,6 +188,6 @@ async def test_what_is_sent_to_nobody_is_no_error() -> None:
         worker.close()
         with pytest.raises(ClosedError):
             await node.receive()
-        node.send(Tap(Run(TaskKey(JobId("j"), 0), 1), 1))
+        node.send(Tap(1, Run(TaskKey(JobId("j"), 0), 1), 1))
         node.close()
         await until(lambda: node.unread_bytes == 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wire.api.ports import Metrics, Services
+from wire.api.ports import Metrics, Services, Taps
 from wire.core.clock import Clock
 from wire.core.uuids import Uuids
 from wire.node.calls import LEAVE, REMOVE, TRANSFER
@@ -36,6 +36,7 @@ def services(
     cluster_id: str,
     release: str,
     metrics: Metrics,
+    taps: Taps,
 ) -> Services:
     """Return the services of a node that is at work."""
     return Services(
@@ -45,4 +46,5 @@ def services(
         health=HealthService(asking.node),
         metrics=metrics,
         tokens=TokenService(asking),
+        taps=taps,
     )

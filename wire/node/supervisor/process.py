@@ -104,7 +104,8 @@ class WorkerProcess:
                 ours.close()
                 raise
         channel = await open_channel(ours, FROM_WORKER)
-        channel.send(Configure(self._settings.permissions, self._settings.orphaned_after.s))
+        settings = self._settings
+        channel.send(Configure(settings.permissions, settings.orphaned_after.s, settings.node, self.number))
         return channel
 
     async def _listen(self, channel: Channel[FromWorker]) -> NoReturn:

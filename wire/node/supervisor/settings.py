@@ -19,10 +19,13 @@ class WorkerSettings(Config, frozen=True, kw_only=True):
     A worker that hears nothing of its node for `orphaned_after` ends by itself, which must be before the node's lease
     does: its tasks may be another node's then (I4).
 
+    `node` is what the log calls the node.
+
     `grace` is what a task gets beyond its deadline to let go, `commit_interval` the least time between two commits.
     """
 
     count: Annotated[int, Meta(ge=1)]
+    node: str = ""
     permissions: Permissions = Permissions()
     max_silence: Duration = Duration(10_000)
     orphaned_after: Duration = Duration(10_000)

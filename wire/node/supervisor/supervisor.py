@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import itertools
 import math
 import random
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -42,6 +43,7 @@ from wire.worker.protocol import (
     Sample,
     Tap,
     Tapped,
+    Untap,
 )
 
 log = structlog.get_logger()
@@ -72,7 +74,6 @@ class _Hosting(Struct, eq=False):
     progress: Progress | None = None
     ending: asyncio.TimerHandle | None = None
     committing: bool = False
-    samples: asyncio.Queue[Sample] | None = None
 
 
 class _Place(Struct, eq=False):
@@ -109,6 +110,8 @@ class Supervisor:
         self._places = [_Place() for _ in range(settings.count)]
         self._runs: dict[Run, _Hosting] = {}
         self._waiting: dict[Run, _Hosting] = {}
+        self._taps: dict[int, asyncio.Queue[Sample]] = {}
+        self._tap_numbers = itertools.count(1)
         self._idle = asyncio.Event()
         self._idle.set()
         self.able = asyncio.Event()
@@ -172,22 +175,30 @@ class Supervisor:
         """Return how the workers are."""
         return [self._status(number) for number in range(self._settings.count)]
 
-    async def tap(self, run: Run, count: int, patience_s: float) -> list[Sample]:
-        """Return the next `count` records that a run sends to its sinks, or those that come within `patience_s`.
+    async def tap(self, pipeline: PipelineKey, count: int, patience_s: float) -> list[Sample]:
+        """Return the next `count` records that tasks of a pipeline send to its sinks here, what is secret masked.
 
-        Nothing comes of a run that is not here. One tap of a run at a time: a new one takes the place of the old.
+        They are fewer if no more come within `patience_s`, and none at once where no task of it runs.
         """
-        hosting = self._runs.get(run)
-        if hosting is None or hosting.worker is None:
-            return []
-        queue: asyncio.Queue[Sample] = asyncio.Queue(count)
-        hosting.samples = queue
-        hosting.worker.send(Tap(run, count))
+        number = next(self._tap_numbers)
+        tapped = [
+            (run, each.worker)
+            for run, each in self._runs.items()
+            if each.begun.pipeline == pipeline and each.worker is not None and run.task.slot != DISCOVERY
+        ]
+        queue = self._taps[number] = asyncio.Queue(count)
         samples: list[Sample] = []
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(patience_s):
-                while len(samples) < count:
-                    samples.append(await queue.get())
+        try:
+            for run, worker in tapped:
+                worker.send(Tap(number, run, count))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience_s if tapped else 0):
+                    while len(samples) < count:
+                        samples.append(await queue.get())
+        finally:
+            del self._taps[number]
+            for run, worker in tapped:
+                worker.send(Untap(number, run))
         return samples
 
     def _status(self, number: int) -> WorkerStatus:
@@ -302,7 +313,8 @@ class Supervisor:
                 self._hosted(worker, message.run)
                 self._owner.partitions_found(message.run, message.partitions)
             case Tapped():
-                self._take_samples(self._hosted(worker, message.run), message)
+                self._hosted(worker, message.run)
+                self._take_samples(message)
             case Ended():
                 self._done(worker, message.run)
                 self._owner.task_ended(message.run)
@@ -335,7 +347,8 @@ class Supervisor:
         hosting.committing = False
         worker.send(CommitAnswer(number, refusal))
 
-    def _take_samples(self, hosting: _Hosting, message: Tapped) -> None:
+    def _take_samples(self, message: Tapped) -> None:
+        queue = self._taps.get(message.id)  # nobody waits for it if it came too late
         for sample in message.samples:
-            if hosting.samples and not hosting.samples.full():
-                hosting.samples.put_nowait(sample)
+            if queue is not None and not queue.full():
+                queue.put_nowait(sample)
