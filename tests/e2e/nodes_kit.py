@@ -50,19 +50,33 @@ class NodeProcess:
         """What it wrote since it was started last, once it has ended."""
         return "".join(self._said)
 
+    @property
+    def heard(self) -> str:
+        """What it has written so far since it was started last."""
+        return "".join(self._said)
+
     @contextlib.asynccontextmanager
-    async def running(self, *flags: str) -> AsyncIterator[httpx.AsyncClient]:
-        """Start it, and kill it at the end unless it has ended. Gives a client, once it is ready."""
+    async def running(self, *flags: str, ready: bool = True) -> AsyncIterator[httpx.AsyncClient]:
+        """Start it, and kill it at the end unless it has ended. Gives a client, once it is ready or just answers."""
         self._said = []
         self._process = await start(*self._arguments(*flags), cwd=self._cwd)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen())
             try:
                 async with httpx.AsyncClient(base_url=self.url, verify=self._tls or False, timeout=30) as client:
-                    await insist(lambda: self._ready(client), on=NOT_THERE, deadline_s=DEADLINE_S)
+                    await insist(
+                        lambda: self._answers(client, "/readyz" if ready else "/livez"),
+                        on=NOT_THERE,
+                        deadline_s=DEADLINE_S,
+                    )
                     yield client
             finally:
                 await self.kill()
+
+    def forget(self, flag: str) -> None:
+        """Start it without a flag, and what that is given, from now on."""
+        at = self._flags.index(flag)
+        self._flags = (*self._flags[:at], *self._flags[at + 2 :])
 
     def _arguments(self, *flags: str) -> list[str]:
         given = ("--node-id", self.name, "--listen", self.address, "--data-dir", self.folder, *self._flags, *flags)
@@ -77,9 +91,9 @@ class NodeProcess:
         async with asyncio.timeout(DEADLINE_S):
             return await self.process.wait()
 
-    async def _ready(self, client: httpx.AsyncClient) -> None:
+    async def _answers(self, client: httpx.AsyncClient, path: str) -> None:
         assert self.process.returncode is None, self.said
-        (await client.get("/readyz")).raise_for_status()
+        (await client.get(path)).raise_for_status()
 
     async def _listen(self) -> None:
         assert self.process.stderr is not None

@@ -167,6 +167,10 @@ class ClusterOps(Protocol):
         """Return how this node is."""
         ...
 
+    async def add(self, address: str) -> Member:
+        """Let in the node that waits at an address for a cluster. Idempotent until it knows that it is in."""
+        ...
+
     async def remove(self, id_: str, by: By) -> None:
         """Remove a node for good, by its id or its name; what it runs is given to others."""
         ...

@@ -59,7 +59,9 @@ STATUS: Final[dict[str, int]] = {
     "cluster.busy": 503,
     "cluster.duplicate_job": 409,
     "cluster.name_taken": 409,
+    "cluster.has_cluster": 409,
     "cluster.last_node": 409,
+    "cluster.nobody_waits": 422,
     "cluster.node_leaving": 409,
     "cluster.node_too_old": 409,
     "cluster.outcome_unknown": 503,
@@ -79,6 +81,7 @@ STATUS: Final[dict[str, int]] = {
     "raft.no_leader": 503,
     "raft.no_such_voter": 404,
     "raft.not_leader": 421,
+    "raft.removed_member": 409,
     "raft.too_large": 413,
     "raft.unknown_member": 404,
 }

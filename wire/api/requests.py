@@ -51,6 +51,12 @@ class RollBackBody(Config, frozen=True, kw_only=True):
     version: Annotated[int, Meta(ge=1)]
 
 
+class AddBody(Config, frozen=True, kw_only=True):
+    """What is sent to let a node in."""
+
+    address: Annotated[str, Meta(min_length=1, max_length=300)]
+
+
 class TransferBody(Config, frozen=True, kw_only=True):
     """What may be sent to hand leadership over."""
 

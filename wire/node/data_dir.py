@@ -17,7 +17,7 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from wire.core.errors import FatalError, UnavailableError
 from wire.core.locking import HeldError, lock_folder
@@ -36,6 +36,7 @@ class Identity(Struct, frozen=True, kw_only=True):
     incarnation: Annotated[str, Meta(min_length=1)]
     cluster: str | None = None
     parted: Literal["left", "removed"] | None = None
+    raft: Annotated[str, Meta(pattern=r"^raft(-[0-9a-f-]+)?$")] = "raft"
 
     @property
     def member(self) -> MemberId:
@@ -57,6 +58,17 @@ class DataDir:
     def __init__(self, path: Path, identity: Identity) -> None:
         """Use a folder that is locked and holds `identity`."""
         self.path = path
+        self.identity = identity
+
+    @property
+    def raft(self) -> Path:
+        """The folder of consensus, which is another one since the cluster was recovered."""
+        return self.path / self.identity.raft
+
+    def recover_cluster(self, cluster: str, raft: str) -> None:
+        """Belong to another cluster from now on, whose consensus is in that folder; if this raises, to the old one."""
+        identity = replace(self.identity, cluster=cluster, raft=raft, parted=None)
+        _write(self.path, identity)
         self.identity = identity
 
     def found_cluster(self, cluster: str) -> None:
@@ -96,6 +108,31 @@ def data_dir(
     Only its owner may read a folder that is made here. Blocking. Raises UnavailableError (`node.data_in_use`,
     `node.data_refused`), and FatalError (`node.data_foreign`, `node.data_version`, `node.data_damaged`).
     """
+    with _locked(path):
+        identity = _read(path)
+        if identity is None:
+            identity = Identity(name=name, incarnation=new_incarnation())
+            _write(path, identity)
+        elif identity.name != name:
+            raise _foreign(path, f"it belongs to the node {identity.name}, not {name}")
+        yield DataDir(path, identity)
+
+
+@contextmanager
+def data_dir_of_a_node(path: Path) -> Iterator[DataDir]:
+    """Keep every other process out of the folder of a node, whichever it is. Blocking. Raises as `data_dir` does."""
+    if not (path / _FILE).exists():
+        message = f"there is no node's data folder {path}"
+        raise UnavailableError("node.data_refused", message, hint="name the folder with --data-dir")
+    with _locked(path):
+        identity = _read(path)
+        if identity is None:
+            raise _foreign(path, "it belongs to nobody")
+        yield DataDir(path, identity)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = lock_folder(path)
@@ -106,13 +143,7 @@ def data_dir(
     except OSError as exc:
         raise _refused(path, exc) from exc
     try:
-        identity = _read(path)
-        if identity is None:
-            identity = Identity(name=name, incarnation=new_incarnation())
-            _write(path, identity)
-        elif identity.name != name:
-            raise _foreign(path, f"it belongs to the node {identity.name}, not {name}")
-        yield DataDir(path, identity)
+        yield
     finally:
         os.close(descriptor)
 
@@ -136,14 +167,12 @@ def _read(path: Path) -> Identity | None:
         message = f"{path / _FILE} is damaged: {exc}"
         hint = "restore it from a backup; or empty the folder, and the node joins anew under the same name"
         raise FatalError("node.data_damaged", message, hint=hint) from exc
-    return Identity(name=stored.name, incarnation=stored.incarnation, cluster=stored.cluster, parted=stored.parted)
+    return Identity(**{name: getattr(stored, name) for name in Identity.__struct_fields__})
 
 
 def _write(path: Path, identity: Identity) -> None:
     """Have it on disk, whole: before or after, never in between."""
-    stored = _Stored(
-        name=identity.name, incarnation=identity.incarnation, cluster=identity.cluster, parted=identity.parted
-    )
+    stored = _Stored(**asdict(identity))
     try:
         files = DiskFiles(path)
         file = files.create(_NEW)

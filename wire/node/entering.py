@@ -27,7 +27,6 @@ from wire.raft.threads import in_thread
 
 log = structlog.get_logger()
 
-RAFT_FOLDER: Final = "raft"
 _ATTEMPT_S: Final = 10.0
 _RETRY_S: Final = 1.0
 _SILENT_S: Final = 5.0  # several elections would have been over by then
@@ -36,7 +35,7 @@ _REFUSED: Final = ("raft.removed_member", "rpc.wrong_certificate", "rpc.incompat
 
 def found(data: DataDir, address: str, on_error: Callable[[Exception], None]) -> str:
     """Found a cluster of this node alone, and return its id. Blocking. What was broken off is done anew."""
-    cluster, folder = data.identity.incarnation, data.path / RAFT_FOLDER
+    cluster, folder = data.identity.incarnation, data.raft
     if not folder.exists():
         unfinished = Path(f"{folder}~")
         shutil.rmtree(unfinished, ignore_errors=True)

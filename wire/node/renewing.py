@@ -104,7 +104,7 @@ class Renewing:
         while not self._given_up:
             sent = awake()
             try:
-                await client.call(RENEW, Renewal(self._node.me), timeout_s=_EVERY_S)
+                await client.call(RENEW, Renewal(self._node.me, self._node.moved()), timeout_s=_EVERY_S)
             except WireError as exc:
                 log.debug("lease_not_renewed", leader=whom.id, code=exc.code, reason=exc.message)
                 await self._clock.sleep(_RETRY_S)

@@ -34,8 +34,9 @@ from wire.node.control.submissions import Submissions
 from wire.node.credentials import Contexts, Credentials
 from wire.node.data_dir import DataDir
 from wire.node.dismissing import Dismissing
-from wire.node.entering import RAFT_FOLDER, found, join, let_in, part
+from wire.node.entering import found, join, let_in, part
 from wire.node.front import Front
+from wire.node.inviting import Waiting
 from wire.node.leading import Leading
 from wire.node.leases import LEASE_MS, OwnLease
 from wire.node.listener.http import HttpServer
@@ -46,6 +47,7 @@ from wire.node.rpc.client import RpcClient
 from wire.node.rpc.messages import ALPN as RPC
 from wire.node.rpc.messages import Caller, Us
 from wire.node.rpc.server import RpcServer
+from wire.node.seeking import Seeking
 from wire.node.supervisor import Supervisor, WorkerSettings
 from wire.raft import Event, LeaderChanged, Member, MemberRemoved, RaftNode, Role
 from wire.raft.threads import in_thread
@@ -158,7 +160,9 @@ async def _serve(node: Node, stop: asyncio.Event, ready: Callable[[Ready], None]
         me = Member(node.data.identity.member, node.config.advertised)
         rpc = RpcServer(node.us, node.is_member, secure=node.credentials is not None)
         listener.hear(RPC, rpc.accept)
-        node.us.cluster = await _cluster(node, me)
+        waiting = Waiting(node.data, me)
+        waiting.answer(rpc)
+        node.us.cluster = await waiting.cluster(_cluster(node, me))
         async with _at_work(node, me, listener, rpc) as (agent, renewing, raft):
             ready(Ready(node.us.name, listener.addresses, node.us.cluster, secure=node.credentials is not None))
             await _either(stop, node.removed)
@@ -200,7 +204,7 @@ async def _at_work(
     """Take part: in consensus, in leading where that is asked for, and with workers of its own."""
     cluster = str(node.us.cluster)
     dialing = None if node.credentials is None else node.credentials.current.raft
-    raft = node.raft = RaftNode(me, cluster, node.data.path / RAFT_FOLDER, node.machine, tls=dialing, rng=node.rng)
+    raft = node.raft = RaftNode(me, cluster, node.data.raft, node.machine, tls=dialing, rng=node.rng)
     async with raft, Submissions(node.permissions, node.environ) as submissions:
         listener.hear(RAFT, raft.transport.accept)
         asking = Asking(raft, node.machine, node.clock)
@@ -227,7 +231,13 @@ async def _at_work(
         async with supervisor.running(), asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(work)
-                for work in (leading.run(), renewing.run(), agent.run(), _register(node, me, asking))
+                for work in (
+                    leading.run(),
+                    renewing.run(),
+                    agent.run(),
+                    Seeking(raft, node.config.join, node.us, node.dial, node.clock).run(),
+                    _register(node, me, asking),
+                )
             ]
             node.front.app = build_app(behind, ApiSettings(version=__version__, served_by=me.name), node.uuids)
             try:
@@ -243,6 +253,7 @@ def _answer(rpc: RpcServer, node: Node, raft: RaftNode, leading: Leading) -> Non
     async def renew(request: Renewal, caller: Caller) -> Renewed:
         _require_own(request.member, caller)
         leading.renew(request.member)
+        leading.look_for(request.moved)
         return Renewed()
 
     async def give_up(request: Renewal, caller: Caller) -> Renewed:

@@ -34,7 +34,11 @@ GET    /pipelines/{name}/versions/{number}/diff
 """
 OTHERS = """\
 GET    /api/v1/cluster
+POST   /api/v1/cluster/members
 DELETE /api/v1/cluster/members/{id}
+PUT    /api/v1/cluster/members/{id}/drain
+POST   /api/v1/cluster/members/{id}/leave
+PUT    /api/v1/cluster/members/{id}/undrain
 POST   /api/v1/cluster/snapshots
 POST   /api/v1/cluster/transfer-leadership
 GET    /api/v1/jobs

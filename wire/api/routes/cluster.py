@@ -11,8 +11,10 @@ from wire.api.openapi import answers as described
 from wire.api.openapi import any_part, body, nothing
 from wire.api.requests import (
     MAX_LIMIT,
+    AddBody,
     Asked,
     Asker,
+    Body,
     Cursor,
     Limit,
     TransferBody,
@@ -33,6 +35,17 @@ MemberId = Annotated[str, Path(description="The node's id, or its name.", exampl
 async def get_cluster(request: Request, services: Asked) -> Response:
     """Get the cluster and its members."""
     return answers.answer(request, services.cluster.cluster())
+
+
+@router.post(
+    "/members",
+    status_code=201,
+    responses=described(views.Member, "The node is a member, and knows it.", 201),
+    openapi_extra=body({"address": {"type": "string"}}, {"address": "10.0.0.4:4001"}, "address"),
+)
+async def add_member(request: Request, services: Asked, sent: Body) -> Response:
+    """Let in the node that waits at an address: one without a cluster, started with `--join`."""
+    return answers.answer(request, await services.cluster.add(fields(sent, AddBody).address), 201)
 
 
 @router.delete(

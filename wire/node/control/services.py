@@ -5,7 +5,7 @@ from __future__ import annotations
 from wire.api.ports import Services
 from wire.core.clock import Clock
 from wire.core.uuids import Uuids
-from wire.node.calls import LEAVE, REMOVE, TRANSFER
+from wire.node.calls import ADD, LEAVE, REMOVE, TRANSFER
 from wire.node.control.asking import Asking
 from wire.node.control.changing import Changing
 from wire.node.control.forwarding import Dial, Forwarding
@@ -18,7 +18,8 @@ from wire.node.control.submissions import Submissions
 
 def leader(asking: Asking, dial: Dial, clock: Clock, cluster_id: str) -> Forwarding:
     """Return the way to have done what only the leader can do."""
-    forwarding, changing = Forwarding(asking, dial, clock), Changing(asking, cluster_id)
+    forwarding, changing = Forwarding(asking, dial, clock), Changing(asking, dial, cluster_id)
+    forwarding.carry_out(ADD, changing.add)
     forwarding.carry_out(REMOVE, changing.remove)
     forwarding.carry_out(LEAVE, changing.leave)
     forwarding.carry_out(TRANSFER, changing.transfer_leadership)
