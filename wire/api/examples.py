@@ -73,6 +73,7 @@ EXAMPLES: Final[dict[Any, Any]] = {
     views.Member: _MEMBER,
     views.Cluster: views.Cluster(cluster_id="c1f0", term=4, leader=_NODE, members=(_MEMBER,)),
     views.Snapshot: views.Snapshot(index=18230, term=4, bytes=1482390, checksum="9f3a61c04be27d18"),
+    views.Restored: views.Restored(cluster_id="c1f0", index=18230, taken_at=_THEN, pipelines=20, checkpoints=80),
     views.NodeStatus: views.NodeStatus(
         node=views.NodeInfo(id=_NODE, name="n1", address="10.0.0.1:4001", release="1.0.0"),
         cluster_id="c1f0", command_version=1,

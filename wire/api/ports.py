@@ -5,7 +5,7 @@ Nothing that changes anything has happened when it raises, but for `cluster.outc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -24,6 +24,7 @@ from wire.api.views import (
     Pipeline,
     PipelineStatus,
     Plan,
+    Restored,
     Snapshot,
     Task,
     Version,
@@ -192,6 +193,21 @@ class ClusterOps(Protocol):
         ...
 
 
+class Backups(Protocol):
+    """The cluster's state as a file."""
+
+    async def take(self) -> AsyncIterator[bytes]:
+        """Return a backup of everything that is confirmed by now, in parts that are made as they are asked for."""
+        ...
+
+    async def restore(self, data: bytes, by: By) -> Restored:
+        """Make the pipelines of a backup, with their checkpoints, all or none, in a cluster that has none.
+
+        Not restored: nodes, tokens, jobs that are over, the trail of changes.
+        """
+        ...
+
+
 class Health(Protocol):
     """Whether this node can do its work."""
 
@@ -209,4 +225,5 @@ class Services(Struct, frozen=True):
     pipelines: Pipelines
     runs: Runs
     cluster: ClusterOps
+    backups: Backups
     health: Health

@@ -225,6 +225,7 @@ CODES: Final[dict[str, str]] = {
     # the cluster's state
     "cluster.bad_command": "a command can't be written so that it could be read back: a fault of Wire's own",
     "cluster.busy": "more is waiting than is allowed",
+    "cluster.damaged_backup": "a backup is not what was written",
     "cluster.damaged_snapshot": "a snapshot of the cluster's state is not what was written",
     "cluster.duplicate_job": "a job of the same id is there already",
     "cluster.duplicate_token": "a token of the same id is there already",
@@ -235,6 +236,7 @@ CODES: Final[dict[str, str]] = {
     "cluster.last_node": "the only node of a cluster can't leave it",
     "cluster.nobody_waits": "no node waits at that address to be let in",
     "cluster.node_leaving": "the node is leaving the cluster, which is not taken back",
+    "cluster.not_empty": "a backup is restored into a cluster without pipelines only",
     "cluster.outcome_unknown": "whether a change was carried out is not known",
     "cluster.pipeline_exists": "there is a pipeline of that name already",
     "cluster.pipeline_not_stopped": "only a stopped pipeline can be changed like that",

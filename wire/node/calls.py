@@ -84,7 +84,7 @@ RENEW: Final = Method("lease.renew", Renewal, Renewed)
 GIVE_UP: Final = Method("lease.give_up", Renewal, Renewed)
 """Says that a node has stopped its work, so that nobody waits for its lease to be over."""
 JOIN: Final = Method("membership.join", Joining, Joined, for_strangers=True)
-WHO: Final = Method("node.who", Who, Presence, for_strangers=True)
+WHO: Final = Method("membership.who", Who, Presence, for_strangers=True)
 WELCOME: Final = Method("membership.welcome", Invitation, Welcomed, for_strangers=True)
 ADD: Final = Method("members.add", Addition, views.Member)
 REMOVE: Final = Method("members.remove", Change, Changed)

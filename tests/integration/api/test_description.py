@@ -34,6 +34,8 @@ GET    /pipelines/{name}/versions/{number}/diff
 """
 OTHERS = """\
 GET    /api/v1/cluster
+GET    /api/v1/cluster/backup
+POST   /api/v1/cluster/backup
 POST   /api/v1/cluster/members
 DELETE /api/v1/cluster/members/{id}
 PUT    /api/v1/cluster/members/{id}/drain

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
 
 from wire.api import answers, views
+from wire.api.openapi import BINARY_BODY, any_part, binary, body, nothing
 from wire.api.openapi import answers as described
-from wire.api.openapi import any_part, body, nothing
 from wire.api.requests import (
+    BINARY,
     MAX_LIMIT,
     AddBody,
     Asked,
@@ -19,6 +21,7 @@ from wire.api.requests import (
     Limit,
     TransferBody,
     fields,
+    file,
     flag,
     optional_text,
     read_cursor,
@@ -94,6 +97,22 @@ async def transfer_leadership(request: Request, services: Asked) -> Response:
 async def take_snapshot(request: Request, services: Asked) -> Response:
     """Take a snapshot of the answering node's state."""
     return answers.answer(request, await services.cluster.snapshot(), 201)
+
+
+@router.get("/backup", responses=binary("The whole state, checksummed."))
+async def take_backup(services: Asked) -> Response:
+    """Get everything that is confirmed by now, as a file that can be restored into another cluster."""
+    return StreamingResponse(await services.backups.take(), media_type=BINARY)
+
+
+@router.post(
+    "/backup",
+    responses=described(views.Restored, "The pipelines of the backup are there, and those that were to run do."),
+    openapi_extra=BINARY_BODY,
+)
+async def restore_backup(request: Request, services: Asked, by: Asker) -> Response:
+    """Restore a backup into a cluster that has no pipelines: all of its pipelines or none, with their checkpoints."""
+    return answers.answer(request, await services.backups.restore(await file(request), by))
 
 
 @node_router.get("/nodes", responses=described(views.Page[views.Member], "Nodes, by name."))

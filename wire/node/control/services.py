@@ -7,6 +7,7 @@ from wire.core.clock import Clock
 from wire.core.uuids import Uuids
 from wire.node.calls import ADD, LEAVE, REMOVE, TRANSFER
 from wire.node.control.asking import Asking
+from wire.node.control.backups import BackupService
 from wire.node.control.changing import Changing
 from wire.node.control.forwarding import Dial, Forwarding
 from wire.node.control.health import HealthService
@@ -41,5 +42,6 @@ def services(
         pipelines=PipelineService(asking, submissions, uuids, clock),
         runs=RunService(asking),
         cluster=ClusterService(asking, forwarding, cluster_id, release),
+        backups=BackupService(asking, uuids, cluster_id, release),
         health=HealthService(asking.node),
     )
