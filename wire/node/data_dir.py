@@ -141,7 +141,7 @@ def _locked(path: Path) -> Iterator[None]:
         hint = "end that process, or give each node a folder of its own with --data-dir"
         raise UnavailableError("node.data_in_use", message, hint=hint) from exc
     except OSError as exc:
-        raise _refused(path, exc) from exc
+        raise refused(path, exc) from exc
     try:
         yield
     finally:
@@ -155,7 +155,7 @@ def _read(path: Path) -> Identity | None:
     except FileNotFoundError:
         return None
     except OSError as exc:
-        raise _refused(path, exc) from exc
+        raise refused(path, exc) from exc
     try:
         version = msgspec.json.decode(text, type=_Header).format
         if version > FORMAT:
@@ -184,7 +184,7 @@ def _write(path: Path, identity: Identity) -> None:
         files.rename(_NEW, _FILE)
         files.sync()
     except OSError as exc:
-        raise _refused(path, exc) from exc
+        raise refused(path, exc) from exc
 
 
 def _foreign(path: Path, why: str) -> FatalError:
@@ -192,6 +192,7 @@ def _foreign(path: Path, why: str) -> FatalError:
     return FatalError("node.data_foreign", f"the data folder {path} is another's: {why}", hint=hint)
 
 
-def _refused(path: Path, exc: OSError) -> UnavailableError:
+def refused(path: Path, exc: OSError) -> UnavailableError:
+    """Say that the operating system refuses a node's folder."""
     message = f"the data folder {path} can't be used: {(exc.strerror or str(exc)).lower()}"
     return UnavailableError("node.data_refused", message, hint="check the path, its permissions and the disk")

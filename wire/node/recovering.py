@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from wire.core.errors import RefusedError, UnavailableError
-from wire.node.data_dir import DataDir
+from wire.core.errors import RefusedError
+from wire.node.data_dir import DataDir, refused
 from wire.raft import Member
 from wire.raft.surviving import Left, look, survive
 
@@ -47,16 +47,15 @@ def recover(data: DataDir, new_id: Callable[[], str] = lambda: str(uuid.uuid4())
     """
     before = found_in(data)
     cluster = new_id()
-    folder = f"raft-{cluster}"
+    folder = data.path / f"raft-{cluster}"
     try:
-        left = survive(data.raft, before.cluster, data.identity.member, data.path / folder, cluster)
-    except OSError as exc:
-        message = f"the data folder {data.path} can't be used: {(exc.strerror or str(exc)).lower()}"
-        raise UnavailableError("node.data_refused", message, hint="check the disk") from exc
-    except BaseException:
-        shutil.rmtree(data.path / folder, ignore_errors=True)
+        left = survive(data.raft, before.cluster, data.identity.member, folder, cluster)
+    except BaseException as exc:
+        shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(exc, OSError):
+            raise refused(data.path, exc) from exc
         raise
-    data.recover_cluster(cluster, folder)
+    data.recover_cluster(cluster, folder.name)
     return _recovery(cluster, left)
 
 

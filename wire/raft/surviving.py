@@ -96,6 +96,7 @@ def survive(folder: Path, cluster: str, me: MemberId, into: Path, new_cluster: s
         new.log.set_vote(Vote(term))
         new.log.append(Entry(new.log.last[0] + 1, term, command_of(alone)))
         new.log.sync()
+        DiskFiles(into).sync()  # the names of the folders in it
         return _left(new, me)
 
 
