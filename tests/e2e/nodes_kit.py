@@ -40,10 +40,8 @@ class NodeProcess:
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self.name = name
-        self.address = address or f"127.0.0.1:{free_ports(1)[0]}"
         self.folder = folder / name
         self.log = folder / f"{name}.log"
-        self.url = f"{'http' if tls is None else 'https'}://{self.address}"
         self._cwd = folder
         self.flags: tuple[str | Path, ...] = flags
         self._tls = tls
@@ -51,6 +49,12 @@ class NodeProcess:
         self._environ = environ
         self._process: asyncio.subprocess.Process | None = None
         self._said_before = 0
+        self.moves(address or f"127.0.0.1:{free_ports(1)[0]}")
+
+    def moves(self, address: str) -> None:
+        """Be reached there from its next start on."""
+        self.address = address
+        self.url = f"{'http' if self._tls is None else 'https'}://{address}"
 
     @property
     def process(self) -> asyncio.subprocess.Process:
@@ -95,6 +99,11 @@ class NodeProcess:
     def client(self, timeout_s: float = 30) -> httpx.AsyncClient:
         """A client for it, which outlives its end."""
         return httpx.AsyncClient(base_url=self.url, verify=self._tls or False, timeout=timeout_s)
+
+    def forget(self, flag: str) -> None:
+        """Start it without a flag, and what that is given, from now on."""
+        at = self.flags.index(flag)
+        self.flags = (*self.flags[:at], *self.flags[at + 2 :])
 
     def _arguments(self, *flags: str) -> list[str]:
         given = ("--node-id", self.name, "--listen", self.address, "--data-dir", self.folder, *self.flags, *flags)

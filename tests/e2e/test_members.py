@@ -128,6 +128,16 @@ async def test_a_node_that_is_needed_for_a_majority_is_not_removed_and_one_that_
         await refused(nodes[NAMES.index(dead)])
 
 
+async def test_a_leader_that_dies_is_removed_by_the_next_one_which_is_found_by_who_was_asked(tmp_path: Path) -> None:
+    async with cluster(tmp_path) as (nodes, clients):
+        leader = await leader_of(clients[0])
+        asked = next(client for client, name in zip(clients, NAMES, strict=True) if name != leader)
+        await nodes[NAMES.index(leader)].kill()
+        answer = await asked.delete(f"/api/v1/cluster/members/{leader}")
+        assert answer.status_code == 204, answer.text
+        assert sorted(await members(asked)) == [name for name in NAMES if name != leader]
+
+
 async def is_silent(client: httpx.AsyncClient, name: str) -> bool:
     found = (await client.get("/api/v1/cluster")).raise_for_status().json()["members"]
     return any(each["name"] == name and each["state"] == "silent" for each in found)

@@ -81,6 +81,7 @@ EXAMPLES: Final[dict[Any, Any]] = {
         id=_TOKEN_ID, token=f"{_TOKEN_ID}.{'x' * 43}", expires_at=_THEN, uses=1
     ),
     views.Snapshot: views.Snapshot(index=18230, term=4, bytes=1482390, checksum="9f3a61c04be27d18"),
+    views.Restored: views.Restored(cluster_id="c1f0", index=18230, taken_at=_THEN, pipelines=20, checkpoints=80),
     views.NodeStatus: views.NodeStatus(
         node=views.NodeInfo(id=_NODE, name="n1", address="10.0.0.1:4001", release="1.0.0"),
         cluster_id="c1f0", command_version=1,

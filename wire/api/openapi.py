@@ -9,6 +9,7 @@ import msgspec
 from wire.api import views
 from wire.api.examples import EXAMPLES, SPEC
 from wire.api.problems import MEDIA_TYPE, Problem
+from wire.api.requests import BINARY
 
 Described = dict[int | str, dict[str, Any]]
 
@@ -69,6 +70,20 @@ def lines(kind: Any, description: str) -> Described:
     content = {"application/x-ndjson": {"schema": _SCHEMA_OF[kind], "example": f"{example}\n"}}
     return {200: {"description": description, "headers": _HEADERS, "content": content}}
 
+
+def binary(description: str, status: int = 200) -> Described:
+    """Describe a response that is a file."""
+    content = {BINARY: {"schema": {"type": "string", "format": "binary"}}}
+    return {status: {"description": description, "headers": _HEADERS, "content": content}}
+
+
+BINARY_BODY: Final = {
+    "requestBody": {
+        "required": True,
+        "description": "A backup, as it was got.",
+        "content": {BINARY: {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 
 PROBLEMS: Final[Described] = {
     status: {

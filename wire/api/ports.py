@@ -26,6 +26,7 @@ from wire.api.views import (
     Pipeline,
     PipelineStatus,
     Plan,
+    Restored,
     Sample,
     Snapshot,
     Task,
@@ -179,6 +180,10 @@ class ClusterOps(Protocol):
         """Return how this node is."""
         ...
 
+    async def add(self, address: str) -> Member:
+        """Let in the node that waits at an address for a cluster. Idempotent until it knows that it is in."""
+        ...
+
     async def remove(self, id_: str, by: By) -> None:
         """Remove a node for good, by its id or its name; what it runs is given to others."""
         ...
@@ -219,6 +224,21 @@ class Tokens(Protocol):
         ...
 
 
+class Backups(Protocol):
+    """The cluster's state as a file."""
+
+    async def take(self) -> AsyncIterator[bytes]:
+        """Return a backup of everything that is confirmed by now, in parts that are made as they are asked for."""
+        ...
+
+    async def restore(self, data: bytes, by: By) -> Restored:
+        """Make the pipelines of a backup, with their checkpoints, all or none, in a cluster that has none.
+
+        Not restored: nodes, tokens, jobs that are over, the trail of changes.
+        """
+        ...
+
+
 class Health(Protocol):
     """Whether this node can do its work."""
 
@@ -256,6 +276,7 @@ class Services(Struct, frozen=True):
     pipelines: Pipelines
     runs: Runs
     cluster: ClusterOps
+    backups: Backups
     health: Health
     metrics: Metrics
     tokens: Tokens

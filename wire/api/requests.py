@@ -37,7 +37,10 @@ MEDIA_TYPES: Final = (
     "text/x-yaml",
 )
 _LONGEST: Final = Duration(366 * 86_400_000)
+BINARY: Final = "application/octet-stream"
+_MAX_FILE_BYTES: Final = 256 << 20
 _BODY_TIMEOUT_S: Final = 30.0
+_FILE_TIMEOUT_S: Final = 300.0
 _REVISION: Final = re.compile(r'"(\d{1,18})"')
 _YAML_HINT: Final = "send it as application/yaml or application/json: --header 'Content-Type: application/yaml'"
 
@@ -51,6 +54,12 @@ class RollBackBody(Config, frozen=True, kw_only=True):
     """What is sent to roll back."""
 
     version: Annotated[int, Meta(ge=1)]
+
+
+class AddBody(Config, frozen=True, kw_only=True):
+    """What is sent to let a node in."""
+
+    address: Annotated[str, Meta(min_length=1, max_length=300)]
 
 
 class TransferBody(Config, frozen=True, kw_only=True):
@@ -103,26 +112,36 @@ async def text(request: Request) -> str:
         raise ConfigError([finding]) from None
 
 
+async def file(request: Request) -> bytes:
+    """Read a body that is a file. Raises where it is too large, too slow, or said to be something else."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != BINARY:
+        given = f"`{kind}`" if kind else "no content type"
+        hint = f"send it as it is: --data-binary @FILE --header 'Content-Type: {BINARY}'"
+        raise RefusedError("api.media_type", f"expected a file, found {given}", hint=hint)
+    return await _read(request, _MAX_FILE_BYTES, _FILE_TIMEOUT_S)
+
+
 async def optional_text(request: Request) -> str:
     """Read a body that may be left out."""
     lengths = (request.headers.get("content-length", "0"), request.headers.get("transfer-encoding"))
     return "" if lengths == ("0", None) else await text(request)
 
 
-async def _read(request: Request, most: int) -> bytes:
+async def _read(request: Request, most: int, timeout_s: float = _BODY_TIMEOUT_S) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > most:
         raise _too_large(most)
     chunks, size = [], 0
     try:
-        async with asyncio.timeout(_BODY_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             async for chunk in request.stream():
                 size += len(chunk)
                 if size > most:  # I8: of a body in chunks nobody says how long it will be
                     raise _too_large(most)
                 chunks.append(chunk)
     except TimeoutError:
-        raise RefusedError("api.body_too_slow", f"the body did not arrive within {_BODY_TIMEOUT_S:.0f} s") from None
+        raise RefusedError("api.body_too_slow", f"the body did not arrive within {timeout_s:.0f} s") from None
     return b"".join(chunks)
 
 

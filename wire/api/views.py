@@ -252,6 +252,16 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     checksum: str
 
 
+class Restored(Struct, frozen=True, kw_only=True):
+    """A backup that was restored: which cluster it is of, as of which entry of its log, and what is back from it."""
+
+    cluster_id: str
+    index: int
+    taken_at: datetime.datetime
+    pipelines: int
+    checkpoints: int
+
+
 class NodeInfo(Struct, frozen=True, kw_only=True):
     """The answering node."""
 

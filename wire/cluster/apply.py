@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from wire.cluster import checkpoints, jobs, nodes, pipelines, tasks, tokens
+from wire.cluster import checkpoints, jobs, nodes, pipelines, restoring, tasks, tokens
 from wire.cluster import commands as c
 from wire.cluster.commands import Answer, AnyCommand, NodeCommand, OperatorCommand
 from wire.cluster.state import State
@@ -43,8 +43,20 @@ def _from_operators(state: State, index: int, command: OperatorCommand) -> Answe
             return pipelines.delete(state, index, command)
         case c.ResetPositions():
             return pipelines.reset_positions(state, index, command)
+        case c.RestoreCheckpoints() | c.RestorePipelines():
+            return _from_backups(state, index, command)
         case c.CreateToken() | c.UseToken() | c.RevokeToken():
             return _about_tokens(state, index, command)
+        case _:
+            assert_never(command)
+
+
+def _from_backups(state: State, index: int, command: c.RestoreCheckpoints | c.RestorePipelines) -> Answer:
+    match command:
+        case c.RestoreCheckpoints():
+            return restoring.put_checkpoints(state, command)
+        case c.RestorePipelines():
+            return restoring.make_pipelines(state, index, command)
         case _:
             assert_never(command)
 

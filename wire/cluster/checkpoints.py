@@ -32,11 +32,12 @@ def _commit(state: State, theirs: TaskCheckpoints) -> Literal["fenced", "moved_b
             return "moved_back"  # I3
         new[partition] = StoredCheckpoint(theirs.epoch, checkpoint)
     if new:
-        _put(state, pipeline.key, new)
+        put(state, pipeline.key, new)
     return None
 
 
-def _put(state: State, key: PipelineKey, new: dict[PartitionKey, StoredCheckpoint]) -> None:
+def put(state: State, key: PipelineKey, new: dict[PartitionKey, StoredCheckpoint]) -> None:
+    """Store checkpoints beside those there are, whatever they say."""
     if key in state.unshared:
         state.checkpoints[key].update(new)
     else:

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from wire.cluster.state import Desired, Error, JobId, NodeName, PipelineKey, TaskKey
+from wire.cluster.state import Desired, Error, JobId, NodeName, Pipeline, PipelineKey, StoredCheckpoint, TaskKey
 from wire.core.records import Checkpoint, PartitionKey
 
 CommandVersion = Annotated[int, Meta(ge=1, le=255)]
@@ -144,6 +144,29 @@ class ResetPositions(Command, frozen=True, kw_only=True, tag="reset_positions"):
     """Forget the checkpoints of a stopped pipeline and raise its generation (I3). Answers Applied."""
 
     key: PipelineKey
+
+
+class RestoreCheckpoints(Command, frozen=True, kw_only=True, tag="restore_checkpoints"):
+    """Put checkpoints of a backup where the pipeline will find them that is restored next; or forget those there are.
+
+    Refused where there is such a pipeline. `anew` forgets first. Answers Done. Came with version 2.
+    """
+
+    key: PipelineKey
+    rows: tuple[tuple[PartitionKey, StoredCheckpoint], ...]
+    anew: bool = False
+
+
+class RestorePipelines(Command, frozen=True, kw_only=True, tag="restore_pipelines"):
+    """Make all pipelines of a backup at once, as they were, and begin the job of each that is to run. Answers Done.
+
+    Refused where there is any pipeline, or anything still runs, or they are not whole. Epochs go on behind
+    `last_epoch`. Came with version 2.
+    """
+
+    pipelines: tuple[Pipeline, ...]
+    jobs: tuple[JobId, ...]
+    last_epoch: int
 
 
 class Prove(Command, frozen=True, kw_only=True, tag="prove"):
@@ -292,6 +315,8 @@ OperatorCommand = (
     | RestartPipeline
     | DeletePipeline
     | ResetPositions
+    | RestoreCheckpoints
+    | RestorePipelines
     | CreateToken
     | UseToken
     | RevokeToken

@@ -14,11 +14,22 @@ from typing import Final, cast, get_args
 
 import msgspec
 
-from wire.cluster.commands import Answer, AnyCommand, Command, LeaveNode, Refused
+from wire.cluster.commands import (
+    Answer,
+    AnyCommand,
+    Command,
+    LeaveNode,
+    Refused,
+    RestoreCheckpoints,
+    RestorePipelines,
+)
 from wire.cluster.state import State
 from wire.core.errors import FatalError
 
-VERSIONS: Final[Mapping[type[Command], int]] = {**dict.fromkeys(get_args(AnyCommand), 1), LeaveNode: 2}
+VERSIONS: Final[Mapping[type[Command], int]] = {
+    **dict.fromkeys(get_args(AnyCommand), 1),
+    **dict.fromkeys((LeaveNode, RestoreCheckpoints, RestorePipelines), 2),
+}
 """The version of commands with which each of them came."""
 NEWEST: Final = max(VERSIONS.values())
 """The newest version that this release understands."""

@@ -13,9 +13,10 @@ from wire.raft import Member
 
 
 class Renewal(Struct, frozen=True):
-    """A node is there, under this id and at this address."""
+    """A node is there, under this id and at this address; and it has heard that these are elsewhere than is known."""
 
     member: Member
+    moved: tuple[Member, ...] = ()
 
 
 class Renewed(Struct, frozen=True):
@@ -57,14 +58,32 @@ class Transfer(Struct, frozen=True):
     to: str | None
 
 
+class Addition(Struct, frozen=True):
+    """The node that waits at `address` is to be a member."""
+
+    address: str
+
+
 class Who(Struct, frozen=True):
-    """A node without a cluster asks another one who that is."""
+    """Somebody wants to know who is there."""
+
+
+class Invitation(Struct, frozen=True):
+    """The node that is asked is a member of that cluster now."""
+
+    cluster: str
+
+
+class Welcomed(Struct, frozen=True):
+    """It knows, and will not forget."""
 
 
 RENEW: Final = Method("lease.renew", Renewal, Renewed)
 GIVE_UP: Final = Method("lease.give_up", Renewal, Renewed)
 """Says that a node has stopped its work, so that nobody waits for its lease to be over."""
 JOIN: Final = Method("membership.join", Joining, Joined, for_strangers=True)
+WELCOME: Final = Method("membership.welcome", Invitation, Welcomed, for_strangers=True)
+ADD: Final = Method("members.add", Addition, views.Member)
 REMOVE: Final = Method("members.remove", Change, Changed)
 LEAVE: Final = Method("members.leave", Change, views.Member)
 TRANSFER: Final = Method("members.transfer_leadership", Transfer, views.Cluster)

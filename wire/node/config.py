@@ -60,7 +60,8 @@ class NodeConfig(Config, frozen=True, kw_only=True):
         str | None, doc("Where the other nodes reach this one; what it listens at unless given."), _ADDRESS
     ] = None
     join: Annotated[
-        list[Annotated[str, _ADDRESS]], doc("Nodes to ask for the cluster. Has no effect on one that is in a cluster.")
+        list[Annotated[str, _ADDRESS]],
+        doc("Nodes to ask for the cluster. One that is in a cluster looks there for members that it can't find."),
     ] = field(default_factory=list)
     bootstrap_expect: Annotated[
         int | None, doc("Found a cluster together with the nodes of `join`, once there are so many."), Meta(ge=1, le=99)

@@ -42,6 +42,7 @@ class Identity(Struct, frozen=True, kw_only=True):
     parted: Literal["left", "removed"] | None = None
     agreed: tuple[Member, ...] | None = None
     withdrawn: bool = False
+    raft: Annotated[str, Meta(pattern=r"^raft(-[0-9a-f-]+)?$")] = "raft"
 
     @property
     def member(self) -> MemberId:
@@ -65,6 +66,17 @@ class DataDir:
         self.path = path
         self.identity = identity
         self._new_incarnation = new_incarnation
+
+    @property
+    def raft(self) -> Path:
+        """The folder of consensus, which is another one since the cluster was recovered."""
+        return self.path / self.identity.raft
+
+    def recover_cluster(self, cluster: str, raft: str) -> None:
+        """Belong to another cluster from now on, whose consensus is in that folder; if this raises, to the old one."""
+        identity = replace(self.identity, cluster=cluster, raft=raft, parted=None)
+        _write(self.path, identity)
+        self.identity = identity
 
     def found_cluster(self, cluster: str) -> None:
         """Remember the cluster, on disk when this returns. Blocking.
@@ -118,15 +130,42 @@ class DataDir:
         return FatalError("node.removed", message, hint=hint)
 
 
+def _random() -> str:
+    return str(uuid.uuid4())
+
+
 @contextmanager
-def data_dir(
-    path: Path, name: str, new_incarnation: Callable[[], str] = lambda: str(uuid.uuid4())
-) -> Iterator[DataDir]:
+def data_dir(path: Path, name: str, new_incarnation: Callable[[], str] = _random) -> Iterator[DataDir]:
     """Make the folder if it is not there, keep every other process out of it, and give it to the node of that name.
 
     Only its owner may read a folder that is made here. Blocking. Raises UnavailableError (`node.data_in_use`,
     `node.data_refused`), and FatalError (`node.data_foreign`, `node.data_version`, `node.data_damaged`).
     """
+    with _locked(path):
+        identity = _read(path)
+        if identity is None:
+            identity = Identity(name=name, incarnation=new_incarnation())
+            _write(path, identity)
+        elif identity.name != name:
+            raise _foreign(path, f"it belongs to the node {identity.name}, not {name}")
+        yield DataDir(path, identity, new_incarnation)
+
+
+@contextmanager
+def data_dir_of_a_node(path: Path) -> Iterator[DataDir]:
+    """Keep every other process out of the folder of a node, whichever it is. Blocking. Raises as `data_dir` does."""
+    if not (path / _FILE).exists():
+        message = f"there is no node's data folder {path}"
+        raise UnavailableError("node.data_refused", message, hint="name the folder with --data-dir")
+    with _locked(path):
+        identity = _read(path)
+        if identity is None:
+            raise _foreign(path, "it belongs to nobody")
+        yield DataDir(path, identity, _random)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = lock_folder(path)
@@ -135,15 +174,9 @@ def data_dir(
         hint = "end that process, or give each node a folder of its own with --data-dir"
         raise UnavailableError("node.data_in_use", message, hint=hint) from exc
     except OSError as exc:
-        raise _refused(path, exc) from exc
+        raise refused(path, exc) from exc
     try:
-        identity = _read(path)
-        if identity is None:
-            identity = Identity(name=name, incarnation=new_incarnation())
-            _write(path, identity)
-        elif identity.name != name:
-            raise _foreign(path, f"it belongs to the node {identity.name}, not {name}")
-        yield DataDir(path, identity, new_incarnation)
+        yield
     finally:
         os.close(descriptor)
 
@@ -155,7 +188,7 @@ def _read(path: Path) -> Identity | None:
     except FileNotFoundError:
         return None
     except OSError as exc:
-        raise _refused(path, exc) from exc
+        raise refused(path, exc) from exc
     try:
         version = msgspec.json.decode(text, type=_Header).format
         if version > FORMAT:
@@ -184,7 +217,7 @@ def _write(path: Path, identity: Identity) -> None:
         files.rename(_NEW, _FILE)
         files.sync()
     except OSError as exc:
-        raise _refused(path, exc) from exc
+        raise refused(path, exc) from exc
 
 
 def _foreign(path: Path, why: str) -> FatalError:
@@ -192,6 +225,7 @@ def _foreign(path: Path, why: str) -> FatalError:
     return FatalError("node.data_foreign", f"the data folder {path} is another's: {why}", hint=hint)
 
 
-def _refused(path: Path, exc: OSError) -> UnavailableError:
+def refused(path: Path, exc: OSError) -> UnavailableError:
+    """Say that the operating system refuses a node's folder."""
     message = f"the data folder {path} can't be used: {(exc.strerror or str(exc)).lower()}"
     return UnavailableError("node.data_refused", message, hint="check the path, its permissions and the disk")

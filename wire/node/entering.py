@@ -19,9 +19,9 @@ from msgspec import Struct
 from wire.cluster.machine import ClusterMachine
 from wire.core.clock import Clock
 from wire.core.config import Secret
-from wire.core.errors import ConfigError, FatalError, Finding, RetryableError, UnavailableError, WireError
+from wire.core.errors import ConfigError, FatalError, Finding, RetryableError, WireError
 from wire.node.calls import JOIN, Joined, Joining
-from wire.node.data_dir import DataDir
+from wire.node.data_dir import DataDir, refused
 from wire.node.founding import cluster_of
 from wire.node.rpc.client import RpcClient
 from wire.node.rpc.messages import Us
@@ -31,7 +31,6 @@ from wire.raft.threads import in_thread
 
 log = structlog.get_logger()
 
-RAFT_FOLDER: Final = "raft"
 _ATTEMPT_S: Final = 10.0
 _RETRY_S: Final = 1.0
 _SILENT_S: Final = 5.0  # several elections would have been over by then
@@ -58,7 +57,7 @@ def found_with(data: DataDir, founders: tuple[Member, ...], on_error: Callable[[
 
 
 def _found(data: DataDir, cluster: str, founders: tuple[Member, ...], on_error: Callable[[Exception], None]) -> str:
-    folder = data.path / RAFT_FOLDER
+    folder = data.raft
     if not folder.exists():
         unfinished = Path(f"{folder}~")
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -67,7 +66,7 @@ def _found(data: DataDir, cluster: str, founders: tuple[Member, ...], on_error: 
             found_cluster(unfinished, cluster, Configuration(voters=founders), ClusterMachine(on_error))
             unfinished.rename(folder)
         except OSError as exc:
-            raise refused(data, exc) from exc
+            raise refused(data.path, exc) from exc
     data.found_cluster(cluster)
     log.info("cluster_founded", cluster=cluster, members=[each.id for each in founders])
     return cluster
@@ -84,18 +83,12 @@ def part(data: DataDir, *, left: bool) -> None:
 def begin_anew(data: DataDir) -> None:
     """Become somebody new, without what was founded of a cluster that came to nothing. Blocking."""
     try:
-        shutil.rmtree(data.path / RAFT_FOLDER)
+        shutil.rmtree(data.raft)
     except FileNotFoundError:
         pass
     except OSError as exc:
-        raise refused(data, exc) from exc
+        raise refused(data.path, exc) from exc
     data.renew()
-
-
-def refused(data: DataDir, exc: OSError) -> UnavailableError:
-    """Return the error for a folder that can't be used."""
-    message = f"the data folder {data.path} can't be used: {(exc.strerror or str(exc)).lower()}"
-    return UnavailableError("node.data_refused", message, hint="check the path, its permissions and the disk")
 
 
 class Entrance(Struct, frozen=True):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 import structlog
@@ -20,6 +20,7 @@ from wire.cluster.voters import next_voter
 from wire.core.clock import Clock
 from wire.core.errors import RetryableError, WireError
 from wire.core.timings import Timings
+from wire.node.control import listing
 from wire.node.control.asking import Asking, error_of
 from wire.node.dismissing import Dismissing
 from wire.node.leases import LeaseTable, awake
@@ -67,6 +68,14 @@ class Leading:
         if listed is not None and listed.address != member.address:
             self._moved[member.id] = member
             self.wake()
+
+    def look_for(self, moved: Iterable[Member]) -> None:
+        """Reach members that this one does not hear of where another one has: they can't tell themselves."""
+        if self._leases is not None and self._leads():
+            heard = listing.heard(self._asking.node)
+            for member in moved:
+                if member.id not in heard:
+                    self._asking.node.locate(member)
 
     def give_up(self, member: Member) -> None:
         """Learn that a node has stopped its work. Raises RetryableError as `renew` does."""

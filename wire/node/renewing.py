@@ -124,7 +124,7 @@ class Renewing:
             sent = awake()
             try:
                 async with self._calling:
-                    await client.call(RENEW, Renewal(self._node.me), timeout_s=EVERY_S)
+                    await client.call(RENEW, Renewal(self._node.me, self._node.moved()), timeout_s=EVERY_S)
             except WireError as exc:
                 log.debug("lease_not_renewed", leader=whom.id, code=exc.code, reason=exc.message)
                 await self._clock.sleep(_RETRY_S)

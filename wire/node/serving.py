@@ -3,78 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import random
-import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import structlog
 from msgspec import Struct
 
-from wire import __version__
-from wire.api.app import ApiSettings, build_app
-from wire.cluster.commands import Answer, AnyCommand, Done, RegisterNode
-from wire.cluster.encoding import NEWEST
-from wire.cluster.machine import ClusterMachine
-from wire.cluster.scheduler import SchedulerSettings
-from wire.cluster.state import NodeName
-from wire.core.clock import SystemClock
-from wire.core.errors import ConfigError, FatalError, Finding, RetryableError, root_cause
-from wire.core.permissions import Permissions
-from wire.core.units import Duration
-from wire.core.uuids import Uuids
+from wire.core.errors import ConfigError, Finding, root_cause
 from wire.node.agent import Agent
-from wire.node.calls import GIVE_UP, JOIN, RENEW, WHO, Joined, Joining, Renewal, Renewed, Who
+from wire.node.calls import WHO, Who
 from wire.node.config import NodeConfig
-from wire.node.control.asking import Asking
-from wire.node.control.services import leader, services
-from wire.node.control.submissions import Submissions
-from wire.node.control.tokens import TokenService
-from wire.node.credentials import Contexts, Credentials
 from wire.node.data_dir import DataDir
-from wire.node.dismissing import Dismissing
-from wire.node.entering import RAFT_FOLDER, Entrance, found, join, let_in, part
+from wire.node.entering import Entrance, found, join, part
 from wire.node.founding import Standing
-from wire.node.front import Front
-from wire.node.leading import Leading
-from wire.node.leases import LEASE_MS, OwnLease
+from wire.node.inviting import Inviting
 from wire.node.listener.http import HttpServer
-from wire.node.listener.listener import Listener, listening
-from wire.node.metrics.node import (
-    ConsensusReader,
-    build_reader,
-    certificate_reader,
-    cluster_reader,
-    connections_reader,
-    work_reader,
-)
-from wire.node.metrics.requests import Requests
-from wire.node.metrics.service import LoopWatch, MetricsService
-from wire.node.metrics.tally import Tally
-from wire.node.reconciling import moves_tasks
+from wire.node.listener.listener import listening
+from wire.node.node import Node, tell_of_fault
 from wire.node.renewing import Renewing
-from wire.node.rpc.client import RpcClient
 from wire.node.rpc.messages import ALPN as RPC
-from wire.node.rpc.messages import Caller, Us
+from wire.node.rpc.messages import Caller
 from wire.node.rpc.server import RpcServer
-from wire.node.supervisor import Supervisor, WorkerSettings
-from wire.node.tapping import TAP, LocalTaps, TapService
 from wire.node.together import Together, standing
 from wire.node.waiting import Waiting
-from wire.raft import Event, LeaderChanged, Member, MemberRemoved, RaftNode, Role
+from wire.node.working import at_work
+from wire.raft import Member, RaftNode, Role
 from wire.raft.threads import in_thread
-from wire.raft.transport.handshake import ALPN as RAFT
 
 log = structlog.get_logger()
 
-_RETRY_S: Final = 1.0
 _HAND_OVER_S: Final = 5.0
-_ORPHANED: Final = (
-    0.6  # of a lease: a quarter of it may have passed when a node stands still, and workers count coarsely
-)
-_HANDED_OVER: Final = 0.8  # of the time a node has to stop, for its tasks; the rest is for leadership and connections
 
 
 class Ready(Struct, frozen=True):
@@ -84,60 +42,6 @@ class Ready(Struct, frozen=True):
     addresses: tuple[str, ...]
     cluster: str
     secure: bool
-
-
-class Node:
-    """A node at work, inside `serving`."""
-
-    def __init__(self, config: NodeConfig, data: DataDir, environ: Mapping[str, str]) -> None:
-        """Prepare; nothing is opened yet."""
-        self.config = config
-        self.data = data
-        self.us = Us(data.identity.name, data.identity.cluster)
-        self.clock = SystemClock()
-        self.rng = random.SystemRandom()
-        self.uuids = Uuids(self.clock, os.urandom)
-        self.front = Front()
-        self.machine = ClusterMachine(_tell_of_fault)
-        self.permissions = _permissions(config)
-        self.environ = environ
-        self.raft: RaftNode | None = None
-        self.removed = asyncio.Event()
-        """Set when this node has learned that it is a member no more."""
-        self.credentials = (
-            Credentials(config.tls, data.identity.name, renewed=self._renewed) if config.tls is not None else None
-        )
-
-    @property
-    def tls(self) -> Callable[[], ssl.SSLContext] | None:
-        """What to call other nodes with."""
-        return None if self.credentials is None else self.credentials.rpc
-
-    @property
-    def is_leaving(self) -> bool:
-        """Whether this node was to leave the cluster, as far as it knows."""
-        known = self.machine.state.nodes.get(NodeName(self.us.name))
-        return known is not None and known.leaving and known.incarnation == self.data.identity.incarnation
-
-    def _renewed(self, contexts: Contexts) -> None:
-        if self.raft is not None:
-            self.raft.transport.renew(contexts.raft)
-
-    def dial(self, address: str, name: str | None) -> RpcClient:
-        """Return what calls another node."""
-        return RpcClient(self.us, address, name=name, tls=self.tls, rng=self.rng)
-
-    def dismissing(self, asking: Asking) -> Dismissing:
-        """Return what removes members while this node leads."""
-        reap_after, patience_s = self.config.reap_after, self.config.drain_timeout.s
-        reap_after_s = None if reap_after is None else reap_after.s
-        return Dismissing(asking, self.clock, patience_s=patience_s, reap_after_s=reap_after_s)
-
-    def is_member(self, caller: Caller) -> bool:
-        """Whether who calls belongs to this cluster."""
-        if self.raft is None or caller.cluster != self.us.cluster:
-            return False
-        return any(each.name == caller.name for each in self.raft.members().members)
 
 
 async def serve(
@@ -178,9 +82,12 @@ async def _serve(node: Node, stop: asyncio.Event, ready: Callable[[Ready], None]
         rpc = RpcServer(node.us, node.is_member, secure=node.credentials is not None)
         _answer_strangers(rpc, node, address)
         listener.hear(RPC, rpc.accept)
-        node.us.cluster = await _cluster(node, address)
+        inviting = Inviting(node.data)
+        if node.config.founders is None:  # who founds a cluster with others has promised to
+            inviting.answer(rpc)
+        node.us.cluster = await inviting.cluster(_cluster(node, address))
         me = Member(node.data.identity.member, address)
-        async with _at_work(node, me, listener, rpc, http) as (agent, renewing, raft):
+        async with at_work(node, me, listener, rpc, http) as (agent, renewing, raft):
             ready(Ready(node.us.name, listener.addresses, node.us.cluster, secure=node.credentials is not None))
             await _either(stop, node.removed)
             if not node.removed.is_set():
@@ -210,7 +117,7 @@ async def _cluster(node: Node, address: str) -> str:
     entrance = Entrance(address, config.join_token, node.tls, node.rng)
     if config.founders is not None:
         together = Together(
-            data, entrance, config.join, config.founders, waiting=waiting, clock=node.clock, on_error=_tell_of_fault
+            data, entrance, config.join, config.founders, waiting=waiting, clock=node.clock, on_error=tell_of_fault
         )
         return await together.found_or_join()
     if identity.agreed is not None:  # F1: others may have founded a cluster with it
@@ -219,84 +126,8 @@ async def _cluster(node: Node, address: str) -> str:
         hint = f"name them with --join and --bootstrap-expect {len(identity.agreed)}, or empty {data.path}"
         raise ConfigError([Finding(code="node.founding", path="bootstrap_expect", message=message, hint=hint)])
     if not config.join:
-        return await in_thread(found, data, address, _tell_of_fault)
+        return await in_thread(found, data, address, tell_of_fault)
     return await join(data, entrance, config.join, waiting, node.clock)
-
-
-@contextlib.asynccontextmanager
-async def _at_work(
-    node: Node, me: Member, listener: Listener, rpc: RpcServer, http: HttpServer
-) -> AsyncIterator[tuple[Agent, Renewing, RaftNode]]:
-    """Take part: in consensus, in leading where that is asked for, and with workers of its own."""
-    cluster = str(node.us.cluster)
-    dialing = None if node.credentials is None else node.credentials.current.raft
-    raft = node.raft = RaftNode(me, cluster, node.data.path / RAFT_FOLDER, node.machine, tls=dialing, rng=node.rng)
-    async with raft, Submissions(node.permissions, node.environ) as submissions:
-        listener.hear(RAFT, raft.transport.accept)
-        asking = Asking(raft, node.machine, node.clock)
-        forwarding = leader(asking, node.dial, node.clock, cluster)
-        lease = OwnLease()
-        agent = Agent(
-            node.data.identity, asking, lease, node.clock, node.uuids, node.config.drain_timeout.s * _HANDED_OVER
-        )
-        leading = Leading(
-            asking, node.dismissing(asking), node.clock, SchedulerSettings(lease_ms=LEASE_MS), node.config.max_voters
-        )
-        renewing = Renewing(
-            node.us, raft, leading, lease, tls=node.tls, renewed=agent.wake, clock=node.clock, rng=node.rng
-        )
-        _answer(rpc, node, raft, leading, TokenService(asking))
-        forwarding.answer(rpc)
-        _wake(node, raft, agent, leading)
-        settings = worker_settings(node.config)
-        tally = Tally(lambda key: key in node.machine.state.pipelines)
-        jitter = random.Random(node.rng.random())  # noqa: S311
-        supervisor = Supervisor(agent, settings, node.clock, jitter, tally.over)
-        agent.use(supervisor)
-        watch, requests = LoopWatch(), Requests(node.clock)
-        metrics = MetricsService(
-            ConsensusReader(raft),
-            cluster_reader(node.machine),
-            work_reader(supervisor, agent, leading, lease),
-            connections_reader(http, rpc.counters),
-            *(() if node.credentials is None else (certificate_reader(node.credentials),)),
-            build_reader(__version__, me.name),
-            watch.put_on,
-            requests.put_on,
-            lambda sheet: tally.put_on(sheet, supervisor.moving()),
-        )
-        local = LocalTaps(supervisor)
-        rpc.handle(TAP, local.answer)
-        taps = TapService(asking, local, node.us, tls=node.tls, rng=node.rng, clock=node.clock)
-        behind = services(
-            asking,
-            forwarding,
-            submissions,
-            node.uuids,
-            node.clock,
-            cluster_id=cluster,
-            release=__version__,
-            metrics=metrics,
-            taps=taps,
-        )
-        async with supervisor.running(), asyncio.TaskGroup() as tasks:
-            running = [
-                tasks.create_task(work)
-                for work in (
-                    leading.run(),
-                    renewing.run(supervisor.able),
-                    agent.run(),
-                    watch.run(),
-                    _register(node, me, asking),
-                )
-            ]
-            about = ApiSettings(version=__version__, served_by=me.name, metrics_open=node.config.metrics_open)
-            node.front.app = requests.around(build_app(behind, about, node.uuids))
-            try:
-                yield agent, renewing, raft
-            finally:
-                for task in running:
-                    task.cancel()
 
 
 def _answer_strangers(rpc: RpcServer, node: Node, address: str) -> None:
@@ -308,94 +139,12 @@ def _answer_strangers(rpc: RpcServer, node: Node, address: str) -> None:
     rpc.handle(WHO, who)
 
 
-def _answer(rpc: RpcServer, node: Node, raft: RaftNode, leading: Leading, tokens: TokenService) -> None:
-    """Answer what other nodes ask for."""
-
-    async def renew(request: Renewal, caller: Caller) -> Renewed:
-        _require_own(request.member, caller)
-        leading.renew(request.member)
-        return Renewed()
-
-    async def give_up(request: Renewal, caller: Caller) -> Renewed:
-        _require_own(request.member, caller)
-        leading.give_up(request.member)
-        return Renewed()
-
-    async def joined(request: Joining, caller: Caller) -> Joined:
-        _require_own(request.member, caller)
-
-        async def may_join() -> None:
-            if request.token is not None or node.config.join_requires == "token":
-                await tokens.use(request.token, request.member)
-
-        return await let_in(raft, str(node.us.cluster), request.member, may_join)
-
-    rpc.handle(RENEW, renew)
-    rpc.handle(GIVE_UP, give_up)
-    rpc.handle(JOIN, joined)
-
-
-def _require_own(member: Member, caller: Caller) -> None:
-    if member.name != caller.name:
-        raise FatalError("rpc.refused", f"{caller.name} speaks for {member.name}")
-
-
-def _wake(node: Node, raft: RaftNode, agent: Agent, leading: Leading) -> None:
-    """Have the agent and the leader look again when something has changed that concerns them."""
-    loop = asyncio.get_running_loop()
-
-    def both() -> None:
-        agent.wake()
-        leading.wake()
-
-    def applied(_index: int, command: AnyCommand, answer: Answer) -> None:
-        if moves_tasks(command, answer):
-            both()
-
-    def restored() -> None:
-        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-            loop.call_soon_threadsafe(both)
-
-    def heard(event: Event) -> None:
-        if isinstance(event, LeaderChanged):
-            log.info("leader_changed", leader=event.leader, term=event.term)
-        elif isinstance(event, MemberRemoved):
-            node.removed.set()
-        both()
-
-    node.machine.listen(applied, restored)
-    raft.listen(heard)
-
-
-async def _register(node: Node, me: Member, asking: Asking) -> None:
-    """Tell the cluster what this node is, if it does not know. Raises RefusedError if it is too old for it."""
-    command = RegisterNode(
-        at_ms=asking.now_ms(),
-        actor=me.name,
-        name=NodeName(me.name),
-        incarnation=node.data.identity.incarnation,
-        address=me.address,
-        workers=node.config.worker_count,
-        labels=dict(node.config.labels),
-        release=__version__,
-        newest_command=NEWEST,
-    )
-    while True:
-        try:
-            await asking.carry_out(command, b"", Done)
-        except RetryableError as exc:
-            log.debug("registration_waits", code=exc.code, reason=exc.message)
-            await node.clock.sleep(_RETRY_S)
-        else:
-            return
-
-
 async def _leave(node: Node, agent: Agent, renewing: Renewing, raft: RaftNode) -> None:
     """Hand over tasks, then leadership. What is not done in time is left to the others to notice."""
     limit_s = node.config.drain_timeout.s
     try:
         async with asyncio.timeout(limit_s):
-            await agent.leave(limit_s * _HANDED_OVER)
+            await agent.leave(node.hand_over_s)
             if raft.status().role is Role.LEADER and len(raft.members().voters) > 1:
                 rejected = await raft.transfer_leadership(None, min(limit_s, _HAND_OVER_S))
                 if rejected is not None:
@@ -403,31 +152,3 @@ async def _leave(node: Node, agent: Agent, renewing: Renewing, raft: RaftNode) -
             await renewing.give_up(min(limit_s, _HAND_OVER_S))
     except TimeoutError:
         log.warning("not_all_handed_over", after_s=limit_s)
-
-
-def worker_settings(config: NodeConfig) -> WorkerSettings:
-    """Return how the node's workers are kept: without it they end while its lease still holds."""
-    return WorkerSettings(
-        count=config.worker_count,
-        node=config.name,
-        permissions=_permissions(config),
-        orphaned_after=Duration(_ORPHANED * LEASE_MS),
-        max_memory=config.worker_memory,
-        cores=config.worker_cores,
-    )
-
-
-def _permissions(config: NodeConfig) -> Permissions:
-    """Return what pipelines may reach here: what the operator named, and never what is the node's own."""
-    tls = config.tls
-    own = () if tls is None else tuple(str(path.resolve()) for path in (tls.cert, tls.key) if path is not None)
-    return Permissions(
-        python=tuple(config.allow_python),
-        paths=tuple(config.allow_paths),
-        env=tuple(config.allow_env),
-        protected=(str(config.folder.resolve()), *own),
-    )
-
-
-def _tell_of_fault(exc: Exception) -> None:
-    log.error("listener_failed", error=repr(exc))

@@ -1,7 +1,7 @@
 """Consensus: a replicated log that loses nothing that was acknowledged (I5), on pysyncobj behind a port of our own.
 
 - `node`: `RaftNode`, the port; `inbox` and `snapshotting` are what it does in turns.
-- `types`, `status`, `events`, `membership`: the words it is used in.
+- `types`, `status`, `events`, `membership`, `addresses`: the words it is used in.
 - `replica`: one member's part, deterministic. - `storage`: log and snapshots on disk. - `transport`: authenticated
 streams between members. - `threads`: for work that blocks.
 

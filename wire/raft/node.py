@@ -19,6 +19,7 @@ from typing import Final, Self
 import structlog
 
 from wire.core.errors import FatalError, UnavailableError
+from wire.raft.addresses import Addresses
 from wire.raft.events import Event, Watch
 from wire.raft.inbox import Inbox
 from wire.raft.membership import with_learner, with_voter, without
@@ -88,6 +89,7 @@ class RaftNode:
         self.figures = Figures()
         self._inbox = Inbox()
         self._strangers: dict[MemberId, str] = {}
+        self._addresses, self._moved = Addresses(), False
         self._stack = AsyncExitStack()
         self._storage = ExitStack()
         self._watch = Watch()
@@ -296,12 +298,23 @@ class RaftNode:
         stopped: Outcome = _STOPPED
         return refusal if refusal is not None else await self._inbox.ask(call, stopped, size)
 
+    def locate(self, member: Member) -> None:
+        """Learn where a member says that it is reached, and dial it there, whatever the configuration said of it."""
+        if self._addresses.say(self._replica.configuration, member):
+            self._moved = True
+            self._inbox.wake.set()
+
+    def moved(self) -> tuple[Member, ...]:
+        """Return members that are dialed elsewhere than the configuration says."""
+        return self._addresses.moved(self._replica.configuration)
+
     # the network's side
 
     def admit(self, member: Member) -> Admission:
         """Hear members; and, while nothing is heard of a leader, whoever is of this cluster: it may be a new one."""
         replica = self._replica
         if replica.configuration.member(member.id) is not None:
+            self.locate(member)
             return Admission.KNOWN
         if replica.was_removed(member.id):
             return Admission.REMOVED
@@ -351,7 +364,7 @@ class RaftNode:
         else:
             self._replica.expire()
         await self._snapshotting.go_on(self._replica, self._snapshots)
-        if self._watch.see(self._replica) or self._strangers.keys() - self._dialed:
+        if self._watch.see(self._replica) or self._moved or self._strangers.keys() - self._dialed:
             self._dial()
         if not self._inbox and monotonic() >= self._tidy_due:
             await self._tidy()
@@ -401,7 +414,7 @@ class RaftNode:
             log.warning("raft_snapshot_not_received", error=str(error))
 
     def _dial(self) -> None:
-        members = {each.id: each.address for each in self._replica.configuration.members}
+        members, self._moved = self._addresses.of(self._replica.configuration), False
         if self._replica.leader in members:
             self._strangers = {}
         self._dialed = members.keys() | self._strangers.keys()

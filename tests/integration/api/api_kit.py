@@ -28,7 +28,7 @@ from wire.core.permissions import Permissions
 from wire.core.records import Checkpoint, Fingerprint, PartitionId, PartitionKey, Position
 from wire.core.uuids import Uuids
 from wire.node.control.asking import Asking
-from wire.node.control.services import leader, services
+from wire.node.control.services import About, leader, services
 from wire.node.control.submissions import Submissions
 from wire.node.listener.http import HttpServer
 from wire.node.listener.listener import listening
@@ -182,12 +182,9 @@ async def _node(
             submissions,
             uuids,
             clock,
-            cluster_id=CLUSTER,
-            release="1.2.3",
-            metrics=MetricsService(ConsensusReader(node), cluster_reader(machine), requests.put_on),
-            taps=TapService(
-                asking, LocalTaps(nobody), us, tls=None, rng=random.Random(me.id), clock=tap_clock or clock
-            ),
+            About(CLUSTER, "1.2.3"),
+            MetricsService(ConsensusReader(node), cluster_reader(machine), requests.put_on),
+            TapService(asking, LocalTaps(nobody), us, tls=None, rng=random.Random(me.id), clock=tap_clock or clock),
         )
         settings = ApiSettings(
             version="1.2.3", served_by=me.name, max_body_bytes=max_body_bytes, metrics_open=metrics_open

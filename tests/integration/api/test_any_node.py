@@ -10,10 +10,10 @@ import pytest
 
 from tests.integration.api.api_kit import CLUSTER, Served, serving_all, spec
 from tests.waiting import insist, until
-from wire.core.errors import FatalError
-from wire.node.calls import LEAVE, REMOVE, Change
+from wire.core.errors import FatalError, RetryableError
+from wire.node.calls import LEAVE, REMOVE, Change, Changed
 from wire.node.rpc.client import RpcClient
-from wire.node.rpc.messages import Us
+from wire.node.rpc.messages import Caller, Us
 
 ALL = "/api/v1/pipelines"
 
@@ -85,6 +85,19 @@ async def test_a_leader_that_is_removed_hands_over_and_the_next_one_removes_it(n
     removed = await follower.client.delete(f"/api/v1/cluster/members/{leader.node.me.name}")
     assert removed.status_code == 204, removed.text
     assert leader.node.me.id in follower.node.members().removed
+
+
+async def test_of_what_a_leader_did_not_answer_it_is_said_that_nobody_knows(nodes: list[Served]) -> None:
+    leader = await leader_of(nodes)
+    follower = next(node for node in nodes if node is not leader)
+
+    async def late(_: Change, __: Caller) -> Changed:
+        raise RetryableError("rpc.timeout", "it took longer than it may")  # as a node says it of any call
+
+    leader.rpc.handle(REMOVE, late)
+    unknown = await follower.client.delete("/api/v1/cluster/members/n9")
+    assert (unknown.status_code, unknown.json()["code"]) == (503, "cluster.outcome_unknown")
+    assert int(unknown.headers["retry-after"]) >= 1
 
 
 async def test_who_is_no_member_can_not_change_the_members(nodes: list[Served]) -> None:

@@ -35,7 +35,13 @@ GET    /pipelines/{name}/versions/{number}/diff
 """
 OTHERS = """\
 GET    /api/v1/cluster
+GET    /api/v1/cluster/backup
+POST   /api/v1/cluster/backup
+POST   /api/v1/cluster/members
 DELETE /api/v1/cluster/members/{id}
+PUT    /api/v1/cluster/members/{id}/drain
+POST   /api/v1/cluster/members/{id}/leave
+PUT    /api/v1/cluster/members/{id}/undrain
 POST   /api/v1/cluster/snapshots
 GET    /api/v1/cluster/tokens
 POST   /api/v1/cluster/tokens

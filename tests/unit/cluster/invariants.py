@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.unit.cluster.model_rows import picture
-from wire.cluster.commands import Answer, AnyCommand, Refused, Started
+from wire.cluster.commands import Answer, AnyCommand, Done, Refused, RestoreCheckpoints, RestorePipelines, Started
 from wire.cluster.jobs import MAX_ENDED
 from wire.cluster.pipelines import MAX_VERSIONS
 from wire.cluster.state import DISCOVERY, PipelineKey, State, TaskKey
@@ -26,6 +26,10 @@ class Invariants:
         assert now["now"] >= max(self._before["now"], command.at_ms)
         if isinstance(answer, Refused):
             assert {**now, "now": 0} == {**self._before, "now": 0}, "refused, and yet something changed"
+        if isinstance(command, RestorePipelines) and isinstance(answer, Done):
+            self._epochs.add(command.last_epoch)  # those of the cluster that the backup is of are taken
+        if isinstance(command, RestoreCheckpoints):  # of a pipeline that is not there: it has nothing to go back from
+            self._committed = {which: at for which, at in self._committed.items() if which[0] != command.key}
         self._epochs_rise(state, answer)
         self._tasks(state)
         self._jobs(state)

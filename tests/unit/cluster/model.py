@@ -6,6 +6,8 @@ else, and then `settle` puts right all that follows from it.
 
 from __future__ import annotations
 
+from msgspec.structs import asdict
+
 from tests.unit.cluster.model_rows import Row, find, refused
 from tests.unit.cluster.model_tasks import Tasks
 from wire.cluster import commands as c
@@ -82,6 +84,49 @@ class Model(Tasks):
             return refused("node_too_old")
         self.version = command.version
         self.changed("cluster", f"version {command.version}")
+        return Done()
+
+    # backups
+
+    def restore_checkpoints(self, command: c.RestoreCheckpoints) -> Answer:
+        if find(self.pipelines, key=command.key):
+            return refused("not_empty")
+        kept = [] if command.anew else [row for row in self.checkpoints if row["pipeline"] == command.key]
+        generations = {row["checkpoint"].generation for row in kept}
+        if len(generations | {stored.checkpoint.generation for _, stored in command.rows}) > 1:
+            return refused("damaged_backup")
+        if command.anew:
+            self.checkpoints = [row for row in self.checkpoints if row["pipeline"] != command.key]
+        for partition, stored in command.rows:
+            known = find(self.checkpoints, pipeline=command.key, partition=partition)
+            self.checkpoints = [row for row in self.checkpoints if row is not known]
+            row = {"epoch": stored.epoch, "checkpoint": stored.checkpoint}
+            self.checkpoints.append({"pipeline": command.key, "partition": partition, **row})
+        return Done()
+
+    def restore_pipelines(self, command: c.RestorePipelines) -> Answer:
+        if self.pipelines or self.tasks:
+            return refused("not_empty")
+        if (
+            any(self.job(job) for job in command.jobs)
+            or any(
+                find([asdict(version) for version in each.versions], number=each.current) is None
+                for each in command.pipelines
+            )
+            or any(
+                row["pipeline"] == each.key and row["checkpoint"].generation != each.generation
+                for each in command.pipelines
+                for row in self.checkpoints
+            )
+        ):
+            return refused("damaged_backup")
+        self.epoch = max(self.epoch, command.last_epoch)
+        for each, job in zip(command.pipelines, command.jobs, strict=True):
+            row = {**asdict(each), "versions": [asdict(version) for version in each.versions]}
+            self.pipelines.append({**row, "revision": self.index, "job": None})
+            if each.desired == "running":
+                self.begin(self.pipelines[-1], job)
+        self.changed("cluster", f"{len(command.pipelines)} pipelines")
         return Done()
 
     # tokens

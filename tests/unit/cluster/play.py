@@ -8,7 +8,20 @@ from typing import TypeVar
 
 from wire.cluster import commands as c
 from wire.cluster.commands import AnyCommand, TaskCheckpoints
-from wire.cluster.state import DISCOVERY, Desired, Error, JobId, NodeName, PipelineKey, State, Task, TaskKey
+from wire.cluster.state import (
+    DISCOVERY,
+    Desired,
+    Error,
+    JobId,
+    NodeName,
+    Pipeline,
+    PipelineKey,
+    PipelineVersion,
+    State,
+    StoredCheckpoint,
+    Task,
+    TaskKey,
+)
 from wire.core.records import Checkpoint, Fingerprint, PartitionId, PartitionKey, Position
 
 T = TypeVar("T")
@@ -164,6 +177,42 @@ class Play:
     def reset(self, _: State) -> AnyCommand:
         return c.ResetPositions(at_ms=self.at_ms, actor="u", key=self.key())
 
+    def put_back(self, state: State) -> AnyCommand:
+        """Mostly of pipelines that are there, which is refused."""
+        if self.choose(True, False):
+            rows = tuple((partition, self.stored()) for partition in self.random.sample(PARTITIONS, 2))
+            return c.RestoreCheckpoints(
+                at_ms=self.at_ms, actor="o", key=self.key(), rows=rows, anew=self.choose(True, False)
+            )
+        pipelines = tuple(self.pipeline(key) for key in self.random.sample(KEYS, self.choose(1, 2)))
+        jobs = tuple(JobId(f"r{n}-{self.random.randrange(10**6)}") for n, _ in enumerate(pipelines))
+        return c.RestorePipelines(
+            at_ms=self.at_ms, actor="o", pipelines=pipelines, jobs=jobs, last_epoch=state.last_epoch + 1
+        )
+
+    def stored(self) -> StoredCheckpoint:
+        checkpoint = Checkpoint(
+            generation=self.choose(0, 0, 1), seq=1, position=Position(b"r"), source=Fingerprint(b"f")
+        )
+        return StoredCheckpoint(self.random.randrange(5), checkpoint)
+
+    def pipeline(self, key: PipelineKey) -> Pipeline:
+        versions = tuple(
+            PipelineVersion(number=n, spec=b"%d" % n, created_ms=1, author="u") for n in (3, 4)[: self.choose(1, 2)]
+        )
+        return Pipeline(
+            key=key,
+            revision=1,
+            versions=versions,
+            current=self.choose(3, 3, 3, 4),
+            proven=None,
+            desired=self.choose("running", "paused", "stopped"),
+            job=None,
+            generation=self.choose(0, 0, 1),
+            created_ms=1,
+            updated_ms=1,
+        )
+
     def prove(self, state: State) -> AnyCommand:
         return c.Prove(at_ms=self.at_ms, job=self.job(state))
 
@@ -275,6 +324,7 @@ _KINDS: dict[Callable[[Play, State], AnyCommand], int] = {
     Play.restart: 1,
     Play.delete: 1,
     Play.reset: 1,
+    Play.put_back: 2,
     Play.prove: 2,
     Play.report: 12,
     Play.deal: 12,

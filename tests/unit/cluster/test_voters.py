@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wire.cluster.voters import next_voter
+from wire.cluster.voters import keeps_quorum, next_voter
 from wire.raft import Configuration, Member, MemberId
 from wire.raft.membership import with_voter
 
@@ -55,3 +55,25 @@ def test_it_ends_with_an_odd_number_as_near_to_the_limit_as_can_be(voters: int, 
         assert len(now.voters) % 2 == 1
     reachable = min(most, voters + learners)
     assert len(now.voters) >= (reachable if reachable % 2 else reachable - 1)
+
+
+@pytest.mark.parametrize(
+    ("voters", "heard", "gone", "enough"),
+    [
+        ("abc", "abc", "c", True),
+        ("abc", "ab", "c", True),  # one that is dead
+        ("abc", "ab", "b", False),  # one that lives, while another one is dead
+        ("abcde", "abc", "e", True),
+        ("abcde", "abc", "c", False),
+        ("ab", "ab", "a", True),
+        ("a", "a", "a", False),
+        ("abc", "ab", "x", True),  # one without a vote
+        ("abc", "a", "x", False),
+    ],
+)
+def test_who_is_heard_of_decides_without_the_one_that_goes_or_does_not(
+    voters: str, heard: str, gone: str, enough: bool
+) -> None:
+    assert keeps_quorum(
+        configuration(voters, ""), {MemberId(f"{each}/1") for each in heard}, MemberId(f"{gone}/1")
+    ) == (enough)

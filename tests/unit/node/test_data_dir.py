@@ -33,6 +33,8 @@ def test_a_new_folder_is_its_owners_alone_and_says_who_the_node_is(path: Path) -
         "cluster": None,
         "agreed": None,
         "withdrawn": False,
+        "parted": None,
+        "raft": "raft",
         "format": 1,
     }
 
@@ -169,3 +171,14 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError) as failure, data_dir(tmp_path / "file" / "data", "n1"):
         pass
     assert failure.value.code == "node.data_refused"
+
+
+def test_that_a_node_has_left_or_was_removed_is_remembered(path: Path) -> None:
+    with data_dir(path, "n1") as folder:
+        folder.found_cluster("c-1")
+        folder.leave_cluster("left")
+    with data_dir(path, "n1") as folder:
+        assert folder.identity.parted == "left"
+        gone = folder.gone()
+    assert (gone.code, "has left the cluster c-1" in gone.message) == ("node.removed", True)
+    assert str(path) in str(gone.hint)

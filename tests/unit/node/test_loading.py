@@ -154,6 +154,11 @@ def test_a_value_that_is_none_is_answered_with_what_was_expected(name: str, text
 @pytest.mark.parametrize(
     ("flags", "place", "message"),
     [
+        (
+            {"reap_after": "5s"},
+            "--reap-after",
+            "`reap_after` is so short that a node that is started again could be removed",
+        ),
         ({"max_voters": "4"}, "--max-voters", "`max_voters` is even, which is worth no more than one less"),
         (
             {"bootstrap_expect": "3"},

@@ -5,20 +5,25 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import StreamingResponse
 
 from wire.api import answers, views
+from wire.api.openapi import BINARY_BODY, any_part, binary, body, nothing
 from wire.api.openapi import answers as described
-from wire.api.openapi import any_part, body, nothing
 from wire.api.requests import (
+    BINARY,
     MAX_LIMIT,
+    AddBody,
     Asked,
     Asker,
+    Body,
     Cursor,
     Limit,
     Paged,
     TokenBody,
     TransferBody,
     fields,
+    file,
     flag,
     optional_text,
     read_cursor,
@@ -35,6 +40,17 @@ MemberId = Annotated[str, Path(description="The node's id, or its name.", exampl
 async def get_cluster(request: Request, services: Asked) -> Response:
     """Get the cluster and its members."""
     return answers.answer(request, services.cluster.cluster())
+
+
+@router.post(
+    "/members",
+    status_code=201,
+    responses=described(views.Member, "The node is a member, and knows it.", 201),
+    openapi_extra=body({"address": {"type": "string"}}, {"address": "10.0.0.4:4001"}, "address"),
+)
+async def add_member(request: Request, services: Asked, sent: Body) -> Response:
+    """Let in the node that waits at an address: one without a cluster, started with `--join`."""
+    return answers.answer(request, await services.cluster.add(fields(sent, AddBody).address), 201)
 
 
 @router.delete(
@@ -121,6 +137,22 @@ async def revoke_token(
     """Revoke a token. Nodes that have joined with it stay."""
     await services.tokens.revoke(id, by)
     return Response(status_code=204)
+
+
+@router.get("/backup", responses=binary("The whole state, checksummed."))
+async def take_backup(services: Asked) -> Response:
+    """Get everything that is confirmed by now, as a file that can be restored into another cluster."""
+    return StreamingResponse(await services.backups.take(), media_type=BINARY)
+
+
+@router.post(
+    "/backup",
+    responses=described(views.Restored, "The pipelines of the backup are there, and those that were to run do."),
+    openapi_extra=BINARY_BODY,
+)
+async def restore_backup(request: Request, services: Asked, by: Asker) -> Response:
+    """Restore a backup into a cluster that has no pipelines: all of its pipelines or none, with their checkpoints."""
+    return answers.answer(request, await services.backups.restore(await file(request), by))
 
 
 @node_router.get("/nodes", responses=described(views.Page[views.Member], "Nodes, by name."))

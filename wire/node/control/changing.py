@@ -6,20 +6,44 @@ from wire.api import views
 from wire.cluster.commands import Done, LeaveNode, RemoveNode
 from wire.cluster.state import NodeName, State
 from wire.cluster.voters import keeps_quorum
-from wire.core.errors import RefusedError, RetryableError
-from wire.node.calls import Change, Changed, Transfer
+from wire.core.errors import RefusedError, RetryableError, WireError
+from wire.node.calls import WELCOME, WHO, Addition, Change, Changed, Invitation, Transfer, Who
 from wire.node.control import listing
 from wire.node.control.asking import Asking, error_of
+from wire.node.control.forwarding import Dial
+from wire.node.entering import let_in
 from wire.raft import Member, MemberId, Rejected, Role, Unknown
 
 
 class Changing:
     """Makes changes on the node that leads."""
 
-    def __init__(self, asking: Asking, cluster_id: str) -> None:
-        """Be ready."""
+    def __init__(self, asking: Asking, dial: Dial, cluster_id: str) -> None:
+        """Be ready to reach newcomers by `dial`."""
+        self._dial = dial
         self._asking = asking
         self._cluster_id = cluster_id
+
+    async def add(self, addition: Addition) -> views.Member:
+        """Let in the node that waits at an address, and tell it so. Asked again, what was broken off is finished."""
+        await self._current()
+        timeout_s, address = self._asking.timeout_s, addition.address
+        async with self._dial(address, None) as client:
+            try:
+                present = await client.call(WHO, Who(), timeout_s=timeout_s)
+            except WireError as exc:
+                raise _nobody_waits(address, exc) from exc
+            if present.cluster is not None:
+                raise _has_cluster(present.member.name, address, present.cluster == self._cluster_id)
+            joined = await let_in(self._asking.node, self._cluster_id, present.member)
+            if joined.cluster is None:
+                raise RetryableError("cluster.outcome_unknown", f"{present.member.name} is not let in yet", after_s=1.0)
+            try:
+                await client.call(WELCOME, Invitation(self._cluster_id), timeout_s=timeout_s)
+            except WireError as exc:
+                message = f"{present.member.name} is let in, and was not told so: {exc.message}"
+                raise RetryableError("cluster.outcome_unknown", message, after_s=1.0, hint="ask again") from exc
+        return listing.view(self._asking, present.member.id)
 
     async def remove(self, change: Change) -> Changed:
         """Remove a member at once, and forget the node. A leader hands over first: the next one is to be asked."""
@@ -89,6 +113,19 @@ class Changing:
             message = f"without {member.name} too few voters would be left: nothing is heard of {silent}"
             hint = f"start {silent} again, or remove what will not come back first"
             raise RefusedError("cluster.quorum_at_risk", message, hint=hint)
+
+
+def _nobody_waits(address: str, exc: WireError) -> RefusedError:
+    if exc.code == "rpc.wrong_cluster":
+        return _has_cluster("the node", address, False)
+    hint = f"start one there with `wire serve --listen {address} --join` and an address of this cluster"
+    return RefusedError("cluster.nobody_waits", f"no node waits at {address}: {exc.message}", hint=hint)
+
+
+def _has_cluster(name: str, address: str, is_ours: bool) -> RefusedError:
+    which = "this cluster" if is_ours else "another cluster"
+    hint = None if is_ours else "only with an empty data folder can it join another one"
+    return RefusedError("cluster.has_cluster", f"{name} at {address} belongs to {which} already", hint=hint)
 
 
 def require(outcome: bytes | Rejected | Unknown) -> None:

@@ -6,7 +6,7 @@ from wire.api import views
 from wire.api.ports import By, Part
 from wire.cluster.commands import Done, DrainNode
 from wire.cluster.state import NodeName
-from wire.node.calls import LEAVE, REMOVE, TRANSFER, Change, Transfer
+from wire.node.calls import ADD, LEAVE, REMOVE, TRANSFER, Addition, Change, Transfer
 from wire.node.control import describing, listing
 from wire.node.control.asking import Asking
 from wire.node.control.forwarding import Forwarding
@@ -48,6 +48,9 @@ class ClusterService:
             ),
             counts=describing.counts(state),
         )
+
+    async def add(self, address: str) -> views.Member:  # noqa: D102 (contract in the port)
+        return await self._leader.ask(ADD, Addition(address))
 
     async def remove(self, id_: str, by: By) -> None:  # noqa: D102 (contract in the port)
         await self._leader.ask(REMOVE, Change(id_, by.actor, by.request_id))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from wire.api.ports import Metrics, Services, Taps
 from wire.core.clock import Clock
 from wire.core.uuids import Uuids
-from wire.node.calls import LEAVE, REMOVE, TRANSFER
+from wire.node.calls import ADD, LEAVE, REMOVE, TRANSFER
 from wire.node.control.asking import Asking
+from wire.node.control.backups import BackupService
 from wire.node.control.changing import Changing
 from wire.node.control.forwarding import Dial, Forwarding
 from wire.node.control.health import HealthService
@@ -17,9 +20,17 @@ from wire.node.control.submissions import Submissions
 from wire.node.control.tokens import TokenService
 
 
+class About(Struct, frozen=True):
+    """What the services of a node say of it: its cluster, and the release of Wire that it runs."""
+
+    cluster_id: str
+    release: str
+
+
 def leader(asking: Asking, dial: Dial, clock: Clock, cluster_id: str) -> Forwarding:
     """Return the way to have done what only the leader can do."""
-    forwarding, changing = Forwarding(asking, dial, clock), Changing(asking, cluster_id)
+    forwarding, changing = Forwarding(asking, dial, clock), Changing(asking, dial, cluster_id)
+    forwarding.carry_out(ADD, changing.add)
     forwarding.carry_out(REMOVE, changing.remove)
     forwarding.carry_out(LEAVE, changing.leave)
     forwarding.carry_out(TRANSFER, changing.transfer_leadership)
@@ -32,9 +43,7 @@ def services(
     submissions: Submissions,
     uuids: Uuids,
     clock: Clock,
-    *,
-    cluster_id: str,
-    release: str,
+    about: About,
     metrics: Metrics,
     taps: Taps,
 ) -> Services:
@@ -42,7 +51,8 @@ def services(
     return Services(
         pipelines=PipelineService(asking, submissions, uuids, clock),
         runs=RunService(asking),
-        cluster=ClusterService(asking, forwarding, cluster_id, release),
+        cluster=ClusterService(asking, forwarding, about.cluster_id, about.release),
+        backups=BackupService(asking, uuids, about.cluster_id, about.release),
         health=HealthService(asking.node),
         metrics=metrics,
         tokens=TokenService(asking),

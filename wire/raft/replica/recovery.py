@@ -40,10 +40,8 @@ def recover(store: LogStore, snapshots: SnapshotStore, machine: StateMachine, re
     does not have the snapshot's last entry, and is thrown away (defects 4 and 7). Raises UnavailableError where the
     log begins behind what the snapshots cover.
     """
+    require_no_gap(store, snapshots)
     info = snapshots.newest
-    covered = info.index if info is not None else 0
-    if store.base[0] > covered:
-        raise _gap(store.base[0], covered)
     if info is None:  # somebody new, who has the log from its beginning, or nothing yet
         return Recovered(Configurations(0, Configuration(), store.entries(1, _ALL) if store.last[0] else ()), 0)
     if store.term_at(info.index) != info.term:
@@ -52,6 +50,13 @@ def recover(store: LogStore, snapshots: SnapshotStore, machine: StateMachine, re
     restore(snapshots.chunks(info), machine, requests)
     behind = store.entries(info.index + 1, _ALL) if store.last[0] > info.index else ()
     return Recovered(Configurations(info.index, info.configuration, behind), info.index)
+
+
+def require_no_gap(store: LogStore, snapshots: SnapshotStore) -> None:
+    """Raise UnavailableError where the log begins behind what the snapshots cover."""
+    covered = snapshots.newest.index if snapshots.newest is not None else 0
+    if store.base[0] > covered:
+        raise _gap(store.base[0], covered)
 
 
 def restore(chunks: Iterator[bytes], machine: StateMachine, requests: Requests) -> None:

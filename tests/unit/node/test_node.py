@@ -4,8 +4,8 @@ import math
 
 from wire.node.config import NodeConfig
 from wire.node.leases import LEASE_MS
+from wire.node.node import worker_settings
 from wire.node.renewing import EVERY_S
-from wire.node.serving import worker_settings
 from wire.worker.worker import PULSE_S
 
 

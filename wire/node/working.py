@@ -1,0 +1,212 @@
+"""A node at work: consensus, leading where that is asked for, workers, and what answers; put together here."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import AsyncIterator
+from typing import Final
+
+import structlog
+
+from wire import __version__
+from wire.api.app import ApiSettings, build_app
+from wire.cluster.commands import Answer, AnyCommand, Done, RegisterNode
+from wire.cluster.encoding import NEWEST
+from wire.cluster.scheduler import SchedulerSettings
+from wire.cluster.state import NodeName
+from wire.core.errors import FatalError, RetryableError
+from wire.node.agent import Agent
+from wire.node.calls import GIVE_UP, JOIN, RENEW, Joined, Joining, Renewal, Renewed
+from wire.node.control.asking import Asking
+from wire.node.control.services import About, leader, services
+from wire.node.control.submissions import Submissions
+from wire.node.control.tokens import TokenService
+from wire.node.entering import let_in
+from wire.node.leading import Leading
+from wire.node.leases import LEASE_MS, OwnLease
+from wire.node.listener.http import HttpServer
+from wire.node.listener.listener import Listener
+from wire.node.metrics.node import (
+    ConsensusReader,
+    build_reader,
+    certificate_reader,
+    cluster_reader,
+    connections_reader,
+    work_reader,
+)
+from wire.node.metrics.requests import Requests
+from wire.node.metrics.service import LoopWatch, MetricsService
+from wire.node.metrics.tally import Tally
+from wire.node.node import Node, worker_settings
+from wire.node.reconciling import moves_tasks
+from wire.node.renewing import Renewing
+from wire.node.rpc.messages import Caller
+from wire.node.rpc.server import RpcServer
+from wire.node.seeking import Seeking
+from wire.node.supervisor import Supervisor
+from wire.node.tapping import TAP, LocalTaps, TapService
+from wire.raft import Event, LeaderChanged, Member, MemberRemoved, RaftNode
+from wire.raft.transport.handshake import ALPN as RAFT
+
+log = structlog.get_logger()
+
+_RETRY_S: Final = 1.0
+
+
+@contextlib.asynccontextmanager
+async def at_work(
+    node: Node, me: Member, listener: Listener, rpc: RpcServer, http: HttpServer
+) -> AsyncIterator[tuple[Agent, Renewing, RaftNode]]:
+    """Take part: in consensus, in leading where that is asked for, and with workers of its own."""
+    cluster = str(node.us.cluster)
+    dialing = None if node.credentials is None else node.credentials.current.raft
+    raft = node.raft = RaftNode(me, cluster, node.data.raft, node.machine, tls=dialing, rng=node.rng)
+    async with raft, Submissions(node.permissions, node.environ) as submissions:
+        listener.hear(RAFT, raft.transport.accept)
+        asking = Asking(raft, node.machine, node.clock)
+        forwarding = leader(asking, node.dial, node.clock, cluster)
+        lease = OwnLease()
+        agent = Agent(node.data.identity, asking, lease, node.clock, node.uuids, node.hand_over_s)
+        leading = Leading(
+            asking, node.dismissing(asking), node.clock, SchedulerSettings(lease_ms=LEASE_MS), node.config.max_voters
+        )
+        renewing = Renewing(
+            node.us, raft, leading, lease, tls=node.tls, renewed=agent.wake, clock=node.clock, rng=node.rng
+        )
+        _answer(rpc, node, raft, leading, TokenService(asking))
+        forwarding.answer(rpc)
+        _wake(node, raft, agent, leading)
+        settings = worker_settings(node.config)
+        tally = Tally(lambda key: key in node.machine.state.pipelines)
+        jitter = random.Random(node.rng.random())  # noqa: S311
+        supervisor = Supervisor(agent, settings, node.clock, jitter, tally.over)
+        agent.use(supervisor)
+        watch, requests = LoopWatch(), Requests(node.clock)
+        metrics = MetricsService(
+            ConsensusReader(raft),
+            cluster_reader(node.machine),
+            work_reader(supervisor, agent, leading, lease),
+            connections_reader(http, rpc.counters),
+            *(() if node.credentials is None else (certificate_reader(node.credentials),)),
+            build_reader(__version__, me.name),
+            watch.put_on,
+            requests.put_on,
+            lambda sheet: tally.put_on(sheet, supervisor.moving()),
+        )
+        local = LocalTaps(supervisor)
+        rpc.handle(TAP, local.answer)
+        taps = TapService(asking, local, node.us, tls=node.tls, rng=node.rng, clock=node.clock)
+        behind = services(
+            asking,
+            forwarding,
+            submissions,
+            node.uuids,
+            node.clock,
+            About(cluster, __version__),
+            metrics,
+            taps,
+        )
+        async with supervisor.running(), asyncio.TaskGroup() as tasks:
+            running = [
+                tasks.create_task(work)
+                for work in (
+                    leading.run(),
+                    renewing.run(supervisor.able),
+                    agent.run(),
+                    watch.run(),
+                    Seeking(raft, node.config.join, node.us, node.dial, node.clock).run(),
+                    _register(node, me, asking),
+                )
+            ]
+            about = ApiSettings(version=__version__, served_by=me.name, metrics_open=node.config.metrics_open)
+            node.front.app = requests.around(build_app(behind, about, node.uuids))
+            try:
+                yield agent, renewing, raft
+            finally:
+                for task in running:
+                    task.cancel()
+
+
+def _answer(rpc: RpcServer, node: Node, raft: RaftNode, leading: Leading, tokens: TokenService) -> None:
+    """Answer what other nodes ask for."""
+
+    async def renew(request: Renewal, caller: Caller) -> Renewed:
+        _require_own(request.member, caller)
+        leading.renew(request.member)
+        leading.look_for(request.moved)
+        return Renewed()
+
+    async def give_up(request: Renewal, caller: Caller) -> Renewed:
+        _require_own(request.member, caller)
+        leading.give_up(request.member)
+        return Renewed()
+
+    async def joined(request: Joining, caller: Caller) -> Joined:
+        _require_own(request.member, caller)
+
+        async def may_join() -> None:
+            if request.token is not None or node.config.join_requires == "token":
+                await tokens.use(request.token, request.member)
+
+        return await let_in(raft, str(node.us.cluster), request.member, may_join)
+
+    rpc.handle(RENEW, renew)
+    rpc.handle(GIVE_UP, give_up)
+    rpc.handle(JOIN, joined)
+
+
+def _require_own(member: Member, caller: Caller) -> None:
+    if member.name != caller.name:
+        raise FatalError("rpc.refused", f"{caller.name} speaks for {member.name}")
+
+
+def _wake(node: Node, raft: RaftNode, agent: Agent, leading: Leading) -> None:
+    """Have the agent and the leader look again when something has changed that concerns them."""
+    loop = asyncio.get_running_loop()
+
+    def both() -> None:
+        agent.wake()
+        leading.wake()
+
+    def applied(_index: int, command: AnyCommand, answer: Answer) -> None:
+        if moves_tasks(command, answer):
+            both()
+
+    def restored() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(both)
+
+    def heard(event: Event) -> None:
+        if isinstance(event, LeaderChanged):
+            log.info("leader_changed", leader=event.leader, term=event.term)
+        elif isinstance(event, MemberRemoved):
+            node.removed.set()
+        both()
+
+    node.machine.listen(applied, restored)
+    raft.listen(heard)
+
+
+async def _register(node: Node, me: Member, asking: Asking) -> None:
+    """Tell the cluster what this node is, if it does not know. Raises RefusedError if it is too old for it."""
+    command = RegisterNode(
+        at_ms=asking.now_ms(),
+        actor=me.name,
+        name=NodeName(me.name),
+        incarnation=node.data.identity.incarnation,
+        address=me.address,
+        workers=node.config.worker_count,
+        labels=dict(node.config.labels),
+        release=__version__,
+        newest_command=NEWEST,
+    )
+    while True:
+        try:
+            await asking.carry_out(command, b"", Done)
+        except RetryableError as exc:
+            log.debug("registration_waits", code=exc.code, reason=exc.message)
+            await node.clock.sleep(_RETRY_S)
+        else:
+            return
