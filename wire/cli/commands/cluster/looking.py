@@ -1,0 +1,24 @@
+"""`wire cluster status` and `members`: the cluster as the node that answers knows it."""
+
+from __future__ import annotations
+
+from wire.api import views
+from wire.cli.output import Output, OutputFormat, print_data
+from wire.cli.remote import showing
+from wire.cli.remote.client import Client
+
+CLUSTER = ("api", "v1", "cluster")
+
+
+def status(client: Client, output: Output = OutputFormat.TABLE) -> None:
+    """Show the cluster: who leads, and who is in it."""
+    showing.show(client.get(*CLUSTER), views.Cluster, output, showing.cluster)
+
+
+def members(client: Client, output: Output = OutputFormat.TABLE) -> None:
+    """List the nodes of the cluster."""
+    found = client.get(*CLUSTER)
+    if output is OutputFormat.TABLE:
+        showing.members(found.to(views.Cluster).members)
+    else:
+        print_data(found.plain()["members"], output)
