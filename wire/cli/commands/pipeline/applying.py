@@ -20,7 +20,6 @@ from wire.cli.remote.options import Namespace, Wait
 from wire.cli.remote.waiting import until_it_runs
 from wire.cli.report import print_error, print_findings
 from wire.core.errors import ConfigError, Finding, RefusedError
-from wire.core.paths import ROOT
 
 if TYPE_CHECKING:
     from wire.pipelines.document import Document
@@ -187,12 +186,13 @@ def _placed(sent: _Sent, findings: Sequence[Finding]) -> list[Finding]:
     """Return findings with their place in the file, which is not what was sent where values were set on top of it."""
     if not sent.assigned:
         return list(findings)
-    placed = []
-    for finding in findings:
-        mark = sent.document.position(finding.path) if finding.path.startswith(ROOT) else None
-        line, column = (mark.line, mark.column) if mark is not None else (None, None)
-        placed.append(replace(finding, line=line, column=column))
-    return placed
+    return [_at_its_place(sent.document, finding) for finding in findings]
+
+
+def _at_its_place(document: Document, finding: Finding) -> Finding:
+    find = document.key_position if finding.code == "config.unknown_key" else document.position
+    line, column = find(finding.path) or (None, None)
+    return replace(finding, line=line, column=column)
 
 
 def _lines(sent: _Sent) -> list[str]:
