@@ -15,7 +15,11 @@ from wire.cli.remote.contexts import Context, Contexts, choose, path_of, read, w
 from wire.core.config import MisfitError
 from wire.core.errors import ConfigError, Finding
 
-app = typer.Typer(add_completion=False, no_args_is_help=True, help="Say which cluster the commands mean.")
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    help="Say which cluster the commands mean. That is kept in ~/.config/wire/contexts.json, or WIRE_CONTEXTS.",
+)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The context's name.")]
 

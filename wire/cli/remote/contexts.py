@@ -53,7 +53,9 @@ class Contexts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def path_of(environ: Mapping[str, str]) -> Path:
-    """Return where the file is."""
+    """Return where the file is: where WIRE_CONTEXTS says, else in the folder for what users configure."""
+    if environ.get("WIRE_CONTEXTS"):
+        return Path(environ["WIRE_CONTEXTS"])
     given = environ.get("XDG_CONFIG_HOME", "")
     return (Path(given) if Path(given).is_absolute() else Path.home() / ".config") / _FILE
 

@@ -48,6 +48,13 @@ def test_the_file_is_for_its_owner_alone(typed: Typed) -> None:
     assert [path.name for path in file.parent.iterdir()] == ["contexts.json"]
 
 
+def test_the_file_can_be_another_one(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WIRE_CONTEXTS", "mine.json")
+    typed("context", "set", "one", "--server", "a:1")
+    assert Path("mine.json").exists()
+    assert not (typed.folder / "config").exists()
+
+
 def test_files_are_kept_by_a_path_that_holds_anywhere_and_make_it_secure(typed: Typed) -> None:
     Path("ca.pem").write_text("")
     assert typed("context", "set", "one", "--server", "a:1", "--ca", "ca.pem") == 0

@@ -35,7 +35,7 @@ class Typed:
 @pytest.fixture
 def typed(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Typed:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    for name in ("WIRE_CONTEXT", "WIRE_SERVER"):
+    for name in ("WIRE_CONTEXT", "WIRE_CONTEXTS", "WIRE_SERVER"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
     return Typed(tmp_path, capsys)
