@@ -13,6 +13,7 @@ from wire.api import views
 from wire.cli.numbers import rate
 from wire.cli.remote import showing
 from wire.cli.remote.client import Client
+from wire.cli.remote.leading import cluster
 from wire.cli.terminal import Style, table
 
 _MOST: Final = 30
@@ -37,9 +38,9 @@ class Board(Struct, frozen=True):
 
 def look(client: Client, namespace: str | None) -> Board:
     """Ask for everything, as the node that answers knows it: without a leader, too."""
-    cluster = client.get("api", "v1", "cluster").to(views.Cluster)
+    found = cluster(client).to(views.Cluster)
     names = [each.name for each in client.items(*client.pipelines(namespace), **_STALE).to(list[_Named])]
-    return Board(cluster, [_row(client, namespace, name) for name in names[:_MOST]], max(0, len(names) - _MOST))
+    return Board(found, [_row(client, namespace, name) for name in names[:_MOST]], max(0, len(names) - _MOST))
 
 
 class _Named(Struct, frozen=True):

@@ -102,6 +102,20 @@ class Client:
         """Look something up. Raises WireErrors."""
         return self._persist(_request("GET", path, query), _found)
 
+    def get_of(self, knows: Callable[[Found], bool], *path: str) -> Found:
+        """Look something up that not all nodes know alike: the answer of one that `knows`, or else of any."""
+        found = self.get(*path)
+        if knows(found):
+            return found
+        request = _request("GET", path, {})
+        for connection in self._connections[1:]:
+            with contextlib.suppress(RetryableError, UnavailableError):
+                other = _found(_good(connection.ask(request)))
+                if knows(other):
+                    self._prefer(connection)
+                    return other
+        return found
+
     def items(self, *path: str, **query: str | None) -> Found:
         """Look up a list: all of it, part by part."""
         items: list[msgspec.Raw] = []
@@ -170,7 +184,7 @@ class Client:
     ) -> tuple[T | None, WireError | None]:
         """Ask each node until one answers. Returns what was taken, or why there is nothing. Raises what can't pass."""
         errors = []
-        for connection in list(self._connections):
+        for connection in self._connections:
             try:
                 taken = take(_good(connection.ask(request)))
             except (RetryableError, UnavailableError) as exc:
@@ -178,10 +192,13 @@ class Client:
                     raise
                 errors.append(exc)
             else:
-                self._connections.remove(connection)
-                self._connections.insert(0, connection)
+                self._prefer(connection)
                 return taken, None
         return None, _worst(errors)
+
+    def _prefer(self, connection: Connection) -> None:
+        """Ask this one first from now on."""
+        self._connections = [connection, *(each for each in self._connections if each is not connection)]
 
     def _patience(self, error: WireError) -> float:
         if self._patience_s is not None:

@@ -16,8 +16,8 @@ POLL_S: Final = 0.5
 _OVER: Final = ("done", "failed")
 
 
-def until_it_runs(client: Client, path: Sequence[str], version: int | None = None) -> None:
-    """Return once a pipeline runs or is done, or is not to run any more. Says what it does until then.
+def until_it_runs(client: Client, path: Sequence[str], version: int | None = None) -> views.PipelineStatus:
+    """Return how a pipeline is once it runs or is done, or is not to run any more. Says what it does until then.
 
     Raises FatalError where it fails, or where the version that is waited for has failed and an older one runs.
     """
@@ -25,11 +25,12 @@ def until_it_runs(client: Client, path: Sequence[str], version: int | None = Non
     if version is not None and found.fell_back_from == version:
         message = f"version {version} of {found.name} failed, and version {found.version} took over again"
         raise _failed(found, message)
+    return found
 
 
-def until_it_is(client: Client, path: Sequence[str], state: views.PipelineState) -> None:
-    """Return once a pipeline is in a state, or done. Raises FatalError where it fails."""
-    _until(client, path, (state,))
+def until_it_is(client: Client, path: Sequence[str], state: views.PipelineState) -> views.PipelineStatus:
+    """Return how a pipeline is once it is in a state, or over. Raises FatalError where it is to run, and fails."""
+    return _until(client, path, (state,))
 
 
 def _until(client: Client, path: Sequence[str], states: Sequence[str]) -> views.PipelineStatus:
@@ -40,7 +41,7 @@ def _until(client: Client, path: Sequence[str], states: Sequence[str]) -> views.
         if line != last:
             print(line, file=sys.stderr, flush=True)
             last = line
-        if found.state == "failed" and "failed" not in states:
+        if found.state == "failed" and "running" in states:
             raise _failed(found, f"{found.name} failed")
         if found.state in (*states, *_OVER):
             return found

@@ -69,6 +69,14 @@ def test_where_one_node_is_away_the_next_is_asked_and_from_then_on_first(nowhere
         assert [each.address.port for each in client._connections][1] == int(nowhere.rpartition(":")[2])
 
 
+def test_the_one_that_knows_is_looked_for_and_from_then_on_asked_first(nowhere: str) -> None:
+    with scripted(FINE) as one, scripted(Reply(body={"a": 2})) as two, asking(nowhere, one, two) as client:
+        for _ in range(2):
+            assert client.get_of(lambda found: found.plain()["a"] == 2, "x").plain() == {"a": 2}
+        assert (len(one.asked), len(two.asked)) == (1, 2)
+        assert client.get_of(lambda found: False, "x").plain() == {"a": 2}, "or any, if none does"
+
+
 def test_where_nothing_listens_it_is_said_what_to_do(nowhere: str) -> None:
     with asking(nowhere, patience_s=0.3) as client, pytest.raises(UnavailableError) as caught:
         client.get("x")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,17 @@ def test_who_is_in_it_and_who_leads(typed: Typed) -> None:
         assert typed.out.startswith("NODE")
         found = typed.json("cluster", "members", "--server", node.address)
         assert found == members
+
+
+def test_it_is_told_as_the_one_that_leads_knows_it(typed: Typed) -> None:
+    silent = member("n3", state="silent")
+    led = replace(cluster(member("n1", "leader"), silent), headers={"x-wire-served-by": "n1"})
+    follows = replace(
+        cluster(member("n1", "leader"), member("n3", state="unknown")), headers={"x-wire-served-by": "n2"}
+    )
+    with scripted(follows) as n2, scripted(led) as n1:
+        assert typed.json("cluster", "members", "--server", n2.address, "--server", n1.address)[1] == silent
+        assert typed.json("cluster", "members", "--server", n2.address)[1]["state"] == "unknown"
 
 
 def test_that_nobody_leads_is_said(typed: Typed) -> None:
@@ -105,17 +117,27 @@ def test_tasks_are_kept_away_from_a_node(typed: Typed, verb: str, said: str) -> 
 
 
 def test_leadership_goes_to_a_node_or_to_whichever(typed: Typed) -> None:
-    with scripted(cluster(member("n1"), member("n2"), leader="n2/i")) as node:
+    before, after = cluster(member("n1"), member("n2")), cluster(member("n1"), member("n2"), leader="n2/i")
+    path = f"{CLUSTER}/transfer-leadership"
+    with scripted(**{f"GET {CLUSTER}": before, f"POST {path}": after}) as node:
         assert typed("cluster", "transfer", "n2", "--server", node.address) == 0
         assert typed.out == "n2: leads, term 3\n"
         assert typed("cluster", "transfer", "--server", node.address) == 0
-    assert [body for _, _, body in asked(node)] == [{"to": "n2"}, {}]
+        assert asked(node)[1::2] == [("POST", path, {"to": "n2"}), ("POST", path, {})]
+
+
+@pytest.mark.parametrize("node_", ["n1", "n1/i"])
+def test_leadership_stays_with_the_one_that_has_it(typed: Typed, node_: str) -> None:
+    with scripted(cluster(member("n1"), member("n2"))) as node:
+        assert typed("cluster", "transfer", node_, "--server", node.address) == 0
+    assert typed.out == "n1: leads, term 3\n"
+    assert [each.method for each in node.asked] == ["GET"]
 
 
 def test_leadership_is_not_handed_over_twice_when_the_answer_is_lost(typed: Typed) -> None:
-    with scripted(DROP) as node:
+    with scripted(cluster(member("n1")), DROP) as node:
         assert typed("cluster", "transfer", "--server", node.address) == 3
-    assert len(node.asked) == 1
+    assert [each.method for each in node.asked] == ["GET", "POST"]
     assert "cluster.outcome_unknown" in typed.err
 
 

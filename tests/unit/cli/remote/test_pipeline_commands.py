@@ -152,6 +152,53 @@ def test_waiting_ends_when_it_runs_or_has_failed(typed: Typed, becomes: Reply, c
     assert said in typed.err
 
 
+@pytest.mark.parametrize(
+    ("verb", "becomes", "code", "said"),
+    [
+        ("pause", status("paused"), 0, "a: paused\n"),
+        ("resume", status("running"), 0, "a: running\n"),
+        ("stop", status("stopped"), 0, "a: stopped\n"),
+        ("stop", status("failed"), 0, "a: failed\n"),
+        ("start", status("failed"), 1, ""),
+        ("restart", status("done"), 0, "a: done\n"),
+    ],
+)
+def test_what_is_asked_of_a_pipeline_is_waited_for(
+    typed: Typed, verb: str, becomes: Reply, code: int, said: str
+) -> None:
+    with scripted(Reply(202, pipeline(state="starting")), becomes) as node:
+        assert typed("pipeline", verb, "a", "--wait", "--server", node.address) == code
+    assert (node.asked[0].method, node.asked[0].target) == ("PUT", f"{ALL}/a/{verb}")
+    assert typed.out == said
+    with scripted(Reply(202, pipeline(state="starting"))) as node:
+        assert typed("pipeline", verb, "a", "--server", node.address) == 0
+    assert typed.out == "a: starting\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "target"),
+    [
+        (["delete", "a"], f"{ALL}/a"),
+        (["delete", "a", "--keep-checkpoints"], f"{ALL}/a?keep_checkpoints=true"),
+        (["reset", "a"], f"{ALL}/a/checkpoints"),
+    ],
+)
+def test_what_forgets_something_wants_to_be_confirmed(typed: Typed, words: list[str], target: str) -> None:
+    with scripted(Reply(204)) as node:
+        assert typed("pipeline", *words, "--server", node.address) == 2
+        assert node.asked == []
+        assert typed("pipeline", *words, "--yes", "--server", node.address) == 0
+    assert [(each.method, each.target) for each in node.asked] == [("DELETE", target)]
+
+
+def test_an_older_version_is_made_the_current_one(typed: Typed) -> None:
+    with scripted(Reply(200, pipeline(version=5))) as node:
+        assert typed("pipeline", "rollback", "a", "2", "--start", "keep", "--server", node.address) == 0
+    (post,) = node.asked
+    assert (post.method, post.target, json.loads(post.body)) == ("POST", f"{ALL}/a/rollback?start=keep", {"version": 2})
+    assert typed.out == "a: version 5, which is version 2 again\n"
+
+
 def test_samples_are_passed_on_as_they_come(typed: Typed) -> None:
     with scripted(Reply(200, b'{"a":1}\n{"a":2}\n')) as node:
         assert typed("pipeline", "tap", "a", "--records", "2", "--seconds", "3", "--server", node.address) == 0

@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 
 from wire.api import views
-from wire.cli.commands.cluster.looking import CLUSTER
 from wire.cli.numbers import size
 from wire.cli.remote.client import Client
 from wire.cli.remote.confirming import Yes, confirm
+from wire.cli.remote.leading import CLUSTER
 from wire.core.errors import ConfigError, Finding
 
 

@@ -6,18 +6,17 @@ from wire.api import views
 from wire.cli.output import Output, OutputFormat, print_data
 from wire.cli.remote import showing
 from wire.cli.remote.client import Client
-
-CLUSTER = ("api", "v1", "cluster")
+from wire.cli.remote.leading import cluster
 
 
 def status(client: Client, output: Output = OutputFormat.TABLE) -> None:
     """Show the cluster: who leads, and who is in it."""
-    showing.show(client.get(*CLUSTER), views.Cluster, output, showing.cluster)
+    showing.show(cluster(client), views.Cluster, output, showing.cluster)
 
 
 def members(client: Client, output: Output = OutputFormat.TABLE) -> None:
     """List the nodes of the cluster."""
-    found = client.get(*CLUSTER)
+    found = cluster(client)
     if output is OutputFormat.TABLE:
         showing.members(found.to(views.Cluster).members)
     else:

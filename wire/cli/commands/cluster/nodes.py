@@ -10,9 +10,9 @@ import msgspec
 import typer
 
 from wire.api import views
-from wire.cli.commands.cluster.looking import CLUSTER
 from wire.cli.remote.client import Client
 from wire.cli.remote.confirming import Yes, confirm
+from wire.cli.remote.leading import CLUSTER, cluster
 from wire.cli.remote.showing import name_of
 from wire.cli.remote.waiting import POLL_S
 
@@ -78,9 +78,11 @@ def transfer(
         str | None, typer.Argument(metavar="NODE", help="Who is to lead; whoever can unless given.")
     ] = None,
 ) -> None:
-    """Let another node lead."""
-    body = msgspec.json.encode({} if node is None else {"to": node})
-    found = client.attempt("POST", *CLUSTER, "transfer-leadership", body=body, headers=JSON).to(views.Cluster)
+    """Let another node lead. Nothing is done if it does already."""
+    found = cluster(client).to(views.Cluster)
+    if node is None or found.leader is None or node not in (found.leader, name_of(found.leader)):
+        body = msgspec.json.encode({} if node is None else {"to": node})
+        found = client.attempt("POST", *CLUSTER, "transfer-leadership", body=body, headers=JSON).to(views.Cluster)
     if found.leader is None:
         print("leadership was handed over; who leads is not known here yet", file=sys.stderr)
     else:

@@ -11,11 +11,11 @@ import msgspec
 import typer
 from msgspec import Struct
 
-from wire.cli.commands.cluster.looking import CLUSTER
 from wire.cli.commands.cluster.nodes import JSON
 from wire.cli.output import Output, OutputFormat, print_data, print_table
 from wire.cli.remote import showing
 from wire.cli.remote.client import Client
+from wire.cli.remote.leading import CLUSTER
 from wire.core.errors import ConfigError, Finding
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -11,49 +12,39 @@ from wire.cli.commands.pipeline.looking import Name
 from wire.cli.remote.client import Client
 from wire.cli.remote.confirming import Yes, confirm
 from wire.cli.remote.options import Namespace, Wait
-from wire.cli.remote.waiting import until_it_is, until_it_runs
+from wire.cli.remote.waiting import until_it_is
 
 
 def pause(client: Client, name: Name, namespace: Namespace = None, wait: Wait = False) -> None:
     """Pause. The job stays, and goes on where it was when it is resumed."""
-    path = _steer(client, name, namespace, "pause")
-    if wait:
-        until_it_is(client, path, "paused")
+    _steer(client, client.pipelines(namespace, name), "pause", "paused" if wait else None)
 
 
 def resume(client: Client, name: Name, namespace: Namespace = None, wait: Wait = False) -> None:
     """Let a paused pipeline go on."""
-    path = _steer(client, name, namespace, "resume")
-    if wait:
-        until_it_runs(client, path)
+    _steer(client, client.pipelines(namespace, name), "resume", "running" if wait else None)
 
 
 def stop(client: Client, name: Name, namespace: Namespace = None, wait: Wait = False) -> None:
     """End the job. Started again, a new one goes on from the checkpoints."""
-    path = _steer(client, name, namespace, "stop")
-    if wait:
-        until_it_is(client, path, "stopped")
+    _steer(client, client.pipelines(namespace, name), "stop", "stopped" if wait else None)
 
 
 def start(client: Client, name: Name, namespace: Namespace = None, wait: Wait = False) -> None:
     """Begin a job, which goes on from the checkpoints."""
-    path = _steer(client, name, namespace, "start")
-    if wait:
-        until_it_runs(client, path)
+    _steer(client, client.pipelines(namespace, name), "start", "running" if wait else None)
 
 
 def restart(client: Client, name: Name, namespace: Namespace = None, wait: Wait = False) -> None:
     """End the job and begin another one. It goes on from the checkpoints."""
-    path = _steer(client, name, namespace, "restart")
-    if wait:
-        until_it_runs(client, path)
+    _steer(client, client.pipelines(namespace, name), "restart", "running" if wait else None)
 
 
-def _steer(client: Client, name: str, namespace: str | None, verb: str) -> tuple[str, ...]:
-    path = client.pipelines(namespace, name)
-    found = client.change("PUT", *path, verb).to(views.Pipeline)
-    print(f"{found.name}: {found.state}", flush=True)
-    return path
+def _steer(client: Client, path: Sequence[str], verb: str, awaited: views.PipelineState | None) -> None:
+    """Have a pipeline do something, wait for the state that is awaited, and say in which it is then."""
+    asked = client.change("PUT", *path, verb).to(views.Pipeline)
+    state = asked.state if awaited is None else until_it_is(client, path, awaited).state
+    print(f"{asked.name}: {state}")
 
 
 def reset(client: Client, name: Name, namespace: Namespace = None, yes: Yes = False) -> None:
