@@ -97,6 +97,22 @@ async def test_elsewhere_than_on_a_terminal_what_changes_is_a_line(
     assert (out, err, process.returncode) == (b"", b"", 0)
 
 
+@pytest.mark.parametrize("words", [["top"], ["pipeline", "tap", "a"]])
+async def test_who_has_read_enough_may_go(tmp_path: Path, words: list[str]) -> None:
+    board = {name: Reply(200, body) for name, body in ANSWERS.items()}
+    tapped = Reply(200, b'{"a":1}\n' * 200_000)
+    with scripted(**board, **{f"GET {ALL}/a/tap": tapped}) as node:
+        process = await start(*words, "--server", node.address, cwd=tmp_path)
+        assert process.stdout is not None
+        async with asyncio.timeout(DEADLINE_S):
+            assert await process.stdout.readline()
+            process.stdout._transport.close()  # type: ignore[attr-defined] # as `head` does when it ends
+            if words == ["top"]:
+                node.by_target["GET /api/v1/cluster"] = Reply(200, ANSWERS["GET /api/v1/cluster"] | {"leader": None})
+            assert process.stderr is not None
+            assert (await process.stderr.read(), await process.wait()) == (b"", 0)
+
+
 async def test_a_cluster_that_is_away_for_a_while_is_asked_again(tmp_path: Path) -> None:
     fine = Reply(200, ANSWERS[f"GET {ALL}/a/status"])
     words = ["pipeline", "status", "a", "--watch", "--patience", "0s"]

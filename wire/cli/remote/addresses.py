@@ -33,7 +33,7 @@ def parse_addresses(texts: Iterable[str], *, secure: bool) -> tuple[Address, ...
     Raises ConfigError with every one that is none.
     """
     found, findings = [], []
-    for text in (part.strip() for each in texts for part in each.split(",")):
+    for text in [part.strip() for each in texts for part in each.split(",")] or [""]:
         try:
             found.append(_parse(text if "://" in text else f"{_SCHEMES[secure]}://{text}"))
         except ValueError:

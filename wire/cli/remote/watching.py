@@ -17,7 +17,7 @@ _EVERY_S: Final = 1.0
 
 
 def watch(lines: Callable[[], Sequence[str]], line: Callable[[], str]) -> None:
-    """Show `lines` on a terminal, `line` elsewhere, until Ctrl-C, which ends it well.
+    """Show `lines` on a terminal, `line` elsewhere, until Ctrl-C or until nobody reads on, which both end it well.
 
     A cluster that can't be asked at first is an error; later it is said, and asked again.
     """
@@ -26,7 +26,7 @@ def watch(lines: Callable[[], Sequence[str]], line: Callable[[], str]) -> None:
             _redraw(lines)
         else:
             _print_changes(line)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BrokenPipeError):
         return
 
 

@@ -52,18 +52,23 @@ class Scripted:
 
     def __init__(self, replies: Sequence[Reply], by_target: Mapping[str, Reply]) -> None:
         self._replies = list(replies)
-        self._by_target = by_target
+        self.by_target = dict(by_target)
         self.asked: list[Asked] = []
         self.address = ""
 
     def reply(self, asked: Asked) -> Reply:
         self.asked.append(asked)
-        named = self._by_target.get(f"{asked.method} {asked.target.partition('?')[0]}")
+        named = self.by_target.get(f"{asked.method} {asked.target.partition('?')[0]}")
         if named is not None:
             return named
         if not self._replies:
             return problem(404, "api.no_such_address", detail=f"nothing at {asked.method} {asked.target}")
         return self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        pass  # who asked has gone
 
 
 @contextlib.contextmanager
@@ -72,7 +77,7 @@ def scripted(
 ) -> Iterator[Scripted]:
     """Serve replies in their order, or by what is asked for, as in `**{"GET /status": Reply()}`."""
     node = Scripted(replies, by_target)
-    server = ThreadingHTTPServer(("127.0.0.1", port), _handler(node))
+    server = _Server(("127.0.0.1", port), _handler(node))
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     node.address = f"http{'' if tls is None else 's'}://127.0.0.1:{server.server_address[1]}"

@@ -36,3 +36,8 @@ def test_what_is_none_is_said(text: str) -> None:
     (finding,) = caught.value.findings
     assert finding.path == "--server"
     assert f"`{text}`" in finding.message
+
+
+def test_at_least_one_is_needed() -> None:
+    with pytest.raises(ConfigError):
+        parse_addresses([], secure=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from wire.cli.remote import showing
 from wire.cli.remote.client import Client
 from wire.cli.remote.options import Namespace
 from wire.cli.remote.watching import watch
+from wire.core.errors import ConfigError, Finding
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The pipeline's name.")]
 
@@ -39,6 +41,9 @@ def status(
 ) -> None:
     """Show how a pipeline is."""
     path = client.pipelines(namespace, name, "status")
+    if watched and output is not OutputFormat.TABLE:
+        message, hint = "--watch is for people", "leave it out, and ask again when you want to know"
+        raise ConfigError([Finding(code="config.conflict", path="--output", message=message, hint=hint)])
     if watched:
         watch(lambda: _lines(client, path), lambda: _line(client, path))
         return
@@ -79,7 +84,10 @@ def tap(
 ) -> None:
     """Show samples of what passes through. As JSON lines; what is secret in them is masked."""
     path = client.pipelines(namespace, name, "tap")
-    with client.stream(*path, records=str(records), seconds=str(seconds)) as answer:
+    with (
+        contextlib.suppress(BrokenPipeError),  # who reads has seen enough
+        client.stream(*path, records=str(records), seconds=str(seconds)) as answer,
+    ):
         for piece in answer.pieces():
             sys.stdout.buffer.write(piece)
             sys.stdout.flush()
