@@ -27,7 +27,8 @@ CONFIGS = Path(os.path.relpath(Path(__file__).parent))
 NODES = ("node-1", "node-2", "node-3")
 FIRST_PORT = 4001
 WIRE = Path(sys.executable).with_name("wire")
-ENVIRON = os.environ | {"WIRE_CONTEXTS": str(CONTEXTS)}
+ENVIRON = {name: value for name, value in os.environ.items() if not name.startswith("WIRE_")}
+ENVIRON["WIRE_CONTEXTS"] = str(CONTEXTS)
 PATIENCE_S = 60
 
 TRY = """
@@ -99,7 +100,9 @@ def running(ports: list[int]) -> Iterator[list[subprocess.Popen[bytes]]]:
         for n, name in enumerate(NODES):
             print(f"$ wire {shlex.join(serve(n, ports))} 2>{FOLDER / name}.log &", flush=True)
             with open(FOLDER / f"{name}.log", "wb") as log:
-                processes.append(subprocess.Popen([WIRE, *serve(n, ports)], stderr=log, start_new_session=True))
+                processes.append(
+                    subprocess.Popen([WIRE, *serve(n, ports)], env=ENVIRON, stderr=log, start_new_session=True)
+                )
         yield processes
     finally:
         print("ending the nodes", flush=True)

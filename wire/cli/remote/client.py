@@ -19,8 +19,6 @@ from wire.cli.remote.addresses import Address
 from wire.core.errors import RetryableError, UnavailableError, WireError
 
 if TYPE_CHECKING:
-    import ssl
-
     from wire.cli.remote.connection import Answer, Connection, Request
     from wire.clients.tls import Tls
 
@@ -35,7 +33,8 @@ _PAUSE_S: Final = 0.2
 _UNKNOWN: Final = "cluster.outcome_unknown"
 _PAGE: Final = 1000
 NO_ANSWER: Final = "client.no_answer"
-_NOT_ASKED: Final = ("client.unreachable", "client.tls")
+_TLS: Final = "client.tls"
+_NOT_ASKED: Final = ("client.unreachable", _TLS)
 
 
 class Found(Struct, frozen=True):
@@ -74,18 +73,23 @@ class Client:
     def __init__(
         self, addresses: Sequence[Address], tls: Tls, patience_s: float | None = None, namespace: str = "default"
     ) -> None:
-        """Ask these nodes; `namespace` is the one that is meant unless another is named. Nothing is opened yet."""
+        """Ask these nodes; `namespace` is the one that is meant unless another is named. Nothing is opened yet.
+
+        Entering it raises UnavailableError for files of `tls` that can't be used.
+        """
         self._addresses = addresses
         self._namespace = namespace
         self._tls = tls
         self._patience_s = patience_s
         self._connections: list[Connection] = []
-        self._context: ssl.SSLContext | None = None
 
     def __enter__(self) -> Self:
         from wire.cli.remote.connection import Connection
+        from wire.clients.tls import tls_context
 
-        self._connections = [Connection(each, self._encrypted, ANSWER_TIMEOUT_S) for each in self._addresses]
+        secure = any(each.secure for each in self._addresses)
+        context = tls_context(self._tls, _TLS, "context") if secure else None
+        self._connections = [Connection(each, context, ANSWER_TIMEOUT_S) for each in self._addresses]
         return self
 
     def __exit__(
@@ -201,16 +205,11 @@ class Client:
         self._connections = [connection, *(each for each in self._connections if each is not connection)]
 
     def _patience(self, error: WireError) -> float:
+        if error.code == _TLS:
+            return 0.0
         if self._patience_s is not None:
             return self._patience_s
         return _NOBODY_THERE_S if isinstance(error, UnavailableError) else _PATIENCE_S
-
-    def _encrypted(self) -> ssl.SSLContext:
-        from wire.clients.tls import tls_context
-
-        if self._context is None:
-            self._context = tls_context(self._tls, "client.tls", "context")
-        return self._context
 
 
 def _request(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -54,8 +54,8 @@ class Answer:
 class Connection:
     """Asks one node, over a connection that is kept for the next question. Close it after use."""
 
-    def __init__(self, address: Address, tls: Callable[[], ssl.SSLContext], answer_timeout_s: float) -> None:
-        """Ask `address`; `tls` gives what an encrypted connection is made with."""
+    def __init__(self, address: Address, tls: ssl.SSLContext | None, answer_timeout_s: float) -> None:
+        """Ask `address`; `tls` is what an encrypted connection is made with."""
         self.address = address
         self._tls = tls
         self._answer_timeout_s = answer_timeout_s
@@ -84,7 +84,7 @@ class Connection:
         host, port = self.address.host, self.address.port
         if self.address.secure:
             made: http.client.HTTPConnection = http.client.HTTPSConnection(
-                host, port, timeout=_CONNECT_TIMEOUT_S, context=self._tls()
+                host, port, timeout=_CONNECT_TIMEOUT_S, context=self._tls
             )
         else:
             made = http.client.HTTPConnection(host, port, timeout=_CONNECT_TIMEOUT_S)
