@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-ANSWER_TIMEOUT_S: Final = 60.0
+_SILENCE_S: Final = 60.0
 """The longest a node may say nothing: it gives up on consensus long before that."""
+
+_FILE_SILENCE_S: Final = 600.0
+"""The same where it has a file to read first."""
 
 _PATIENCE_S: Final = 15.0
 _NOBODY_THERE_S: Final = 3.0
@@ -89,7 +92,7 @@ class Client:
 
         secure = any(each.secure for each in self._addresses)
         context = tls_context(self._tls, _TLS, "context") if secure else None
-        self._connections = [Connection(each, context, ANSWER_TIMEOUT_S) for each in self._addresses]
+        self._connections = [Connection(each, context) for each in self._addresses]
         return self
 
     def __exit__(
@@ -161,9 +164,10 @@ class Client:
             raise RetryableError(_UNKNOWN, message, hint=hint) from exc
 
     @contextlib.contextmanager
-    def stream(self, *path: str, **query: str | None) -> Iterator[Answer]:
-        """Look something up whose answer is read piece by piece, within this."""
-        yield self._persist(_request("GET", path, query, {"accept": "*/*"}), lambda answer: answer)
+    def stream(self, *path: str, silence_s: float = _SILENCE_S, **query: str | None) -> Iterator[Answer]:
+        """Look something up whose answer is read piece by piece, within this. Between them it may be silent so long."""
+        request = _request("GET", path, query, {"accept": "*/*"}, silence_s=silence_s)
+        yield self._persist(request, lambda answer: answer)
 
     def _persist(
         self, request: Request, take: Callable[[Answer], T], may_pass: Callable[[WireError], bool] | None = None
@@ -218,6 +222,7 @@ def _request(
     query: Mapping[str, str | None],
     headers: Mapping[str, str] | None = None,
     body: bytes | Path | None = None,
+    silence_s: float = _SILENCE_S,
 ) -> Request:
     from wire.cli.remote.connection import Request
 
@@ -226,7 +231,8 @@ def _request(
     sent = {"accept": "application/json", **(headers or {})}
     if isinstance(body, Path):
         sent["content-length"] = str(body.stat().st_size)
-    return Request(method, target, sent, body)
+        silence_s = _FILE_SILENCE_S
+    return Request(method, target, sent, body, silence_s)
 
 
 def _good(answer: Answer) -> Answer:

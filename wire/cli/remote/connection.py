@@ -19,12 +19,13 @@ _PIECE: Final = 1 << 16
 
 
 class Request(Struct, frozen=True):
-    """What is asked. A body may be a file, which is sent as it is read."""
+    """What is asked. A body may be a file, which is sent as it is read. `silence_s` is the longest to hear nothing."""
 
     method: str
     target: str
     headers: Mapping[str, str]
-    body: bytes | Path | None = None
+    body: bytes | Path | None
+    silence_s: float
 
 
 class Answer:
@@ -54,11 +55,10 @@ class Answer:
 class Connection:
     """Asks one node, over a connection that is kept for the next question. Close it after use."""
 
-    def __init__(self, address: Address, tls: ssl.SSLContext | None, answer_timeout_s: float) -> None:
+    def __init__(self, address: Address, tls: ssl.SSLContext | None) -> None:
         """Ask `address`; `tls` is what an encrypted connection is made with."""
         self.address = address
         self._tls = tls
-        self._answer_timeout_s = answer_timeout_s
         self._http: http.client.HTTPConnection | None = None
 
     def ask(self, request: Request) -> Answer:
@@ -93,13 +93,14 @@ class Connection:
         except (OSError, UnicodeError) as exc:
             made.close()
             raise _not_reached(exc, str(self.address)) from exc
-        made.sock.settimeout(self._answer_timeout_s)
         made.auto_open = False  # it is opened here, where it is known that nothing was asked yet
         self._http = made
         return made
 
     def _ask(self, http_: http.client.HTTPConnection, request: Request) -> Answer:
         target = self.address.base + request.target
+        if http_.sock is not None:
+            http_.sock.settimeout(request.silence_s)
         try:
             with _reading(str(self.address)), contextlib.ExitStack() as stack:
                 body = request.body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -202,6 +203,18 @@ def test_an_answer_in_pieces_is_read_as_it_comes_and_its_end_is_seen() -> None:
         with client.stream("backup") as answer, pytest.raises(RetryableError) as caught:
             list(answer.pieces())
     assert caught.value.code == "client.no_answer"
+
+
+def test_a_node_that_says_nothing_for_too_long_has_not_answered() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with (
+            asking(address, patience_s=0) as client,
+            pytest.raises(RetryableError) as caught,
+            client.stream("tap", silence_s=0.05),
+        ):
+            pytest.fail("it has not answered")
+    assert caught.value.message == f"{address} did not answer in time"
 
 
 def test_a_file_is_sent_as_it_is_read(tmp_path: Path) -> None:

@@ -162,9 +162,9 @@ def test_a_backup_is_written_whole_or_not_at_all(typed: Typed) -> None:
 
 def test_a_backup_is_restored(typed: Typed) -> None:
     Path("state").write_bytes(b"all of it" * 50_000)
-    with scripted(Reply(204), problem(409, "cluster.pipeline_exists")) as node:
+    with scripted(Reply(200, {"pipelines": 2, "checkpoints": 5}), problem(409, "cluster.pipeline_exists")) as node:
         assert typed("cluster", "restore", "state", "--yes", "--server", node.address) == 0
-        assert typed.out == "restored from state\n"
+        assert typed.out == "restored from state: 2 pipelines, 5 checkpoints\n"
         assert typed("cluster", "restore", "state", "--yes", "--server", node.address) == 1
         assert typed("cluster", "restore", "gone", "--yes", "--server", node.address) == 2
     sent = node.asked[0]

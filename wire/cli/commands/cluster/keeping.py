@@ -8,13 +8,21 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec import Struct
 
 from wire.api import views
-from wire.cli.numbers import size
+from wire.cli.numbers import count, size
 from wire.cli.remote.client import Client
 from wire.cli.remote.confirming import Yes, confirm
 from wire.cli.remote.leading import CLUSTER
 from wire.core.errors import ConfigError, Finding
+
+
+class _Restored(Struct, frozen=True, kw_only=True):
+    """What is back from a backup."""
+
+    pipelines: int
+    checkpoints: int
 
 
 def snapshot(client: Client) -> None:
@@ -55,8 +63,8 @@ def restore(
         raise _mistake(f"there is no file {file}", "name a file that `wire cluster backup` has written")
     confirm(f"replaces the state of the cluster by that of {file}", yes)
     headers = {"content-type": "application/octet-stream"}
-    client.attempt("POST", *CLUSTER, "backup", body=file, headers=headers)
-    print(f"restored from {file}")
+    found = client.attempt("POST", *CLUSTER, "backup", body=file, headers=headers).to(_Restored)
+    print(f"restored from {file}: {count(found.pipelines)} pipelines, {count(found.checkpoints)} checkpoints")
 
 
 def _mistake(message: str, hint: str) -> ConfigError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -15,6 +15,9 @@ from wire.cli.remote.client import Client
 from wire.cli.remote.options import Namespace
 from wire.cli.remote.watching import watch
 from wire.core.errors import ConfigError, Finding
+
+_MORE_S: Final = 30.0
+"""How much longer than it was asked to a node may watch out for records."""
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The pipeline's name.")]
 
@@ -79,14 +82,14 @@ def tap(
     client: Client,
     name: Name,
     namespace: Namespace = None,
-    records: Annotated[int, typer.Option(min=1, help="End after so many.")] = 10,
-    seconds: Annotated[int, typer.Option(min=1, help="End after so long.")] = 10,
+    records: Annotated[int, typer.Option(min=1, max=1000, help="End after so many.")] = 10,
+    seconds: Annotated[int, typer.Option(min=1, max=300, help="End after so long.")] = 10,
 ) -> None:
     """Show samples of what passes through. As JSON lines; what is secret in them is masked."""
     path = client.pipelines(namespace, name, "tap")
     with (
         contextlib.suppress(BrokenPipeError),  # who reads has seen enough
-        client.stream(*path, records=str(records), seconds=str(seconds)) as answer,
+        client.stream(*path, records=str(records), seconds=str(seconds), silence_s=seconds + _MORE_S) as answer,
     ):
         for piece in answer.pieces():
             sys.stdout.buffer.write(piece)
