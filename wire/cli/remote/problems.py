@@ -26,6 +26,7 @@ _NO_RIGHT: Final = frozenset({401, 403})
 _LONGEST_WAIT_S: Final = 60.0
 _ADDRESS_CODES: Final = ("api.no_such_address", "api.method_not_allowed")
 _LEADERLESS: Final = "most nodes must be up to agree on a leader: `wire cluster members`, and start those that are not"
+_MEMBERS: Final = "`wire cluster members` lists those there are"
 _DECIDE: Final = "look at it with `wire pipeline get`, and decide again"
 _ADDRESS_HINT: Final = "check the address: something else answers there"
 _HINTS: Final = {
@@ -37,10 +38,11 @@ _HINTS: Final = {
     "cluster.revision_changed": _DECIDE,
     "cluster.start_not_said": "--start configured begins where the sources' configuration says, --start keep goes on "
     "from the checkpoints all the same",
-    "cluster.unknown_node": "`wire cluster members` lists those there are",
+    "cluster.unknown_node": _MEMBERS,
     "cluster.unknown_pipeline": "`wire pipeline list` lists those there are",
     "cluster.unknown_version": "`wire pipeline history NAME` lists those that are kept",
     "raft.no_leader": _LEADERLESS,
+    "raft.unknown_member": _MEMBERS,
 }
 """By code: what to do here, where the node's own hint is for users of the REST API."""
 

@@ -184,7 +184,7 @@ def cluster_lines(found: views.Cluster) -> Iterator[str]:
     """Give what holds for the cluster as a whole."""
     style = Style(sys.stdout)
     voters = sum(each.role != "nonvoter" for each in found.members)
-    leader = name_of(found.leader) if found.leader else style.red("none: too few nodes are up to agree on one")
+    leader = name_of(found.leader) if found.leader else style.red("none now: most nodes must be up to agree on one")
     yield f"cluster  {found.cluster_id}"
     yield f"leader   {leader}, term {found.term}"
     yield f"nodes    {len(found.members)}, of which {voters} vote"

@@ -64,7 +64,7 @@ def restore(
     confirm(f"replaces the state of the cluster by that of {file}", yes)
     headers = {"content-type": "application/octet-stream"}
     found = client.attempt("POST", *CLUSTER, "backup", body=file, headers=headers).to(_Restored)
-    print(f"restored from {file}: {count(found.pipelines)} pipelines, {count(found.checkpoints)} checkpoints")
+    print(f"restored from {file}: pipelines {count(found.pipelines)}, checkpoints {count(found.checkpoints)}")
 
 
 def _mistake(message: str, hint: str) -> ConfigError:
