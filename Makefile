@@ -12,13 +12,16 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet insta
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-strip-extras --no-header --no-annotate --group build pyproject.toml
 
-.PHONY: help run test check bench chaos sim mutants kafka mongodb elasticsearch docs format lock clean
+.PHONY: help run cluster test check bench chaos sim mutants kafka mongodb elasticsearch docs format lock clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
 
 run: $(VENV)/.run ## the quickstart: 27,004 real flights, filtered and enriched into a file
 	@$(BIN)/wire run configs/quickstart/flights.yaml
+
+cluster: $(VENV)/.run ## three nodes with certificates on this machine, two pipelines, and what to try; Ctrl-C ends it
+	@$(BIN)/python configs/cluster/start.py
 
 test: check ## the checks, then every test, with the real servers they need
 	@$(BIN)/python -m tests.services install

@@ -28,7 +28,8 @@ async def test_each_step_says_what_it_wrote_and_what_comes_next(tmp_path: Path) 
     node = await wire("certs", "issue", "n1", "--dir", "keys", cwd=tmp_path)
     assert "next: wire serve --node-id n1 --ca keys/ca.pem --cert keys/n1.pem --key keys/n1.key\n" in node.out
     alice = await wire("certs", "issue", "alice", "--client", "--dir", "keys", cwd=tmp_path)
-    assert "next: curl --cacert keys/ca.pem --cert keys/alice.pem --key keys/alice.key https://" in alice.out
+    shown = "--ca keys/ca.pem --cert keys/alice.pem --key keys/alice.key"
+    assert f"next: wire context set NAME --server https://HOST:4001 {shown}" in alice.out
 
 
 async def test_mistakes_are_answered_with_a_way_out_and_nothing_is_written(tmp_path: Path) -> None:

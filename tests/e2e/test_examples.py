@@ -11,12 +11,14 @@ import yaml
 
 from tests.e2e.command import wire
 from wire.core import plugins
+from wire.node.loading import load
 
 ROOT = Path(__file__).parents[2]
 ENVIRON = {"MONGODB_URI": "mongodb://localhost:27017/?replicaSet=rs0"} | dict.fromkeys(
     ("API_TOKEN", "HOOK_SECRET", "HOOK_TOKEN"), "a-key-for-tests-only"
 )
-PIPELINES = sorted([*ROOT.glob("configs/*.yaml"), *ROOT.glob("configs/*/*.yaml")])
+NODES = sorted(ROOT.glob("configs/cluster/node-*.yaml"))
+PIPELINES = sorted({*ROOT.glob("configs/*.yaml"), *ROOT.glob("configs/*/*.yaml")} - {*NODES})
 
 
 async def test_every_example_passes_lint_and_its_tests() -> None:
@@ -27,6 +29,13 @@ async def test_every_example_passes_lint_and_its_tests() -> None:
     tested = await wire("test", *PIPELINES, "-o", "json", cwd=ROOT, environ=ENVIRON)
     assert tested.code == 0, tested.out
     assert all(entry["cases"] for entry in json.loads(tested.out)), "each example has tests"
+
+
+def test_every_node_that_comes_as_an_example_is_configured_without_mistakes() -> None:
+    configs = [load({"config": str(path)}, {}).config for path in NODES]
+    assert [config.name for config in configs] == ["node-1", "node-2", "node-3"]
+    assert len({config.listen for config in configs}) == 3
+    assert all(config.join in ([], [configs[0].listen]) for config in configs)
 
 
 async def test_the_quickstart_runs(tmp_path: Path) -> None:

@@ -168,7 +168,9 @@ def _metrics() -> str:
 def _cli() -> str:
     intro = (
         "Data goes to standard output, everything else to standard error. Exit codes: 0 fine, 1 failed at run time, "
-        "2 invalid input, 3 something around it is missing (a server, a library, a right)."
+        "2 invalid input, 3 something around it is missing (a server, a library, a right).\n\n"
+        "`pipeline`, `cluster` and `top` ask a cluster, at `http://127.0.0.1:4001` unless something else is said: by "
+        "`--server` or `--context`, by the variables `WIRE_SERVER` or `WIRE_CONTEXT`, or by the context that is in use."
     )
     first, *helps = _helps(typer.main.get_command(main.app), main.PROGRAM, None)
     return _page("The command line", intro, first[1], *(f"## {path}\n\n{text}" for path, text in helps))

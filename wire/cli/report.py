@@ -14,11 +14,13 @@ _SHOWN_COLUMNS: Final = 110
 
 def print_error(exc: WireError, file: str | None = None, lines: Sequence[str] = ()) -> None:
     """Print an error on standard error; `file` and `lines` are the text its findings point into, if there is one."""
+    findings: Sequence[Finding] = [Finding(code=exc.code, path=exc.path or "", message=exc.message, hint=exc.hint)]
     if isinstance(exc, ConfigError):
-        print_findings(exc.findings, file, lines, sys.stderr)
-        return
-    finding = Finding(code=exc.code, path=exc.path or "", message=exc.message, hint=exc.hint)
-    print_findings([finding], file, lines, sys.stderr)
+        findings = exc.findings
+    print_findings(findings, file, lines, sys.stderr)
+    style = Style(sys.stderr)
+    for note in getattr(exc, "__notes__", ()):
+        print(f" {style.cyan('= note:')} {note}", file=sys.stderr)
 
 
 def print_findings(findings: Iterable[Finding], file: str | None, lines: Sequence[str], stream: TextIO) -> None:

@@ -41,6 +41,13 @@ CODES: Final[dict[str, str]] = {
     "api.too_many_taps": "as many as are allowed look at passing records already",
     "api.unknown_key": "the status has no part of that name",
     # the command line
+    "client.no_answer": "a node was asked and did not answer",
+    "client.not_confirmed": "what can't be undone was asked for, and nobody confirmed it",
+    "client.not_understood": "an answer is not what a node of this release gives",
+    "client.tls": "the encrypted connection to a node can't be made",
+    "client.unreachable": "no node can be asked",
+    "context.unknown": "there is no context of that name",
+    "context.unreadable": "the file of the contexts can't be used",
     "system.refused": "the operating system refused something",
     "test.not_updated": "a file of tests is written in a way that can't be changed in place",
     # expressions: the text, then one record's values
@@ -96,6 +103,7 @@ CODES: Final[dict[str, str]] = {
     "checkpoint.unavailable": "the state folder can't be used",
     # the engine
     "pipeline.dead_letter_refused": "the dead-letter sink refused a record",
+    "pipeline.failed": "a pipeline that was waited for has failed",
     "pipeline.retries_exhausted": "an operation failed as often as the retry policy allows",
     # the memory connectors of wire.testing
     "memory.fenced": "a writer with a newer epoch has been opened",

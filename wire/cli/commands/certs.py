@@ -59,7 +59,7 @@ def issue(
     _tell(written)
     files = f"--ca {folder / 'ca.pem'} --cert {written.certificate} --key {written.key}"
     if client:
-        print(f"next: curl --cacert {folder / 'ca.pem'} --cert {written.certificate} --key {written.key} https://…")
+        print(f"next: wire context set NAME --server https://HOST:4001 {files}")
     else:
         print(f"next: wire serve --node-id {name} {files}")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperCommand
 
+from wire.cli.remote.contexts import DEFAULT_SERVER
 from wire.core.plugins import missing_dependency
 
 if TYPE_CHECKING:
@@ -73,15 +74,11 @@ def _serve(loaded: Loaded) -> None:
 
 def _tell(ready: Ready, config: NodeConfig) -> None:
     """Say where the node is and what can be done next."""
-    scheme = "https" if ready.secure else "http"
+    server = f"http{'s' if ready.secure else ''}://{ready.addresses[0]}"
     print(f"node {ready.name} of cluster {ready.cluster}, data in {config.data_dir}", file=sys.stderr)
-    print(f"  API   {scheme}://{ready.addresses[0]}/docs", file=sys.stderr)
-    print(
-        f"  next  curl --data-binary @pipeline.yaml -H 'content-type: application/yaml'"
-        f" {scheme}://{ready.addresses[0]}/api/v1/pipelines",
-        file=sys.stderr,
-        flush=True,
-    )
+    print(f"  API   {server}/docs", file=sys.stderr)
+    asked = "" if server == DEFAULT_SERVER else f" --server {server}"
+    print(f"  next  wire pipeline apply pipeline.yaml{asked}", file=sys.stderr, flush=True)
 
 
 def _stop_on_signals(stop: asyncio.Event) -> None:

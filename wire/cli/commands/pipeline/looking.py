@@ -1,0 +1,96 @@
+"""`wire pipeline list`, `get`, `status`, `tasks`, `checkpoints` and `tap`: what there is, and how it goes."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from typing import Annotated, Final
+
+import typer
+
+from wire.api import views
+from wire.cli.output import Output, OutputFormat
+from wire.cli.remote import showing
+from wire.cli.remote.client import Client
+from wire.cli.remote.options import Namespace
+from wire.cli.remote.watching import watch
+from wire.core.errors import ConfigError, Finding
+
+_MORE_S: Final = 30.0
+"""How much longer than it was asked to a node may watch out for records."""
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The pipeline's name.")]
+
+
+def list_(client: Client, namespace: Namespace = None, output: Output = OutputFormat.TABLE) -> None:
+    """List pipelines."""
+    found = client.items(*client.pipelines(namespace))
+    showing.show(found, list[views.Pipeline], output, showing.pipelines)
+
+
+def get(client: Client, name: Name, namespace: Namespace = None, output: Output = OutputFormat.TABLE) -> None:
+    """Show a pipeline with its specification."""
+    showing.show(client.get(*client.pipelines(namespace, name)), views.Pipeline, output, showing.pipeline)
+
+
+def status(
+    client: Client,
+    name: Name,
+    namespace: Namespace = None,
+    watched: Annotated[
+        bool, typer.Option("--watch", "-w", help="Go on, and show what changes; Ctrl-C ends it.")
+    ] = False,
+    output: Output = OutputFormat.TABLE,
+) -> None:
+    """Show how a pipeline is."""
+    path = client.pipelines(namespace, name, "status")
+    if watched and output is not OutputFormat.TABLE:
+        message, hint = "--watch is for people", "leave it out, and ask again when you want to know"
+        raise ConfigError([Finding(code="config.conflict", path="--output", message=message, hint=hint)])
+    if watched:
+        watch(lambda: _lines(client, path), lambda: _line(client, path))
+        return
+    found = client.get(*path)
+    rates = showing.rates_of(found.plain())
+    showing.show(
+        found, views.PipelineStatus, output, lambda each: print("\n".join(showing.status(each, rates)))
+    )  # fmt: skip
+
+
+def _lines(client: Client, path: tuple[str, ...]) -> list[str]:
+    found = client.get(*path)
+    return showing.status(found.to(views.PipelineStatus), showing.rates_of(found.plain()))
+
+
+def _line(client: Client, path: tuple[str, ...]) -> str:
+    return showing.status_line(client.get(*path).to(views.PipelineStatus))
+
+
+def tasks(client: Client, name: Name, namespace: Namespace = None, output: Output = OutputFormat.TABLE) -> None:
+    """List tasks: which node runs them, and what they read."""
+    found = client.items(*client.pipelines(namespace, name, "tasks"))
+    showing.show(found, list[views.Task], output, showing.tasks)
+
+
+def checkpoints(client: Client, name: Name, namespace: Namespace = None, output: Output = OutputFormat.TABLE) -> None:
+    """List where a pipeline goes on after a restart."""
+    found = client.items(*client.pipelines(namespace, name, "checkpoints"))
+    showing.show(found, list[views.Checkpoint], output, showing.checkpoints)
+
+
+def tap(
+    client: Client,
+    name: Name,
+    namespace: Namespace = None,
+    records: Annotated[int, typer.Option(min=1, max=1000, help="End after so many.")] = 10,
+    seconds: Annotated[int, typer.Option(min=1, max=300, help="End after so long.")] = 10,
+) -> None:
+    """Show samples of what passes through. As JSON lines; what is secret in them is masked."""
+    path = client.pipelines(namespace, name, "tap")
+    with (
+        contextlib.suppress(BrokenPipeError),  # who reads has seen enough
+        client.stream(*path, records=str(records), seconds=str(seconds), silence_s=seconds + _MORE_S) as answer,
+    ):
+        for piece in answer.pieces():
+            sys.stdout.buffer.write(piece)
+            sys.stdout.flush()
