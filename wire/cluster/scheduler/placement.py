@@ -103,15 +103,17 @@ class Placement:
     def _enter(self, work: Work) -> list[Task]:
         """Enter a job's tasks where they are; return those that can't stay there."""
         homeless = []
-        load = work.kind.load
-        hosts, eligible = self._fleet.hosts, self._fleet.eligible(work.kind.selector)
+        load, selector = work.kind.load, work.kind.selector
+        hosts, eligible, has_room = self._fleet.hosts, self._fleet.eligible(selector), self._fleet.has_room(selector)
         for task in work.tasks:
             target, owner = task.target, task.owner
+            goes_back = False
             if target is not None and target in hosts:
                 host = hosts[target]
                 host.load += load
                 if target not in eligible:
                     homeless.append(task)
+                    goes_back = owner in eligible and has_room
                 elif owner == target:
                     self._settle(task, host)
                     continue
@@ -119,7 +121,8 @@ class Placement:
                     host.arriving += 1
             elif target not in self._fleet.missed:
                 homeless.append(task)
-            if owner is not None and owner != target and owner in hosts:
+                goes_back = owner in eligible and has_room
+            if owner is not None and owner != target and owner in hosts and not goes_back:
                 hosts[owner].leaving += 1
         return homeless
 
@@ -179,7 +182,6 @@ class Placement:
             pool.push(host)
 
     def _go_back(self, task: Task, load: int, owner: Host) -> None:
-        owner.leaving -= 1
         self._assign(task, load, owner)
         self._settle(replace(task, target=owner.name, moved_ms=self._at_ms), owner)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -66,6 +67,26 @@ def test_a_decision_is_the_same_again_and_leaves_nothing_to_decide(world: World)
     world.carry_out(decision)
     assert world.decide().commands == ()
     assert world.decide().unplaced.keys() <= decision.unplaced.keys()
+
+
+@pytest.mark.parametrize("target", [None, "f"])
+def test_tasks_that_go_back_to_where_they_run_do_not_keep_others_from_leaving(target: str | None) -> None:
+    world = World()
+    for name in "ae":
+        world.join(name, zone="1")
+    world.join("f", 0)
+    labelled, many = world.run(1, zone="1"), world.run(3)
+    world.find(labelled, 1)
+    world.carry_out(world.decide())
+    for task in world.running():
+        meant = None if target is None else NodeName(target)
+        meant = NodeName("e") if task.key.job == labelled else meant
+        world.state.tasks[task.key] = replace(task, target=meant, owner=NodeName("e"))
+    world.label(NodeName("e"))
+    world.carry_out(world.decide())
+    assert {task.target for task in world.state.tasks_of(labelled)} == {"a"}
+    assert {task.target for task in world.state.tasks_of(many) if task.share} == {"e"}
+    assert world.decide().commands == ()
 
 
 def test_nothing_is_nothing_to_do() -> None:
