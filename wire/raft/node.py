@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -25,12 +25,10 @@ from wire.raft.inbox import Inbox
 from wire.raft.membership import with_learner, with_voter, without
 from wire.raft.replica.library import monotonic
 from wire.raft.replica.proposals import Outcome
-from wire.raft.replica.recovery import found
 from wire.raft.replica.replica import Replica
-from wire.raft.replica.requests import Requests
 from wire.raft.replica.settings import RaftSettings
 from wire.raft.snapshotting import Snapshotting
-from wire.raft.status import Figures, PeerStatus, Status
+from wire.raft.status import Figures, Status, peers_of
 from wire.raft.storage.files import DiskFiles
 from wire.raft.storage.locking import locked
 from wire.raft.storage.ports import SnapshotInfo
@@ -51,14 +49,6 @@ _MOST_HELD_BACK: Final = 1000  # messages, while the disk is full
 _RETRY_S: Final = 0.05
 _PASSING: Final = ("raft.no_leader", "raft.not_leader", "raft.storage.full")
 _STOPPED: Final = Unknown("this member stopped")
-
-
-def found_cluster(folder: Path, cluster_id: str, founders: Configuration, machine: StateMachine) -> None:
-    """Make `folder` that of a founder. Every founder does so once, with the same list and a machine as new. Blocks."""
-    settings = RaftSettings()
-    requests = Requests(settings.max_requests, settings.max_requests_bytes)
-    with locked(folder):
-        found(FileSnapshots(DiskFiles(folder / "snapshots"), cluster_id.encode()), founders, machine, requests)
 
 
 class RaftNode:
@@ -88,8 +78,7 @@ class RaftNode:
         """Why nothing is acknowledged at the moment: a disk that is full."""
         self.figures = Figures()
         self._inbox = Inbox()
-        self._strangers: dict[MemberId, str] = {}
-        self._addresses, self._moved = Addresses(), False
+        self._addresses = Addresses()
         self._stack = AsyncExitStack()
         self._storage = ExitStack()
         self._watch = Watch()
@@ -106,7 +95,6 @@ class RaftNode:
         await self._stack.enter_async_context(self.transport)
         group = await self._stack.enter_async_context(asyncio.TaskGroup())
         self._watch.see(self._replica)
-        self._dialed: Set[MemberId] = set()
         self._dial()
         group.create_task(self._run())
         return self
@@ -238,11 +226,7 @@ class RaftNode:
 
     def status(self) -> Status:
         """Return how this member is, and, if it leads, how far the others are."""
-        replica, now = self._replica, monotonic()
-        peers = tuple(
-            PeerStatus(MemberId(peer.id), replica.match.get(peer, 0), now - replica.heard.get(peer, now))
-            for peer in (*replica.other_voters, *replica.other_learners)
-        )
+        replica = self._replica
         return Status(
             replica.role,
             replica.term,
@@ -251,7 +235,7 @@ class RaftNode:
             replica.applied,
             self._store.base[0],
             self._store.last[0],
-            tuple(sorted(peers)) if replica.is_leader else (),
+            peers_of(replica, monotonic()) if replica.is_leader else (),
             self.transport.counters.copy(),
             self._inbox.dropped,
         )
@@ -301,7 +285,6 @@ class RaftNode:
     def locate(self, member: Member) -> None:
         """Learn where a member says that it is reached, and dial it there, whatever the configuration said of it."""
         if self._addresses.say(self._replica.configuration, member):
-            self._moved = True
             self._inbox.wake.set()
 
     def moved(self) -> tuple[Member, ...]:
@@ -320,8 +303,7 @@ class RaftNode:
             return Admission.REMOVED
         if replica.hears_leader and member.id != replica.leader:
             return Admission.UNKNOWN
-        if self._strangers.get(member.id) != member.address:
-            self._strangers = {member.id: member.address}  # what it asks has to be answered
+        if self._addresses.meet(member):
             self._inbox.wake.set()
         return Admission.KNOWN
 
@@ -364,7 +346,7 @@ class RaftNode:
         else:
             self._replica.expire()
         await self._snapshotting.go_on(self._replica, self._snapshots)
-        if self._watch.see(self._replica) or self._moved or self._strangers.keys() - self._dialed:
+        if self._watch.see(self._replica) or self._addresses.changed:
             self._dial()
         if not self._inbox and monotonic() >= self._tidy_due:
             await self._tidy()
@@ -414,9 +396,5 @@ class RaftNode:
             log.warning("raft_snapshot_not_received", error=str(error))
 
     def _dial(self) -> None:
-        members, self._moved = self._addresses.of(self._replica.configuration), False
-        if self._replica.leader in members:
-            self._strangers = {}
-        self._dialed = members.keys() | self._strangers.keys()
-        self.transport.set_peers({**self._strangers, **members})
+        self.transport.set_peers(self._addresses.to_dial(self._replica.configuration, self._replica.leader))
         self.transport.review()

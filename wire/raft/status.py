@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct, field
 
 from wire.core.timings import Timings
+from wire.raft.replica.replica import Replica
 from wire.raft.transport.ports import TransportCounters
 from wire.raft.types import Member, MemberId, Role
 
@@ -41,3 +42,13 @@ class Status(Struct, frozen=True):
     peers: tuple[PeerStatus, ...]
     transport: TransportCounters
     dropped: int
+
+
+def peers_of(replica: Replica, now_s: float) -> tuple[PeerStatus, ...]:
+    """Return how far each of the others is, by id, as a replica that leads knows it."""
+    return tuple(
+        sorted(
+            PeerStatus(MemberId(peer.id), replica.match.get(peer, 0), now_s - replica.heard.get(peer, now_s))
+            for peer in (*replica.other_voters, *replica.other_learners)
+        )
+    )
