@@ -75,13 +75,18 @@ def _found(data: DataDir, cluster: str, founders: tuple[Member, ...], on_error: 
 
 def begin_anew(data: DataDir) -> None:
     """Become somebody new, without what was founded of a cluster that came to nothing. Blocking."""
+    discard(data)
+    data.renew()
+
+
+def discard(data: DataDir) -> None:
+    """Remove what a founding that was broken off has left in the folder of a node without a cluster. Blocking."""
     try:
         shutil.rmtree(data.path / RAFT_FOLDER)
     except FileNotFoundError:
         pass
     except OSError as exc:
         raise refused(data, exc) from exc
-    data.renew()
 
 
 def refused(data: DataDir, exc: OSError) -> UnavailableError:

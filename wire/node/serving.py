@@ -34,7 +34,7 @@ from wire.node.control.submissions import Submissions
 from wire.node.control.tokens import TokenService
 from wire.node.credentials import Contexts, Credentials
 from wire.node.data_dir import DataDir
-from wire.node.entering import RAFT_FOLDER, Entrance, found, join, let_in
+from wire.node.entering import RAFT_FOLDER, Entrance, discard, found, join, let_in
 from wire.node.founding import Standing
 from wire.node.front import Front
 from wire.node.leading import Leading
@@ -158,6 +158,8 @@ async def _cluster(node: Node, address: str) -> str:
     config, data, identity = node.config, node.data, node.data.identity
     if identity.cluster is not None:
         return identity.cluster
+    if config.join and identity.agreed is None:  # a founding alone may have been broken off, with other flags
+        await in_thread(discard, data)
     waiting = Waiting(node.front, node.clock)
     entrance = Entrance(address, config.join_token, node.tls, node.rng)
     if config.founders is not None:
