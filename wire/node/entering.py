@@ -82,13 +82,18 @@ def part(data: DataDir, *, left: bool) -> None:
 
 def begin_anew(data: DataDir) -> None:
     """Become somebody new, without what was founded of a cluster that came to nothing. Blocking."""
+    discard(data)
+    data.renew()
+
+
+def discard(data: DataDir) -> None:
+    """Remove what a founding that was broken off has left in the folder of a node without a cluster. Blocking."""
     try:
         shutil.rmtree(data.raft)
     except FileNotFoundError:
         pass
     except OSError as exc:
         raise refused(data.path, exc) from exc
-    data.renew()
 
 
 class Entrance(Struct, frozen=True):

@@ -14,7 +14,7 @@ from wire.node.agent import Agent
 from wire.node.calls import WHO, Who
 from wire.node.config import NodeConfig
 from wire.node.data_dir import DataDir
-from wire.node.entering import Entrance, found, join, part
+from wire.node.entering import Entrance, discard, found, join, part
 from wire.node.founding import Standing
 from wire.node.inviting import Inviting
 from wire.node.listener.http import HttpServer
@@ -113,6 +113,8 @@ async def _cluster(node: Node, address: str) -> str:
         raise data.gone()
     if identity.cluster is not None:
         return identity.cluster
+    if config.join and identity.agreed is None:  # a founding alone may have been broken off, with other flags
+        await in_thread(discard, data)
     waiting = Waiting(node.front, node.clock)
     entrance = Entrance(address, config.join_token, node.tls, node.rng)
     if config.founders is not None:

@@ -12,7 +12,7 @@ from tests.waiting import insist, until
 from wire.core.errors import FatalError, RetryableError
 from wire.node.calls import Joined
 from wire.node.data_dir import data_dir
-from wire.node.entering import begin_anew, found, found_with, let_in
+from wire.node.entering import begin_anew, discard, found, found_with, let_in
 from wire.node.founding import cluster_of
 from wire.raft import Member, MemberId, Role
 
@@ -43,6 +43,11 @@ def test_what_was_agreed_to_is_founded_by_each_and_what_is_left_of_it_goes_with_
     with data_dir(tmp_path / "other", "n2", lambda: "i") as data:
         assert found_with(data, founders, fail) == cluster_of(founders)
     kept = json.loads((tmp_path / "node.json").read_text())  # killed before it was remembered
+    (tmp_path / "node.json").write_text(json.dumps(kept | {"cluster": None, "agreed": None}))
+    with data_dir(tmp_path, "n1") as data:
+        discard(data)
+        assert not (tmp_path / "raft").exists()
+        found_with(data, founders, fail)
     (tmp_path / "node.json").write_text(json.dumps(kept | {"cluster": None, "agreed": None}))
     with data_dir(tmp_path, "n1") as data:
         begin_anew(data)
