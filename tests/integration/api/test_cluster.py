@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.integration.api.api_kit import CLUSTER, Served, serving, spec
-from tests.waiting import until
+from tests.waiting import insist, until
 from wire.cluster import commands as c
 from wire.cluster.state import NodeName
 from wire.raft import Member, MemberId
@@ -183,3 +183,14 @@ async def test_a_node_can_leave_once_all_nodes_know_how(api: Served) -> None:
         assert (leaves.status_code, leaves.json()["leaving"], leaves.json()["draining"]) == (202, True, True)
     back = await api.client.put("/api/v1/cluster/members/n2/undrain")
     assert (back.status_code, back.json()["code"]) == (409, "cluster.node_leaving")
+
+
+async def test_the_only_one_that_votes_does_not_leave_those_alone_that_are_not_heard_of(api: Served) -> None:
+    await leads(api)
+    await api.node.add_member(Member(MemberId("n2/i"), "127.0.0.1:1"))
+
+    async def refused() -> None:
+        answer = await api.client.post("/api/v1/cluster/members/n1/leave")
+        assert (answer.status_code, answer.json()["code"]) == (409, "cluster.quorum_at_risk")
+
+    await insist(refused, AssertionError)  # for a while it may be on its way

@@ -70,7 +70,8 @@ class Changing:
         if len(node.members().members) == 1:
             message = f"{member.name} is the only node of its cluster, which would end with it"
             raise RefusedError("cluster.last_node", message, hint="stop it instead: started again, it goes on")
-        if node.members().voters != (member,):  # another one is given its vote before it goes
+        heirs = [each for each in node.members().learners if each.id in listing.heard(node)]
+        if node.members().voters != (member,) or not heirs:  # else another one is given its vote before it goes
             self._require_quorum(member)
         command = LeaveNode(at_ms=self._asking.now_ms(), actor=change.actor, name=NodeName(member.name))
         await self._asking.carry_out(command, change.request_id, Done)
@@ -106,7 +107,7 @@ class Changing:
         now, heard = node.members(), listing.heard(node)
         if now.voters == (member,):
             message = f"{member.name} is the only node that votes"
-            hint = "let it leave: another one is given its vote first"
+            hint = "let it leave while another node is there, which is given its vote first"
             raise RefusedError("cluster.quorum_at_risk", message, hint=hint)
         if member in now.voters and member.id in heard and not keeps_quorum(now, heard, member.id):
             silent = ", ".join(sorted(each.name for each in now.voters if each.id not in heard))
