@@ -75,7 +75,7 @@ async def test_no_secret_is_in_what_a_node_says_and_its_workers_lines_name_where
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CANARY", CANARY)
-    web = WebServer(lambda _: Reply(503))
+    web = WebServer(lambda asked: Reply(503, asked.headers.get("authorization", "").encode()))
     node = NodeProcess(tmp_path, "n1", "--allow-env", "CANARY", "--log-level", "debug")
     answers = []
     async with node.running() as client:

@@ -15,6 +15,7 @@ import structlog
 from wire.core.errors import WireError, root_cause
 from wire.pipelines.engine.process import loop_factory, share_the_interpreter, spare_the_collector
 from wire.worker.channel import open_channel
+from wire.worker.discretion import Discretion
 from wire.worker.lifeline import end_with_parent
 from wire.worker.logs import log_json
 from wire.worker.protocol import FROM_NODE
@@ -32,12 +33,13 @@ def main(descriptor: int) -> int:
         signal.signal(number, signal.SIG_IGN)
     end_with_parent(descriptor)
     _give_way()
-    log_json()
+    discretion = Discretion()
+    log_json(discretion)
     share_the_interpreter()
     spare_the_collector()
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(_serve(descriptor))
+            runner.run(_serve(descriptor, discretion))
     except BaseExceptionGroup as group:
         error = root_cause(group)
         if not isinstance(error, WireError):
@@ -47,10 +49,10 @@ def main(descriptor: int) -> int:
     return 0
 
 
-async def _serve(descriptor: int) -> None:
+async def _serve(descriptor: int, discretion: Discretion) -> None:
     end = socket.socket(fileno=descriptor)
     end.set_inheritable(False)  # what somebody's function starts must not keep it open
-    await Worker(await open_channel(end, FROM_NODE)).serve()
+    await Worker(await open_channel(end, FROM_NODE), discretion).serve()
 
 
 def _give_way() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ from wire.pipelines.lint import lint
 from wire.pipelines.loaded import LoadedPipeline
 from wire.worker.checkpoints import ClusterCheckpoints, Commit
 from wire.worker.discovery import Discovery, Found
+from wire.worker.discretion import Discretion
 from wire.worker.protocol import Begin, Ended, Failed, Released
 from wire.worker.sampling import SampleTaker, Takers
 
@@ -39,8 +41,10 @@ Outcome = Ended | Released | Failed
 class Hosted:
     """A run under way. `stop` asks it to drain; it may be cancelled at any time, which loses nothing (I2)."""
 
-    def __init__(self, begun: Begin, permissions: Permissions, clock: Clock, rng: random.Random) -> None:
-        """Prepare; nothing happens before `run`."""
+    def __init__(
+        self, begun: Begin, permissions: Permissions, clock: Clock, rng: random.Random, discretion: Discretion
+    ) -> None:
+        """Prepare; nothing happens before `run`. `discretion` takes secrets out of what is said."""
         self.begun = begun
         self.stop = asyncio.Event()
         self._permissions = permissions
@@ -51,6 +55,8 @@ class Hosted:
         self._runner: Runner | None = None
         self._unreadable = False
         self._takers = Takers()
+        self._discretion = discretion
+        self._learned: Counter[str] = Counter()
 
     def progress(self) -> Progress:
         """Return how it fares, with the gauges brought up to date where that can be done. Never raises."""
@@ -61,7 +67,11 @@ class Hosted:
             self._unreadable = True  # so that it is logged once
             log.exception("progress_unreadable", run=self.begun.run)
         self._progress.elapsed_s = self._clock.monotonic() - self._began_s
-        return self._progress
+        return self._discretion.progress(self._progress)
+
+    def close(self) -> None:
+        """Learn that nothing more is said about this run."""
+        self._discretion.forget(self._learned)
 
     def tap(self, id_: int, taker: SampleTaker) -> None:
         """Let `taker` see the records that go to the sinks, if any do yet."""
@@ -91,7 +101,7 @@ class Hosted:
                 error = _cause(exc)
                 if not isinstance(error, FencedError):
                     self._progress.state = "failed"
-                    return Failed(run, _told(error))
+                    return Failed(run, self._discretion.error(_told(error)))
                 # I4: whoever took over goes on; the pipeline has not failed
                 log.warning("task_fenced", code=error.code, error=error.message)
             else:
@@ -102,6 +112,7 @@ class Hosted:
 
     async def _run(self, commit: Commit, found: Found) -> None:
         pipeline = await asyncio.to_thread(self._load)
+        self._learned = self._discretion.learn(pipeline)
         if self.begun.run.task.slot == DISCOVERY:
             await self._discover(pipeline, found)
         else:

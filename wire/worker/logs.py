@@ -7,9 +7,11 @@ import sys
 
 import structlog
 
+from wire.worker.discretion import Discretion
 
-def log_json() -> None:
-    """Send what the engine, and the libraries it uses, have to say to standard error.
+
+def log_json(discretion: Discretion) -> None:
+    """Send what the engine, and the libraries it uses, have to say to standard error, without secrets.
 
     What is bound in the context (node, worker, pipeline, job, slot, epoch) goes with it.
     """
@@ -19,6 +21,7 @@ def log_json() -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            discretion,
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),

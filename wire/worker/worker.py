@@ -20,6 +20,7 @@ from wire.core.clock import SystemClock
 from wire.core.permissions import Permissions
 from wire.core.records import Checkpoint, PartitionKey
 from wire.worker.channel import Channel, ClosedError
+from wire.worker.discretion import Discretion
 from wire.worker.hosting import Hosted, Outcome
 from wire.worker.lifeline import EXIT_ORPHANED
 from wire.worker.protocol import (
@@ -52,8 +53,9 @@ _MAX_UNREAD_REPORTS: Final = 1 << 20
 class Worker:
     """Runs what the node asks for, until the node closes the channel."""
 
-    def __init__(self, channel: Channel[FromNode]) -> None:
-        """Prepare; nothing is said before `serve`."""
+    def __init__(self, channel: Channel[FromNode], discretion: Discretion) -> None:
+        """Prepare; nothing is said before `serve`, and `discretion` has a part in all that is."""
+        self._discretion = discretion
         self._channel = channel
         self._clock = SystemClock()
         self._permissions = Permissions()
@@ -85,7 +87,8 @@ class Worker:
             case Ping():
                 pass  # that there was a message is all it says
             case Begin():
-                hosted = Hosted(message, self._permissions, self._clock, random.Random())  # noqa: S311 (jitter)
+                rng = random.Random()  # noqa: S311 (jitter)
+                hosted = Hosted(message, self._permissions, self._clock, rng, self._discretion)
                 self._runs[message.run] = hosted, tasks.create_task(self._host(hosted))
             case End():
                 self._end(message)
@@ -111,6 +114,7 @@ class Worker:
             del self._runs[run]
             self._channel.send(Report(run, hosted.progress()))
             self._channel.send(outcome)
+            hosted.close()
 
     def _end(self, message: End) -> None:
         if found := self._runs.get(message.run):

@@ -18,6 +18,7 @@ from wire.core.permissions import EVERYTHING
 from wire.core.ports import Lag
 from wire.core.records import Checkpoint, PartitionId, PartitionKey
 from wire.sources.generate.source import GenerateReader
+from wire.worker.discretion import Discretion
 from wire.worker.hosting import Hosted, Outcome
 from wire.worker.protocol import Begin, Ended, Failed, Refusal, Released, Run
 
@@ -37,7 +38,8 @@ class Node:
             share=tuple(PartitionKey(source, PartitionId(name)) for name in partitions),
             proven=proven,
         )
-        self.hosted = Hosted(self.begun, EVERYTHING, SystemClock(), random.Random(1))
+        self.discretion = Discretion()
+        self.hosted = Hosted(self.begun, EVERYTHING, SystemClock(), random.Random(1), self.discretion)
         self.committed: dict[PartitionKey, Checkpoint] = {}
         self.found: list[list[str]] = []
         self.refusal: Refusal | None = None
