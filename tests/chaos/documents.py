@@ -124,7 +124,7 @@ class Watcher:
             while True:
                 answer = await client.post(f"/{self._index}/_mget?_source=false", json={"ids": self._ids})
                 for found in answer.raise_for_status().json()["docs"]:
-                    if found["found"]:
+                    if found.get("found"):  # nothing of a shard that is not up yet
                         self._see(found["_id"], found["_version"])
                 await asyncio.sleep(_POLL_S)
 
