@@ -122,11 +122,15 @@ class Watcher:
         """Look, again and again, until cancelled."""
         async with httpx.AsyncClient(base_url=self._url, timeout=30) as client:
             while True:
-                answer = await client.post(f"/{self._index}/_mget?_source=false", json={"ids": self._ids})
-                for found in answer.raise_for_status().json()["docs"]:
-                    if found["found"]:
-                        self._see(found["_id"], found["_version"])
+                await self.look(client)
                 await asyncio.sleep(_POLL_S)
+
+    async def look(self, client: httpx.AsyncClient) -> None:
+        """Look once. Raises httpx.HTTPError where there is no answer."""
+        answer = await client.post(f"/{self._index}/_mget?_source=false", json={"ids": self._ids})
+        for found in answer.raise_for_status().json()["docs"]:
+            if found.get("found"):  # nothing of a shard that is not up yet
+                self._see(found["_id"], found["_version"])
 
     def _see(self, id_: str, version: int) -> None:
         before = self.seen.get(id_, -1)

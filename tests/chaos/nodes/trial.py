@@ -35,6 +35,7 @@ PARTITIONS = 3
 RECORDS, DOCUMENTS, CHANGED = "records", "documents", "changed"
 PIPELINES = [RECORDS, DOCUMENTS]
 MONGODB = "TRIAL_MONGODB"
+_LOOK_S = 0.2
 _UNFORESEEN = re.compile(r".*(?:Traceback|task_crashed|rpc_call_failed|listener_failed|worker_not_dead).*")
 
 
@@ -78,9 +79,11 @@ class Trial:
         """Have records and documents written meanwhile, and everything watched; then see whether all of it came."""
         assert self._whole, "an earlier trial of this cluster was broken off: what has to be there is not known"
         self._whole = False
-        stop = asyncio.Event()
+        stop, over = asyncio.Event(), asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            watching = [group.create_task(_run(watch())) for watch in [*self.watchers.all(), self._versions.go_on]]
+            for watch in self.watchers.all():
+                group.create_task(_run(watch(over)))
+            group.create_task(self._versions.go_on_until(self.services.elasticsearch, over))
             loads = [
                 group.create_task(self._records.go_on(self.services.kafka, stop)),
                 group.create_task(self._documents.go_on(self.services.mongodb, stop)),
@@ -91,8 +94,7 @@ class Trial:
             stop.set()
             await asyncio.wait(loads)
             await self.arrives()
-            for task in watching:
-                task.cancel()
+            over.set()
         await self.settles()
         self._whole = True
 
@@ -173,11 +175,12 @@ class Trial:
 class Versions(Watcher):
     """Looks at versions also while Elasticsearch is away."""
 
-    async def go_on(self) -> None:
-        while True:
-            with contextlib.suppress(httpx.HTTPError):
-                await super().go_on()
-            await asyncio.sleep(0.2)
+    async def go_on_until(self, elasticsearch: ElasticsearchServer, over: asyncio.Event) -> None:
+        async with httpx.AsyncClient(base_url=elasticsearch.url, timeout=10) as client:
+            while not over.is_set():
+                with contextlib.suppress(httpx.HTTPError):
+                    await self.look(client)
+                await asyncio.sleep(_LOOK_S)
 
 
 async def _run(work: Any) -> None:

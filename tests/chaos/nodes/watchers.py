@@ -33,14 +33,14 @@ class Watchers:
         self._epochs: dict[int, tuple[str, int, str]] = {}
         self._looks = 0
 
-    def all(self) -> list[Callable[[], Awaitable[None]]]:
-        """What each goes on until it is cancelled."""
+    def all(self) -> list[Callable[[asyncio.Event], Awaitable[None]]]:
+        """What all goes on until it is over; to cancel it would leave connections open."""
         return [self.change, self.read_revisions, self.read_revisions, self.read_checkpoints, self.read_owners]
 
-    async def change(self) -> None:
+    async def change(self, over: asyncio.Event) -> None:
         """Change a pipeline again and again, asking anybody."""
         number = 0
-        while True:
+        while not over.is_set():
             number += 1
             what = ("pause", "stop")[number % 2]
             answer = await self._ask("PUT", f"/api/v1/pipelines/{self._changed}/{what}")
@@ -50,9 +50,9 @@ class Watchers:
                 self.confirmed += 1
             await asyncio.sleep(_PAUSE_S)
 
-    async def read_revisions(self) -> None:
+    async def read_revisions(self, over: asyncio.Event) -> None:
         """Read that pipeline, asking anybody: what was confirmed or seen before the question is seen (I7)."""
-        while True:
+        while not over.is_set():
             least, name = self._revision, self._anybody()
             answer = None if name is None else await self._ask("GET", f"/api/v1/pipelines/{self._changed}", name)
             if answer is not None:
@@ -62,9 +62,9 @@ class Watchers:
                 self.read += 1
             await asyncio.sleep(_PAUSE_S)
 
-    async def read_checkpoints(self) -> None:
+    async def read_checkpoints(self, over: asyncio.Event) -> None:
         """Read checkpoints, asking whoever can know: none goes back (I3)."""
-        while True:
+        while not over.is_set():
             for pipeline in self._pipelines:
                 name = _one_of(self._cluster.connected, self._rng)
                 answer = None if name is None else await self._ask(
@@ -89,9 +89,9 @@ class Watchers:
         self._checkpoints[key] = now
         self.seqs[key] = now[1]
 
-    async def read_owners(self) -> None:
+    async def read_owners(self, over: asyncio.Event) -> None:
         """Ask everybody who runs what: an epoch is one task's on one node (I4)."""
-        while True:
+        while not over.is_set():
             for name in self._cluster.up:
                 for pipeline in self._pipelines:
                     answer = await self._ask("GET", f"/api/v1/pipelines/{pipeline}/tasks?consistency=stale", name)
