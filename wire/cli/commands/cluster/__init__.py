@@ -7,7 +7,7 @@ from typing import Final
 
 import typer
 
-from wire.cli.commands.cluster import keeping, looking, nodes, tokens
+from wire.cli.commands.cluster import keeping, looking, nodes, recovering, tokens
 from wire.cli.remote.options import with_client
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ _TOKENS: Final[dict[str, Callable[..., None]]] = {
 
 for _name, _command in _COMMANDS.items():
     app.command(_name)(with_client(_command))
+app.command("recover")(recovering.recover)
 
 _tokens = typer.Typer(no_args_is_help=True, help="Tokens, which let new nodes in.")
 for _name, _command in _TOKENS.items():

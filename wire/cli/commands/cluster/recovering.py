@@ -14,10 +14,7 @@ from wire.core.plugins import missing_dependency
 if TYPE_CHECKING:
     from wire.node.recovering import Recovery
 
-app = typer.Typer(add_completion=False)
 
-
-@app.command()
 def recover(
     data_dir: Annotated[
         Path, typer.Option(help="The data folder of the node that is left, which must not run.")
