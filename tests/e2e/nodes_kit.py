@@ -77,7 +77,7 @@ class NodeProcess:
 
     async def _ready(self, client: httpx.AsyncClient) -> None:
         assert self.process.returncode is None, self.said
-        (await client.get("/readyz")).raise_for_status()
+        (await client.get("/readyz?sync")).raise_for_status()  # a restarted one may not know yet what it knew
 
     async def _listen(self) -> None:
         assert self.process.stderr is not None
@@ -135,7 +135,11 @@ def endless(name: str) -> dict[str, Any]:
 
 def lines(path: Path) -> int:
     """How many records are in a file, if there is one yet, the parts that are still being written included."""
-    return sum(each.read_bytes().count(b"\n") for each in path.parent.glob(f"{path.name}*"))
+    count = 0
+    for each in path.parent.glob(f"{path.name}*"):
+        with contextlib.suppress(FileNotFoundError):  # a part that has become the whole, or was given up
+            count += each.read_bytes().count(b"\n")
+    return count
 
 
 async def create(client: httpx.AsyncClient, spec: dict[str, Any]) -> None:
