@@ -243,7 +243,7 @@ class RaftNode:
     @property
     def log_bytes(self) -> int:
         """How large the log is on disk."""
-        return self._store.size
+        return self._store.disk_bytes
 
     def _leader(self) -> Member | None:
         leader = self._replica.leader

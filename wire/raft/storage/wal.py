@@ -110,8 +110,8 @@ class WriteAheadLog(HeldLog):
             raise
 
     @property
-    def size(self) -> int:
-        """Bytes on disk that count."""
+    def disk_bytes(self) -> int:
+        """Bytes on disk that count; `size` counts the commands in it only."""
         return sum(segment.size for segment in tuple(self._segments.all))
 
     def close(self) -> None:  # noqa: D102 (contract in LogStore)
