@@ -40,6 +40,7 @@ _HINTS: Final = {
     "from the checkpoints all the same",
     "cluster.unknown_node": _MEMBERS,
     "cluster.unknown_pipeline": "`wire pipeline list` lists those there are",
+    "cluster.unknown_token": "`wire cluster token list` lists those there are",
     "cluster.unknown_version": "`wire pipeline history NAME` lists those that are kept",
     "raft.no_leader": _LEADERLESS,
     "raft.unknown_member": _MEMBERS,
