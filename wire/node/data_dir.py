@@ -22,7 +22,7 @@ from msgspec.structs import asdict, replace
 from wire.core.errors import FatalError, UnavailableError
 from wire.core.locking import HeldError, lock_folder
 from wire.node.founding import cluster_of
-from wire.raft.storage.files import DiskFiles
+from wire.raft.storage.files import DiskFiles, make_folder
 from wire.raft.types import Member, MemberId
 
 FORMAT: Final = 1
@@ -167,7 +167,7 @@ def data_dir_of_a_node(path: Path) -> Iterator[DataDir]:
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(path, 0o700)
         descriptor = lock_folder(path)
     except HeldError as exc:
         message = f"the data folder {path} is in use by another node (process {exc.holder})"

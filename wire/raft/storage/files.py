@@ -119,7 +119,7 @@ class DiskFiles:
 
     def __init__(self, folder: Path) -> None:
         """Use `folder`. Raises OSError."""
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         self._folder = folder
 
     def path(self, name: str) -> str:  # noqa: D102 (contract in Files)
@@ -142,11 +142,28 @@ class DiskFiles:
             os.unlink(self._folder / name)
 
     def sync(self) -> None:  # noqa: D102 (contract in Files)
-        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _sync_names(self._folder)
 
     def _open(self, name: str, flags: int) -> DiskFile:
         return DiskFile(os.open(self._folder / name, os.O_RDWR | os.O_CLOEXEC | flags, 0o600))
+
+
+def make_folder(folder: Path, mode: int = 0o777) -> None:
+    """Make a folder that is there for certain when this returns, and those it is in. Raises OSError.
+
+    One that is there already may have been made just before a crash. A folder that holds it and that we may not read
+    is none we can do more for.
+    """
+    if not folder.parent.exists():
+        make_folder(folder.parent, mode)
+    folder.mkdir(mode=mode, exist_ok=True)
+    with contextlib.suppress(PermissionError):
+        _sync_names(folder.parent)
+
+
+def _sync_names(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
