@@ -129,6 +129,8 @@ class Worker:
         answer: asyncio.Future[Refusal | None] = asyncio.get_running_loop().create_future()
         self._commits[number] = answer
         answer.add_done_callback(lambda _: self._commits.pop(number, None))
+        if found := self._runs.get(run):  # what is committed is not read again: it must have been counted before
+            self._channel.send(Report(run, found[0].progress()))
         self._channel.send(Commit(number, run, checkpoints))
         return answer
 

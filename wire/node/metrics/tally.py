@@ -22,7 +22,7 @@ _TIMES: Final = (m.CHECKPOINT_AGE, m.SOURCE_LAG_SECONDS)
 class Tally:
     """Adds up the counters of runs. `over` is told of each run that is, with the last it said of itself.
 
-    A run that dies may have moved more than it said last: that is read again, and counted by whoever reads it.
+    A run that dies may have read more than it said last, but nothing that was committed: it is read again, and counted.
     """
 
     def __init__(self, exists: Callable[[PipelineKey], bool]) -> None:
