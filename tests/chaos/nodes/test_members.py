@@ -28,7 +28,8 @@ async def test_a_node_joins_and_another_is_removed_for_good(trial: Trial) -> Non
         ids = {member["name"]: member["id"] for member in (await cluster.view(newcomer))["members"]}
         assert await cluster.nodes[first].stop() == 0
         leader = await cluster.leader()
-        gone = await cluster.clients[leader].delete(f"/api/v1/cluster/members/{ids[first]}")
+        async with cluster.nodes[leader].client() as patient:
+            gone = await patient.delete(f"/api/v1/cluster/members/{ids[first]}")
         assert gone.status_code == 204, gone.text
         cluster.members.remove(first)
         await trial.advances(f"without {first}")
