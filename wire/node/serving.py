@@ -142,7 +142,7 @@ def _answer_strangers(rpc: RpcServer, node: Node, address: str) -> None:
 
 
 async def _leave(node: Node, agent: Agent, renewing: Renewing, raft: RaftNode) -> None:
-    """Hand over tasks, then leadership. What is not done in time is left to the others to notice."""
+    """Hand over tasks, then leadership, then the lease. What is not done in time is left to the others to notice."""
     limit_s = node.config.drain_timeout.s
     try:
         async with asyncio.timeout(limit_s):

@@ -20,6 +20,7 @@ pytestmark = [
     pytest.mark.kafka,
     pytest.mark.mongodb,
     pytest.mark.elasticsearch,
+    pytest.mark.slow,
     pytest.mark.timeout(900),
     pytest.mark.asyncio(loop_scope="session"),
 ]

@@ -13,6 +13,7 @@ pytestmark = [
     pytest.mark.kafka,
     pytest.mark.mongodb,
     pytest.mark.elasticsearch,
+    pytest.mark.slow,
     pytest.mark.timeout(900),
     pytest.mark.asyncio(loop_scope="session"),
 ]
@@ -27,7 +28,8 @@ async def test_a_node_joins_and_another_is_removed_for_good(trial: Trial) -> Non
         ids = {member["name"]: member["id"] for member in (await cluster.view(newcomer))["members"]}
         assert await cluster.nodes[first].stop() == 0
         leader = await cluster.leader()
-        gone = await cluster.clients[leader].delete(f"/api/v1/cluster/members/{ids[first]}")
+        async with cluster.nodes[leader].client() as patient:
+            gone = await patient.delete(f"/api/v1/cluster/members/{ids[first]}")
         assert gone.status_code == 204, gone.text
         cluster.members.remove(first)
         await trial.advances(f"without {first}")

@@ -201,10 +201,9 @@ async def begin(cluster: Cluster, services: Services) -> Trial:
     names = {"topic": topic, "out": out, "index": index, "database": topic}
     async with services.mongodb.client() as client:
         await client[topic]["docs"].insert_one({"_id": "first", "change": 0})
-    anybody = cluster.clients[cluster.up[0]]
-    for spec in specs(services, names):
-        await create(anybody, spec)
-    await create(anybody, endless(CHANGED))
+    async with cluster.nodes[cluster.up[0]].client() as patient:
+        for spec in [*specs(services, names), endless(CHANGED)]:
+            await create(patient, spec)
     await services.kafka.consume(out, 1, deadline_s=DEADLINE_S)  # the stream was begun before: all changes are in it
     trial = Trial(cluster, services, names)
     async with trial.going_on():
