@@ -158,7 +158,7 @@ def test_what_a_crash_left_half_written_is_of_no_importance(path: Path) -> None:
 def test_the_identity_is_synced_before_it_has_its_name_and_the_name_after(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path.mkdir()
+    path.mkdir(parents=True)
     done: list[str] = []
     for name in ("fdatasync", "replace", "fsync"):
         real = getattr(os, name)
