@@ -107,7 +107,7 @@ class NodeProcess:
 
     def _arguments(self, *flags: str) -> list[str]:
         given = ("--node-id", self.name, "--listen", self.address, "--data-dir", self.folder, *self.flags, *flags)
-        return ["serve", "--workers", "2", *map(str, given)]
+        return ["serve", "--workers", "1", *map(str, given)]
 
     async def ends(self, *flags: str) -> Outcome:
         """Start it where it is to end by itself, and return how it does."""

@@ -6,6 +6,7 @@ import contextlib
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.e2e.nodes_kit import DEADLINE_S, NodeProcess, copying, create, endless, lines, numbered, reaches
 from tests.e2e.test_three_nodes import NAMES, certified, cluster, members, roles, settle
@@ -60,6 +61,8 @@ async def test_a_leader_that_leaves_hands_over_all_it_has_and_ends_and_can_not_c
     assert target.read_bytes() == source.read_bytes()
 
 
+@pytest.mark.long
+@pytest.mark.chaos
 async def test_a_node_goes_on_leaving_under_another_leader_and_not_for_ever(tmp_path: Path) -> None:
     async with cluster(tmp_path, "--drain-timeout", "8s") as (nodes, clients):
         leader = await leader_of(clients[0])
@@ -78,6 +81,8 @@ async def test_a_node_goes_on_leaving_under_another_leader_and_not_for_ever(tmp_
     assert "leaves_with_tasks" in nodes[NAMES.index(other)].said
 
 
+@pytest.mark.long
+@pytest.mark.chaos
 async def test_a_node_that_leaves_gives_its_vote_to_one_that_has_none(tmp_path: Path) -> None:
     async with contextlib.AsyncExitStack() as stack:
         nodes = await certified(tmp_path, ("n1", "n2", "n3", "n4"), "--max-voters", "3")

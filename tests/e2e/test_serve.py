@@ -99,7 +99,7 @@ async def test_an_address_or_a_folder_that_is_in_use_is_said_with_what_to_do(tmp
 async def test_workers_keep_to_the_cores_and_the_memory_they_are_given(tmp_path: Path) -> None:
     node = NodeProcess(tmp_path, "n1")
     one = min(os.sched_getaffinity(0))
-    async with node.running("--worker-cpus", "1", "--worker-memory", "10MiB"):
+    async with node.running("--workers", "2", "--worker-cpus", "1", "--worker-memory", "10MiB"):
         await until(lambda: len(node.workers()) == 2, 120)
         first = node.workers()
         for pid in first:
@@ -123,7 +123,7 @@ async def test_a_node_and_its_workers_may_open_as_many_files_as_the_system_lets_
     try:
         node = NodeProcess(tmp_path, "n1")
         async with node.running():
-            await until(lambda: len(node.workers()) == 2, 120)
+            await until(lambda: len(node.workers()) == 1, 120)
             for pid in (node.process.pid, *node.workers()):
                 assert resource.prlimit(pid, resource.RLIMIT_NOFILE) == (hard, hard)
     finally:

@@ -66,6 +66,7 @@ async def islands(
             yield Islands(await begin(nodes, services), network)
 
 
+@pytest.mark.long
 async def test_the_leader_is_cut_off(islands: Islands) -> None:
     async with islands.trial.going_on():
         await islands.isolate(await islands.trial.cluster.leader())

@@ -48,6 +48,7 @@ async def test_the_owner_of_a_task_is_killed(trial: Trial) -> None:
         await kill_and_start(trial, await owner(trial))
 
 
+@pytest.mark.long
 async def test_two_nodes_are_killed(trial: Trial) -> None:
     async with trial.going_on():
         await kill_and_start(trial, *trial.rng.sample(trial.cluster.up, 2))
@@ -58,6 +59,7 @@ async def test_all_nodes_are_killed(trial: Trial) -> None:
         await kill_and_start(trial, *trial.cluster.up)
 
 
+@pytest.mark.long
 async def test_a_worker_is_killed(trial: Trial) -> None:
     async with trial.going_on():
         node = trial.cluster.nodes[await owner(trial)]
@@ -67,7 +69,7 @@ async def test_a_worker_is_killed(trial: Trial) -> None:
             await until(lambda pid=pid: pid not in node.workers())  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("workers", [True, False])
+@pytest.mark.parametrize("workers", [True, pytest.param(False, marks=pytest.mark.long)])
 async def test_the_owner_of_a_task_is_frozen_for_longer_than_its_lease(trial: Trial, workers: bool) -> None:
     async with trial.going_on():
         with trial.cluster.freezing(await owner(trial)) as its:
@@ -86,6 +88,7 @@ async def test_nodes_are_restarted_one_after_the_other(trial: Trial) -> None:
             await trial.cluster.start(name)
 
 
+@pytest.mark.long
 async def test_nodes_are_killed_at_random_moments(trial: Trial) -> None:
     async with trial.going_on():
         for _ in range(KILLS):

@@ -30,7 +30,9 @@ def server(services: Services, name: str) -> Server:
     }[name]
 
 
-@pytest.mark.parametrize("name", ["kafka", "mongodb", "elasticsearch"])
+@pytest.mark.parametrize(
+    "name", ["elasticsearch", *(pytest.param(each, marks=pytest.mark.long) for each in ("kafka", "mongodb"))]
+)
 async def test_a_server_is_killed_and_comes_back(trial: Trial, name: str) -> None:
     async with trial.going_on():
         its = server(trial.services, name)
@@ -38,6 +40,7 @@ async def test_a_server_is_killed_and_comes_back(trial: Trial, name: str) -> Non
         await its.start()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["kafka", "mongodb", "elasticsearch"])
 async def test_a_server_is_frozen_and_goes_on(trial: Trial, name: str) -> None:
     async with trial.going_on():
