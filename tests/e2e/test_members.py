@@ -157,7 +157,7 @@ async def test_a_node_that_is_not_heard_of_for_long_is_reaped_and_its_tasks_go_t
         await nodes[2].kill()
         await comes_true(lambda: has(clients[0], voter=1, nonvoter=0), DEADLINE_S)
         await settle(clients[1], names, "n1", "n2")
-        assert any("member_reaped" in node.heard for node in nodes[:2])
+        assert any("member_reaped" in node.said for node in nodes[:2])
         await refused(nodes[2])
         assert (await clients[1].get("/status")).json()["counts"]["nodes"] == 2
         await nodes[1].kill()  # of two one is no majority: it is not reaped, and comes back
