@@ -38,7 +38,6 @@ ANSWERS: dict[str, Any] = {
         "tasks": TASKS,
         "nodes": ["n1"],
         "checkpoints": 2,
-        "rates": {"sent": 5000.0},
     },
     f"GET {ALL}/a/tasks": {
         "items": [
@@ -69,8 +68,8 @@ async def test_one_look_at_a_cluster(node: Scripted, tmp_path: Path) -> None:
         "n1    leader  live    2      2        n1:1",
         "n2    voter   silent  0               n2:1",
         "",
-        "PIPELINE  STATE    VERSION  TASKS      SENT     NODES  ERROR",
-        "a         running  1        2 running  5,000/s  n1 2",
+        "PIPELINE  STATE    VERSION  TASKS      NODES  ERROR",
+        "a         running  1        2 running  n1 2",
     ]
     assert all("consistency=stale" in each.target for each in node.asked[1:]), "it is shown without a leader, too"
 

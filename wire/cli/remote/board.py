@@ -10,7 +10,6 @@ from typing import Final
 from msgspec import Struct
 
 from wire.api import views
-from wire.cli.numbers import rate
 from wire.cli.remote import showing
 from wire.cli.remote.client import Client
 from wire.cli.remote.leading import cluster
@@ -21,10 +20,9 @@ _STALE: Final = {"consistency": "stale"}
 
 
 class Row(Struct, frozen=True):
-    """One pipeline: how it is, its rates per second if it has them, and who runs how many of its tasks."""
+    """One pipeline: how it is, and who runs how many of its tasks."""
 
     status: views.PipelineStatus
-    rates: Mapping[str, float]
     nodes: Mapping[str, int]
 
 
@@ -51,7 +49,7 @@ def _row(client: Client, namespace: str | None, name: str) -> Row:
     found = client.get(*client.pipelines(namespace, name, "status"), **_STALE)
     tasks = client.items(*client.pipelines(namespace, name, "tasks"), **_STALE).to(list[views.Task])
     nodes = Counter(each.node for each in tasks if each.node is not None and each.slot >= 0)
-    return Row(found.to(views.PipelineStatus), showing.rates_of(found.plain()), nodes)
+    return Row(found.to(views.PipelineStatus), nodes)
 
 
 def lines(board: Board) -> list[str]:
@@ -61,26 +59,22 @@ def lines(board: Board) -> list[str]:
     for row in board.rows:
         tasks.update(row.nodes)
     nodes = [
-        [each.name, each.role, f"{each.state}, drains" if each.draining else each.state, str(tasks[each.name]),
+        [each.name, each.role, showing.state_of(each), str(tasks[each.name]),
          "" if each.workers is None else str(each.workers), each.address]
         for each in board.cluster.members
     ]  # fmt: skip
     found = [*showing.cluster_lines(board.cluster), ""]
     found += [*table(["NODE", "ROLE", "STATE", "TASKS", "WORKERS", "ADDRESS"], nodes, style), ""]
-    names = list(dict.fromkeys(name for row in board.rows for name in row.rates))
-    headings = ["PIPELINE", "STATE", "VERSION", "TASKS", *(name.upper() for name in names), "NODES", "ERROR"]
-    found += table(headings, [_cells(row, names) for row in board.rows], style)
+    headings = ["PIPELINE", "STATE", "VERSION", "TASKS", "NODES", "ERROR"]
+    found += table(headings, [_cells(row) for row in board.rows], style)
     return [*found, f"and {board.more} more"] if board.more else found
 
 
-def _cells(row: Row, rates: Sequence[str]) -> list[str]:
+def _cells(row: Row) -> list[str]:
     status = row.status
     nodes = ", ".join(f"{node} {number}" for node, number in sorted(row.nodes.items()))
     error = "" if status.error is None else f"{status.error.code}: {status.error.message}"
-    numbers = [rate(row.rates[name]) if name in row.rates else "" for name in rates]
-    return [
-        status.name, status.state, str(status.version), showing.tasks_in_words(status.tasks), *numbers, nodes, error
-    ]  # fmt: skip
+    return [status.name, status.state, str(status.version), showing.tasks_in_words(status.tasks), nodes, error]
 
 
 def line(board: Board) -> str:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from wire.api import views
-from wire.cli.numbers import count, rate
+from wire.cli.numbers import count
 from wire.cli.output import OutputFormat, print_data, print_table
 from wire.cli.terminal import Style
 
@@ -58,7 +58,7 @@ def pipeline(found: views.Pipeline) -> None:
     print(yaml.safe_dump(msgspec.json.decode(found.spec), sort_keys=False, allow_unicode=True), end="")
 
 
-def status(found: views.PipelineStatus, rates: dict[str, float] | None = None) -> list[str]:
+def status(found: views.PipelineStatus) -> list[str]:
     """Return how a pipeline is, line by line."""
     style = Style(sys.stdout)
     paint = {"running": style.green, "done": style.green, "failed": style.red}.get(found.state, style.yellow)
@@ -69,7 +69,6 @@ def status(found: views.PipelineStatus, rates: dict[str, float] | None = None) -
         ("tasks", tasks_in_words(found.tasks)),
         ("nodes", ", ".join(found.nodes) or "none"),
         ("checkpoints", count(found.checkpoints)),
-        *((name, rate(value)) for name, value in (rates or {}).items()),
     ]
     lines = [f"{style.bold(found.name)}: {paint(found.state)}", *(f"  {name:<13}{text}" for name, text in rows)]
     return [*lines, *(f"  {style.red(line)}" for line in _trouble(found.version, found.error, found.fell_back_from))]
@@ -86,11 +85,10 @@ def work_line(found: views.PipelineStatus) -> str:
     return "  ".join([*parts, f"nodes {', '.join(found.nodes)}"] if found.nodes else parts)
 
 
-def rates_of(plain: Any) -> dict[str, float]:
-    """Return the rates per second that a status carries, if it does."""
-    found = plain.get("rates") if isinstance(plain, dict) else None
-    named = found if isinstance(found, dict) else {}
-    return {str(name): float(value) for name, value in named.items() if isinstance(value, int | float)}
+def state_of(found: views.Member) -> str:
+    """Return how a node is: `live, drains`."""
+    parting = "leaves" if found.leaving else "drains" if found.draining else ""
+    return f"{found.state}, {parting}" if parting else found.state
 
 
 def tasks_in_words(found: views.TaskCounts) -> str:
@@ -204,7 +202,7 @@ def _member(found: views.Member) -> list[str]:
     return [
         found.name,
         found.role,
-        f"{found.state}, drains" if found.draining else found.state,
+        state_of(found),
         found.address,
         "" if found.workers is None else str(found.workers),
         found.release or "",

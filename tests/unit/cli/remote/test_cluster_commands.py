@@ -33,14 +33,16 @@ def test_who_is_in_it_and_who_leads(typed: Typed) -> None:
     members = [
         member("n1", "leader", workers=2, labels={"zone": "a"}, release="1.0"),
         member("n2", "nonvoter", draining=True),
+        member("n3", draining=True, leaving=True),
     ]
     with scripted(cluster(*members)) as node:
         assert typed("cluster", "status", "--server", node.address) == 0
         assert typed.out == (
-            "cluster  c\nleader   n1, term 3\nnodes    2, of which 1 vote\n\n"
+            "cluster  c\nleader   n1, term 3\nnodes    3, of which 2 vote\n\n"
             "NODE  ROLE      STATE         ADDRESS  WORKERS  RELEASE  LABELS\n"
             "n1    leader    live          n1:1     2        1.0      zone=a\n"
             "n2    nonvoter  live, drains  n2:1\n"
+            "n3    voter     live, leaves  n3:1\n"
         )
         assert typed("cluster", "members", "--server", node.address) == 0
         assert typed.out.startswith("NODE")

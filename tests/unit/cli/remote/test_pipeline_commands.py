@@ -245,12 +245,6 @@ def test_all_that_a_node_says_is_printed_as_data_known_here_or_not(typed: Typed)
     assert "from_the_future:\n- 1\n" in typed.out
 
 
-def test_rates_are_shown_where_the_status_has_them(typed: Typed) -> None:
-    with scripted(status("running", rates={"sent": 1234.4})) as node:
-        assert typed("pipeline", "status", "a", "--server", node.address) == 0
-    assert "  sent         1,234/s\n" in typed.out
-
-
 def test_watching_is_not_for_programs(typed: Typed) -> None:
     assert typed("pipeline", "status", "a", "--watch", "-o", "json", "--server", "x") == 2
     assert "config.conflict" in typed.err

@@ -51,15 +51,11 @@ def status(
         watch(lambda: _lines(client, path), lambda: _line(client, path))
         return
     found = client.get(*path)
-    rates = showing.rates_of(found.plain())
-    showing.show(
-        found, views.PipelineStatus, output, lambda each: print("\n".join(showing.status(each, rates)))
-    )  # fmt: skip
+    showing.show(found, views.PipelineStatus, output, lambda each: print("\n".join(showing.status(each))))
 
 
 def _lines(client: Client, path: tuple[str, ...]) -> list[str]:
-    found = client.get(*path)
-    return showing.status(found.to(views.PipelineStatus), showing.rates_of(found.plain()))
+    return showing.status(client.get(*path).to(views.PipelineStatus))
 
 
 def _line(client: Client, path: tuple[str, ...]) -> str:
