@@ -14,18 +14,6 @@ pytest_plugins = ["tests.services.fixtures"]
 _MAY_BLOCK = ("io.", "os.", "threading.")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests stay together where several processes share them (`-n`): those of a file.
-
-    All that ask for Elasticsearch go to one process, for it takes long to start and much memory.
-    """
-    for item in items:
-        names: list[str] = getattr(item, "fixturenames", [])
-        heavy = any("elasticsearch" in name for name in names)
-        item.add_marker(pytest.mark.xdist_group("elasticsearch" if heavy else str(item.path)))
-
-
 @pytest.fixture(autouse=True)
 def _no_blocking_calls() -> Iterator[None]:
     """Fail a test in which `wire` sleeps, or uses a socket or a database, on the event loop's own thread."""

@@ -148,6 +148,8 @@ async def is_silent(client: httpx.AsyncClient, name: str) -> bool:
     return any(each["name"] == name and each["state"] == "silent" for each in found)
 
 
+@pytest.mark.long
+@pytest.mark.chaos
 async def test_a_node_that_is_not_heard_of_for_long_is_reaped_and_its_tasks_go_to_others(tmp_path: Path) -> None:
     names = [f"endless-{i}" for i in range(4)]
     async with cluster(tmp_path, "--reap-after", "10s") as (nodes, clients):
