@@ -16,7 +16,7 @@ pytestmark = [
     pytest.mark.kafka,
     pytest.mark.mongodb,
     pytest.mark.elasticsearch,
-    pytest.mark.slow,
+    pytest.mark.long,
     pytest.mark.timeout(900),
     pytest.mark.asyncio(loop_scope="session"),
 ]
@@ -40,7 +40,6 @@ async def test_a_server_is_killed_and_comes_back(trial: Trial, name: str) -> Non
         await its.start()
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("name", ["kafka", "mongodb", "elasticsearch"])
 async def test_a_server_is_frozen_and_goes_on(trial: Trial, name: str) -> None:
     async with trial.going_on():
