@@ -30,9 +30,7 @@ def server(services: Services, name: str) -> Server:
     }[name]
 
 
-@pytest.mark.parametrize(
-    "name", ["elasticsearch", *(pytest.param(each, marks=pytest.mark.long) for each in ("kafka", "mongodb"))]
-)
+@pytest.mark.parametrize("name", ["kafka", "mongodb", "elasticsearch"])
 async def test_a_server_is_killed_and_comes_back(trial: Trial, name: str) -> None:
     async with trial.going_on():
         its = server(trial.services, name)
