@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from wire.cluster.commands import Done, RemoveNode
+from wire.cluster.commands import RemoveNode
 from wire.cluster.scheduler import ACTOR
 from wire.cluster.state import NodeName
 from wire.cluster.voters import keeps_quorum
@@ -57,10 +57,11 @@ class Dismissing:
         self._clock = clock
         self._patience_s = patience_s
         self._reap_after_s = reap_after_s
-        self.begin()
+        self.begin(0)
 
-    def begin(self) -> None:
-        """Begin a term: what was seen before counts for nothing."""
+    def begin(self, term: int) -> None:
+        """Begin to lead in that term: what was seen before counts for nothing."""
+        self._term = term
         self._seen_s: dict[MemberId, float] = {}
         self._held_up: set[MemberId] = set()
         self._silence = Silence()
@@ -139,7 +140,7 @@ class Dismissing:
 
     async def _forget_node(self, name: NodeName) -> None:
         command = RemoveNode(at_ms=self._asking.now_ms(), actor=ACTOR, name=name)
-        await self._asking.carry_out(command, b"", Done)
+        await self._asking.carry_out_as_leader(self._term, command)  # whoever leads next may know it as somebody new
 
     def _hold_up(self, member: Member, reason: str) -> None:
         if member.id not in self._held_up:

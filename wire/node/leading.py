@@ -122,7 +122,7 @@ class Leading:
         if not await self._asking.node.read_barrier(_CHANGE_S):
             return
         self._term = term
-        self._dismissing.begin()
+        self._dismissing.begin(term)
         self._leases = LeaseTable(awake(), self._asking.known.nodes, self._settings.lease_ms)
         log.info("leading", term=term)
         try:

@@ -24,7 +24,7 @@ from wire.node.control.asking import Asking
 from wire.node.dismissing import Dismissing
 from wire.node.leading import Leading
 from wire.node.leases import awake
-from wire.raft import Member, MemberId, RaftNode
+from wire.raft import Member, MemberId, RaftNode, Role
 from wire.raft.status import Status
 
 PATIENT = SchedulerSettings(lease_ms=600_000)
@@ -224,3 +224,23 @@ async def test_what_was_decided_in_an_earlier_term_is_not_carried_out(tmp_path: 
 
 async def _renewed(leading: Leading, member: Member) -> None:
     leading.renew(member)
+
+
+async def test_a_node_is_not_forgotten_by_who_led_in_an_earlier_term(tmp_path: Path) -> None:
+    async with working(tmp_path, PATIENT) as worked:
+        await until(lambda: worked.served.node.status().role is Role.LEADER)
+        name = NodeName("stranger")  # as a leader sees a node whose removal was broken off
+        await worked.served.propose(c.RegisterNode(at_ms=1, name=name, incarnation="i", address="x:1", workers=1))
+        clock, past = SystemClock(), Past(worked.served.node)
+        stale, present = (
+            Dismissing(Asking(cast(Any, node), worked.served.machine, clock), clock, patience_s=60, reap_after_s=None)
+            for node in (past, worked.served.node)
+        )
+        stale.begin(past.status().term)
+        with pytest.raises(RetryableError) as refused:
+            await stale.dismiss()
+        assert refused.value.code == "raft.not_leader"
+        assert name in worked.served.machine.state.nodes
+        present.begin(worked.served.node.status().term)
+        await present.dismiss()
+        assert name not in worked.served.machine.state.nodes
