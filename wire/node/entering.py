@@ -21,6 +21,7 @@ from wire.core.clock import Clock
 from wire.core.config import Secret
 from wire.core.errors import ConfigError, FatalError, Finding, RetryableError, WireError
 from wire.node.calls import JOIN, Joined, Joining
+from wire.node.control import listing
 from wire.node.data_dir import DataDir, refused
 from wire.node.founding import cluster_of
 from wire.node.rpc.client import RpcClient
@@ -33,7 +34,6 @@ log = structlog.get_logger()
 
 _ATTEMPT_S: Final = 10.0
 _RETRY_S: Final = 1.0
-_SILENT_S: Final = 5.0  # several elections would have been over by then
 _BAD_TOKEN: Final = (
     "cluster.token_expired",
     "cluster.token_required",
@@ -196,7 +196,7 @@ def _older_self(node: RaftNode, newcomer: Member) -> Member | None:
     if namesake is None or namesake.id == newcomer.id:
         return None
     if not _is_silent(node, namesake):
-        hint = f"give it another name by --node-id; if the other one is gone, try again in {_SILENT_S:g} s"
+        hint = f"give it another name by --node-id; if the other one is gone, try again in {listing.SILENT_S:g} s"
         raise RetryableError("cluster.name_taken", f"there is a node {newcomer.name} already", hint=hint)
     return namesake
 
@@ -208,4 +208,4 @@ def _not_yet(newcomer: Member, outcome: Rejected | Unknown) -> Joined:
 
 def _is_silent(node: RaftNode, member: Member) -> bool:
     """Whether nothing was heard of a member for a while, as far as this leader knows."""
-    return any(peer.id == member.id and peer.last_contact_s >= _SILENT_S for peer in node.status().peers)
+    return any(peer.id == member.id and peer.last_contact_s >= listing.SILENT_S for peer in node.status().peers)

@@ -13,8 +13,8 @@ from wire.cluster.state import Error
 from wire.core.config import Secret
 from wire.pipelines.engine.progress import Progress
 from wire.pipelines.loaded import LoadedPipeline
+from wire.worker.masking import MASK
 
-MASK: Final = "***"
 _SHORTEST: Final = 4
 """Of a shorter one nothing is taken out: it would be found everywhere, and tell by that where it is."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import hashlib
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -73,8 +72,13 @@ class BackupService:
         Those that were made, though it was not known, keep theirs: for them it is refused.
         """
         for command in backup.clearing(keys, at_ms=self._asking.now_ms(), actor=by.actor):
-            with contextlib.suppress(WireError):
+            try:
                 await self._asking.carry_out(command, b"", Done)
+            except RefusedError:
+                continue  # it was made
+            except WireError as exc:
+                pipeline, hint = "/".join(command.key), "restore again, or delete it once somebody has made it"
+                log.warning("checkpoints_left", pipeline=pipeline, code=exc.code, reason=exc.message, hint=hint)
 
 
 async def _in_threads(parts: Iterator[bytes]) -> AsyncIterator[bytes]:
