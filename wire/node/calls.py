@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from wire.api import views
-from wire.node.founding import Standing
+from wire.node.membership.founding import Standing
 from wire.node.rpc.messages import Method
 from wire.raft import Member
 

@@ -21,7 +21,7 @@ from msgspec.structs import asdict, replace
 
 from wire.core.errors import FatalError, UnavailableError
 from wire.core.locking import HeldError, lock_folder
-from wire.node.founding import cluster_of
+from wire.node.membership.founding import cluster_of
 from wire.raft.storage.files import DiskFiles, make_folder
 from wire.raft.types import Member, MemberId
 

@@ -22,8 +22,8 @@ from wire.core.errors import RetryableError, WireError
 from wire.core.timings import Timings
 from wire.node.control import listing
 from wire.node.control.asking import Asking, error_of
-from wire.node.dismissing import Dismissing
 from wire.node.leases import LeaseTable, awake
+from wire.node.membership.dismissing import Dismissing
 from wire.raft import Member, MemberId, Rejected, Role, Unknown
 from wire.raft.threads import in_thread
 

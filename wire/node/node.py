@@ -21,9 +21,9 @@ from wire.node.config import NodeConfig
 from wire.node.control.asking import Asking
 from wire.node.credentials import Contexts, Credentials
 from wire.node.data_dir import DataDir
-from wire.node.dismissing import Dismissing
 from wire.node.front import Front
 from wire.node.leases import LEASE_MS
+from wire.node.membership.dismissing import Dismissing
 from wire.node.rpc.client import RpcClient
 from wire.node.rpc.messages import Caller, Us
 from wire.node.supervisor import WorkerSettings

@@ -14,18 +14,18 @@ from wire.node.agent import Agent
 from wire.node.calls import WHO, Who
 from wire.node.config import NodeConfig
 from wire.node.data_dir import DataDir
-from wire.node.entering import Entrance, discard, found, join, part
-from wire.node.founding import Standing
-from wire.node.inviting import Inviting
 from wire.node.listener.http import HttpServer
 from wire.node.listener.listener import listening
+from wire.node.membership.entering import Entrance, discard, found, join, part
+from wire.node.membership.founding import Standing
+from wire.node.membership.inviting import Inviting
+from wire.node.membership.together import Together, standing
+from wire.node.membership.waiting import Waiting
 from wire.node.node import Node, tell_of_fault
 from wire.node.renewing import Renewing
 from wire.node.rpc.messages import ALPN as RPC
 from wire.node.rpc.messages import Caller
 from wire.node.rpc.server import RpcServer
-from wire.node.together import Together, standing
-from wire.node.waiting import Waiting
 from wire.node.working import at_work
 from wire.raft import Member, RaftNode, Role
 from wire.raft.threads import in_thread

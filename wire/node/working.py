@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
 import structlog
@@ -23,11 +23,12 @@ from wire.node.control.asking import Asking
 from wire.node.control.services import About, leader, services
 from wire.node.control.submissions import Submissions
 from wire.node.control.tokens import TokenService
-from wire.node.entering import let_in
 from wire.node.leading import Leading
 from wire.node.leases import LEASE_MS, OwnLease
 from wire.node.listener.http import HttpServer
 from wire.node.listener.listener import Listener
+from wire.node.membership.entering import let_in
+from wire.node.membership.seeking import Seeking
 from wire.node.metrics.node import (
     ConsensusReader,
     build_reader,
@@ -37,14 +38,13 @@ from wire.node.metrics.node import (
     work_reader,
 )
 from wire.node.metrics.requests import Requests
-from wire.node.metrics.service import LoopWatch, MetricsService
+from wire.node.metrics.service import LoopWatch, MetricsService, Reader
 from wire.node.metrics.tally import Tally
 from wire.node.node import Node, worker_settings
 from wire.node.reconciling import moves_tasks
 from wire.node.renewing import Renewing
 from wire.node.rpc.messages import Caller
 from wire.node.rpc.server import RpcServer
-from wire.node.seeking import Seeking
 from wire.node.supervisor import Supervisor
 from wire.node.tapping import TAP, LocalTaps, TapService
 from wire.raft import Event, LeaderChanged, Member, MemberRemoved, RaftNode
@@ -78,19 +78,14 @@ async def at_work(
         _answer(rpc, node, raft, leading, TokenService(asking))
         forwarding.answer(rpc)
         _wake(node, raft, agent, leading)
-        settings = worker_settings(node.config)
         tally = Tally(lambda key: key in node.machine.state.pipelines)
         jitter = random.Random(node.rng.random())  # noqa: S311
-        supervisor = Supervisor(agent, settings, node.clock, jitter, tally.over)
+        supervisor = Supervisor(agent, worker_settings(node.config), node.clock, jitter, tally.over)
         agent.use(supervisor)
         watch, requests = LoopWatch(), Requests(node.clock)
         metrics = MetricsService(
-            ConsensusReader(raft),
-            cluster_reader(node.machine),
+            *_readers(node, raft, http, rpc),
             work_reader(supervisor, agent, leading, lease),
-            connections_reader(http, rpc.counters),
-            *(() if node.credentials is None else (certificate_reader(node.credentials),)),
-            build_reader(__version__, me.name),
             watch.put_on,
             requests.put_on,
             lambda sheet: tally.put_on(sheet, supervisor.moving()),
@@ -98,16 +93,8 @@ async def at_work(
         local = LocalTaps(supervisor)
         rpc.handle(TAP, local.answer)
         taps = TapService(asking, local, node.us, tls=node.tls, rng=node.rng, clock=node.clock)
-        behind = services(
-            asking,
-            forwarding,
-            submissions,
-            node.uuids,
-            node.clock,
-            About(cluster, __version__),
-            metrics,
-            taps,
-        )
+        about = About(cluster, __version__)
+        behind = services(asking, forwarding, submissions, node.uuids, node.clock, about, metrics, taps)
         async with supervisor.running(), asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(work)
@@ -120,13 +107,23 @@ async def at_work(
                     _register(node, me, asking),
                 )
             ]
-            about = ApiSettings(version=__version__, served_by=me.name, metrics_open=node.config.metrics_open)
-            node.front.app = requests.around(build_app(behind, about, node.uuids))
+            settings = ApiSettings(version=__version__, served_by=me.name, metrics_open=node.config.metrics_open)
+            node.front.app = requests.around(build_app(behind, settings, node.uuids))
             try:
                 yield agent, renewing, raft
             finally:
                 for task in running:
                     task.cancel()
+
+
+def _readers(node: Node, raft: RaftNode, http: HttpServer, rpc: RpcServer) -> Iterator[Reader]:
+    """Return what tells of the node itself."""
+    yield ConsensusReader(raft)
+    yield cluster_reader(node.machine)
+    yield connections_reader(http, rpc.counters)
+    yield build_reader(__version__, node.us.name)
+    if node.credentials is not None:
+        yield certificate_reader(node.credentials)
 
 
 def _answer(rpc: RpcServer, node: Node, raft: RaftNode, leading: Leading, tokens: TokenService) -> None:

@@ -22,9 +22,9 @@ from wire.core.uuids import Uuids
 from wire.node.agent import Agent
 from wire.node.control.asking import Asking
 from wire.node.data_dir import Identity
-from wire.node.dismissing import Dismissing
 from wire.node.leading import Leading
 from wire.node.leases import OwnLease
+from wire.node.membership.dismissing import Dismissing
 from wire.node.reconciling import moves_tasks
 from wire.node.supervisor import Supervisor, WorkerSettings
 from wire.raft import Member, MemberId

@@ -12,8 +12,8 @@ from tests.waiting import insist, until
 from wire.core.errors import FatalError, RetryableError
 from wire.node.calls import Joined
 from wire.node.data_dir import data_dir
-from wire.node.entering import begin_anew, discard, found, found_with, let_in
-from wire.node.founding import cluster_of
+from wire.node.membership.entering import begin_anew, discard, found, found_with, let_in
+from wire.node.membership.founding import cluster_of
 from wire.raft import Member, MemberId, Role
 
 

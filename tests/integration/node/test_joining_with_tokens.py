@@ -18,7 +18,7 @@ from wire.core.units import Duration
 from wire.node.calls import Joined, Joining
 from wire.node.control.asking import Asking
 from wire.node.control.tokens import TokenService
-from wire.node.entering import let_in
+from wire.node.membership.entering import let_in
 from wire.raft import Member, MemberId, Role
 
 HOUR = Duration.parse("1h")

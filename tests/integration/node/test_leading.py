@@ -21,9 +21,9 @@ from wire.core.clock import SystemClock
 from wire.core.errors import RetryableError
 from wire.node import leading as module
 from wire.node.control.asking import Asking
-from wire.node.dismissing import Dismissing
 from wire.node.leading import Leading
 from wire.node.leases import awake
+from wire.node.membership.dismissing import Dismissing
 from wire.raft import Member, MemberId, RaftNode, Role
 from wire.raft.status import Status
 

@@ -19,13 +19,13 @@ from tests.waiting import until
 from wire.core.clock import SystemClock
 from wire.node.calls import JOIN, WHO, Joined, Joining, Who
 from wire.node.data_dir import data_dir
-from wire.node.entering import Entrance
-from wire.node.founding import Standing
 from wire.node.front import Front
+from wire.node.membership.entering import Entrance
+from wire.node.membership.founding import Standing
+from wire.node.membership.together import Together, standing
+from wire.node.membership.waiting import Waiting
 from wire.node.rpc.messages import Caller, Us
 from wire.node.rpc.server import RpcServer
-from wire.node.together import Together, standing
-from wire.node.waiting import Waiting
 
 FIRST = first_seed()
 

@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from wire.node.founding import (
+from wire.node.membership.founding import (
     Agree,
     Found,
     Join,

@@ -13,7 +13,7 @@ import pytest
 
 from wire.core.errors import FatalError, UnavailableError
 from wire.node.data_dir import Identity, data_dir
-from wire.node.founding import cluster_of
+from wire.node.membership.founding import cluster_of
 from wire.raft import Member, MemberId
 
 

@@ -11,7 +11,7 @@ from wire.node.calls import WELCOME, WHO, Addition, Change, Changed, Invitation,
 from wire.node.control import listing
 from wire.node.control.asking import Asking, error_of
 from wire.node.control.forwarding import Dial
-from wire.node.entering import let_in
+from wire.node.membership.entering import let_in
 from wire.raft import Member, MemberId, Rejected, Role, Unknown
 
 

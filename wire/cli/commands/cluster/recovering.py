@@ -12,7 +12,7 @@ from wire.core.errors import ConfigError, Finding
 from wire.core.plugins import missing_dependency
 
 if TYPE_CHECKING:
-    from wire.node.recovering import Recovery
+    from wire.node.membership.recovering import Recovery
 
 
 def recover(
@@ -28,8 +28,8 @@ def recover(
     """
     try:
         from wire.node.data_dir import data_dir_of_a_node
-        from wire.node.recovering import found_in
-        from wire.node.recovering import recover as do
+        from wire.node.membership.recovering import found_in
+        from wire.node.membership.recovering import recover as do
     except ModuleNotFoundError as exc:
         if exc.name is None or exc.name.partition(".")[0] == "wire":
             raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from wire.node.founding import (
+from wire.node.membership.founding import (
     Agree,
     Found,
     Join,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from structlog.testing import capture_logs
 
 from wire.node.front import Front
-from wire.node.waiting import Waiting
+from wire.node.membership.waiting import Waiting
 from wire.testing.clock import VirtualClock
 
 

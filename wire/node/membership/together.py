@@ -13,11 +13,11 @@ from wire.core.clock import Clock
 from wire.core.errors import WireError
 from wire.node.calls import WHO, Who
 from wire.node.data_dir import DataDir
-from wire.node.entering import Entrance, ask_all, begin_anew, found_with
-from wire.node.founding import Agree, Found, Join, Meeting, Renew, Resume, Standing, Step, Wait, Withdraw
+from wire.node.membership.entering import Entrance, ask_all, begin_anew, found_with
+from wire.node.membership.founding import Agree, Found, Join, Meeting, Renew, Resume, Standing, Step, Wait, Withdraw
+from wire.node.membership.waiting import Waiting
 from wire.node.rpc.client import RpcClient
 from wire.node.rpc.messages import Us
-from wire.node.waiting import Waiting
 from wire.raft import Member
 from wire.raft.threads import in_thread
 

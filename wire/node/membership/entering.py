@@ -23,10 +23,10 @@ from wire.core.errors import ConfigError, FatalError, Finding, RetryableError, W
 from wire.node.calls import JOIN, Joined, Joining
 from wire.node.control import listing
 from wire.node.data_dir import DataDir, refused
-from wire.node.founding import cluster_of
+from wire.node.membership.founding import cluster_of
+from wire.node.membership.waiting import Waiting
 from wire.node.rpc.client import RpcClient
 from wire.node.rpc.messages import Us
-from wire.node.waiting import Waiting
 from wire.raft import Configuration, Member, RaftNode, Rejected, Role, Unknown, found_cluster
 from wire.raft.threads import in_thread
 

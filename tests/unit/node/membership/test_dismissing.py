@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wire.node.dismissing import Silence
+from wire.node.membership.dismissing import Silence
 from wire.raft import MemberId
 
 A, B = MemberId("a/1"), MemberId("b/1")
