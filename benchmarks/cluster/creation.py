@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from benchmarks.cluster.contender import Contender, becomes
-from benchmarks.cluster.formation import Fresh
+from benchmarks.cluster.turns import Fresh
 from benchmarks.progress import say
 
 CALLERS: Final = 8

@@ -12,8 +12,8 @@ import msgspec
 from benchmarks.cluster import creation, formation, idling, restoring, takeover
 from benchmarks.cluster.connect import Connect, install
 from benchmarks.cluster.contender import CONNECT, WIRE
-from benchmarks.cluster.formation import Fresh
 from benchmarks.cluster.nodes import Nodes
+from benchmarks.cluster.turns import Fresh
 from benchmarks.progress import say
 from tests.services.kafka_client import KafkaCluster
 from tests.services.missing import ServiceMissing
@@ -32,7 +32,7 @@ class Size(msgspec.Struct, frozen=True):
 FULL: Final = Size(5, 500, 100, 30, 1000)
 QUICK: Final = Size(1, 100, 20, 10, 200)
 
-Measured: TypeAlias = formation.Formation | creation.Creation | takeover.Takeover | idling.Idling | restoring.Restoring
+Measured: TypeAlias = Took | creation.Creation | idling.Idling | restoring.Restoring
 
 
 async def measure(kafka: KafkaCluster, folder: Path, size: Size) -> AsyncIterator[tuple[str, Measured]]:

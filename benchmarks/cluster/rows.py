@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.arithmetic import Spread
 from benchmarks.cluster.contender import CONNECT, WIRE
 from benchmarks.cluster.creation import CALLERS, Creation
-from benchmarks.cluster.formation import Formation
 from benchmarks.cluster.idling import PARTITIONS, PIPELINES, Idling
 from benchmarks.cluster.restoring import Restoring
-from benchmarks.cluster.takeover import Takeover
+from benchmarks.cluster.turns import Took
 from benchmarks.rows import Row, decimals
 from tests.services.kafka import VERSION
 
@@ -22,28 +20,20 @@ _RSS_LIMIT_MIB: Final = 120
 _CORES_LIMIT: Final = 0.05
 
 
-def formation_rows(measured: Formation) -> Iterator[Row]:
+def formation_rows(measured: Took) -> Iterator[Row]:
     """Yield the line on coming together."""
-    took = measured.seconds[WIRE]
-    yield Row(
-        "three nodes started to a cluster of three, s",
-        decimals(took, 1),
-        _beside(measured.seconds),
-        aim="under 10",
-        met=took.high < 10,
-    )
+    yield _took_row("three nodes started to a cluster of three, s", measured)
 
 
-def takeover_rows(measured: Takeover) -> Iterator[Row]:
+def takeover_rows(measured: Took) -> Iterator[Row]:
     """Yield the line on going on without a node."""
+    yield _took_row("node killed to all its tasks running elsewhere, s", measured)
+
+
+def _took_row(what: str, measured: Took) -> Row:
     took = measured.seconds[WIRE]
-    yield Row(
-        "node killed to all its tasks running elsewhere, s",
-        decimals(took, 1),
-        _beside(measured.seconds),
-        aim="under 10",
-        met=took.high < 10,
-    )
+    rival = f"Kafka Connect {decimals(measured.seconds[CONNECT], 1)}" if CONNECT in measured.seconds else ""
+    return Row(what, decimals(took, 1), rival, aim="under 10", met=took.high < 10)
 
 
 def creation_rows(measured: Creation) -> Iterator[Row]:
@@ -96,13 +86,9 @@ def about() -> str:
     return string.Template(_TEXT.read_text()).substitute(kafka=VERSION, callers=CALLERS) + "\n"
 
 
-def _beside(seconds: dict[str, Spread]) -> str:
-    return f"Kafka Connect {decimals(seconds[CONNECT], 1)}" if CONNECT in seconds else ""
-
-
 PARTS: Final[dict[str, tuple[type[Any], Callable[[Any], Iterator[Row]]]]] = {
-    "cluster_formation": (Formation, formation_rows),
-    "cluster_takeover": (Takeover, takeover_rows),
+    "cluster_formation": (Took, formation_rows),
+    "cluster_takeover": (Took, takeover_rows),
     "cluster_creation": (Creation, creation_rows),
     "cluster_idling": (Idling, idling_rows),
     "cluster_restoring": (Restoring, restoring_rows),

@@ -1,4 +1,4 @@
-"""How long the tasks of a node that dies are run by nobody."""
+"""How long it takes from the SIGKILL of a node until all its tasks run on the others, as the cluster tells it."""
 
 from __future__ import annotations
 
@@ -7,36 +7,15 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-import msgspec
-
-from benchmarks.arithmetic import Spread, spread
 from benchmarks.cluster.contender import PLACES, Contender, becomes
-from benchmarks.cluster.formation import Fresh
-from benchmarks.progress import say
+from benchmarks.cluster.turns import Fresh, Took, in_turn
 
 _PIPELINES = 12
 
 
-class Takeover(msgspec.Struct):
-    """By contender, seconds from the SIGKILL of a node until all tasks run on the others, as the cluster tells it."""
-
-    runs_s: dict[str, list[float]]
-    seconds: dict[str, Spread]
-
-
-async def measure(folder: Path, contenders: Mapping[str, Fresh], rounds: int) -> Takeover:
-    """Kill a node of a cluster that has just come to rest, `rounds` times of each."""
-    runs_s: dict[str, list[float]] = {who: [] for who in contenders}
-    for number in range(rounds):
-        for who, fresh in contenders.items():
-            place = folder / f"takeover-{who}-{number}"
-            place.mkdir()
-            cluster = fresh(place)
-            async with cluster.start():
-                runs_s[who].append(await _kill_one(cluster, who))
-    for who, found in runs_s.items():
-        say(f"takeover  {who:13}: {', '.join(f'{seconds:.1f}' for seconds in found)} s")
-    return Takeover(runs_s, {who: spread(found) for who, found in runs_s.items()})
+async def measure(folder: Path, contenders: Mapping[str, Fresh], rounds: int) -> Took:
+    """Kill a node of a cluster that has just come to rest, `rounds` times of each contender."""
+    return await in_turn("takeover", folder, contenders, rounds, _kill_one)
 
 
 async def _kill_one(cluster: Contender, who: str) -> float:

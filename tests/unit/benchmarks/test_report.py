@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import comparison, documents, latency, report, results, soak, startup
 from benchmarks.arithmetic import Latency, spread
-from benchmarks.cluster import contender, creation, formation, idling, restoring, takeover
+from benchmarks.cluster import contender, creation, idling, restoring, turns
 from benchmarks.consensus import clusters, commands, compaction, elections, nonvoters, restart
 from benchmarks.contenders import BARE, NOTHING, WIRE
 from benchmarks.counter import Counted
@@ -62,8 +62,8 @@ def clustered(folder: Path, worse: float, connect: float | None = 20.0) -> None:
     spreads = {who: spread(found) for who, found in seconds.items()}
     created = {who: creation.Created(100, took[0] / 10, took[0]) for who, took in seconds.items()}
     for part, measured in {
-        "formation": formation.Formation(seconds, spreads),
-        "takeover": takeover.Takeover(seconds, spreads),
+        "formation": turns.Took(seconds, spreads),
+        "takeover": turns.Took(seconds, spreads),
         "creation": creation.Creation(created),
         "idling": idling.Idling(
             30.0, {"n0": 27, "n1": round(27 * worse), "n2": 27}, [0.05 * worse] * 3, [int(120 * worse) << 20] * 3

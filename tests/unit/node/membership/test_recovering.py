@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from wire.core.errors import FatalError, RefusedError, UnavailableError
-from wire.node.membership import recovering
 from wire.node.data_dir import data_dir, data_dir_of_a_node
+from wire.node.membership import recovering
 from wire.node.membership.entering import found
 from wire.node.membership.recovering import found_in, recover
 
