@@ -13,7 +13,7 @@ from benchmarks.cluster import creation, formation, idling, restoring, takeover
 from benchmarks.cluster.connect import Connect, install
 from benchmarks.cluster.contender import CONNECT, WIRE
 from benchmarks.cluster.nodes import Nodes
-from benchmarks.cluster.turns import Fresh
+from benchmarks.cluster.turns import Fresh, Took
 from benchmarks.progress import say
 from tests.services.kafka_client import KafkaCluster
 from tests.services.missing import ServiceMissing

@@ -13,21 +13,13 @@ import pytest
 import pytest_asyncio
 
 from tests.chaos.nodes.cluster import cluster
-from tests.chaos.nodes.trial import DOCUMENTS, SCALE, SEED, Services, Trial, begin
+from tests.chaos.nodes.trial import DOCUMENTS, MARKS, SCALE, SEED, Services, Trial, begin
 from tests.services.hosts import Hosts, hosts
 from tests.services.relays import Relays
 
 ISOLATED_S = 3.0 * SCALE**2  # beyond what it takes until others have its tasks
 
-pytestmark = [
-    pytest.mark.chaos,
-    pytest.mark.kafka,
-    pytest.mark.mongodb,
-    pytest.mark.elasticsearch,
-    pytest.mark.slow,
-    pytest.mark.timeout(900),
-    pytest.mark.asyncio(loop_scope="module"),
-]
+pytestmark = [*MARKS, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
 
 class Islands:

@@ -9,21 +9,13 @@ import signal
 
 import pytest
 
-from tests.chaos.nodes.trial import DOCUMENTS, SCALE, Trial
+from tests.chaos.nodes.trial import DOCUMENTS, MARKS, SCALE, Trial
 from tests.waiting import until
 
 FROZEN_S = 3.0 * SCALE**2  # beyond what it takes until others have its tasks
 KILLS = round(2 * SCALE)
 
-pytestmark = [
-    pytest.mark.chaos,
-    pytest.mark.kafka,
-    pytest.mark.mongodb,
-    pytest.mark.elasticsearch,
-    pytest.mark.slow,
-    pytest.mark.timeout(900),
-    pytest.mark.asyncio(loop_scope="session"),
-]
+pytestmark = [*MARKS, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def owner(trial: Trial) -> str:

@@ -5,18 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.chaos.nodes.cluster import DEADLINE_S
-from tests.chaos.nodes.trial import Trial
+from tests.chaos.nodes.trial import MARKS, Trial
 from tests.waiting import until
 
-pytestmark = [
-    pytest.mark.chaos,
-    pytest.mark.kafka,
-    pytest.mark.mongodb,
-    pytest.mark.elasticsearch,
-    pytest.mark.slow,
-    pytest.mark.timeout(900),
-    pytest.mark.asyncio(loop_scope="session"),
-]
+pytestmark = [*MARKS, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_a_node_joins_and_another_is_removed_for_good(trial: Trial) -> None:

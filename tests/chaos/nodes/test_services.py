@@ -6,20 +6,12 @@ import asyncio
 
 import pytest
 
-from tests.chaos.nodes.trial import SCALE, Services, Trial
+from tests.chaos.nodes.trial import MARKS, SCALE, Services, Trial
 from tests.services.server import Server
 
 FROZEN_S = 3.0 * SCALE**2  # more than a request to Elasticsearch may take
 
-pytestmark = [
-    pytest.mark.chaos,
-    pytest.mark.kafka,
-    pytest.mark.mongodb,
-    pytest.mark.elasticsearch,
-    pytest.mark.long,
-    pytest.mark.timeout(900),
-    pytest.mark.asyncio(loop_scope="session"),
-]
+pytestmark = [*MARKS, pytest.mark.long, pytest.mark.asyncio(loop_scope="session")]
 
 
 def server(services: Services, name: str) -> Server:

@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
+import pytest
 from msgspec import Struct
 
 from tests.chaos.documents import Watcher
@@ -35,6 +36,11 @@ PARTITIONS = 3
 RECORDS, DOCUMENTS, CHANGED = "records", "documents", "changed"
 PIPELINES = [RECORDS, DOCUMENTS]
 MONGODB = "TRIAL_MONGODB"
+MARKS = [
+    *(pytest.mark.chaos, pytest.mark.kafka, pytest.mark.mongodb, pytest.mark.elasticsearch),
+    pytest.mark.timeout(900),
+]
+"""What every trial is."""
 _LOOK_S = 0.2
 _UNFORESEEN = re.compile(r".*(?:Traceback|task_crashed|rpc_call_failed|listener_failed|worker_not_dead).*")
 
