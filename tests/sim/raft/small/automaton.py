@@ -7,7 +7,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from tests.sim.raft.small.frozen import frozen
-from tests.sim.raft.small.host import Choice, Happened, Host
+from tests.sim.raft.small.host import Choice, Host, Sent
 from tests.sim.raft.witness import Leadership, Witness
 from wire.raft.types import Configuration, Member, MemberId
 
@@ -34,19 +34,19 @@ class Automaton:
         self._founders = founders
         self._numbers: dict[Any, int] = {}
         self._came_from: list[tuple[int, Choice] | None] = []
-        self._steps: dict[tuple[int, Choice], tuple[int, Happened]] = {}
+        self._steps: dict[tuple[int, Choice], tuple[int, Sent]] = {}
         self._alive: dict[int, Host] = {}
         self.locals: list[Local] = []
         host = Host(me, founders)
         self._register(host, None)
 
-    def step(self, state: int, choice: Choice) -> tuple[int, Happened]:
-        """Return the state after a choice, and what it meant for others. Raises ViolationError."""
+    def step(self, state: int, choice: Choice) -> tuple[int, Sent]:
+        """Return the state after a choice, and what it sent to others. Raises ViolationError."""
         found = self._steps.get((state, choice))
         if found is None:
             host = self._alive.pop(state, None) or self._begin_again(state)
-            happened = host.take(choice)
-            found = self._steps[state, choice] = self._register(host, (state, choice)), happened
+            sent = host.take(choice)
+            found = self._steps[state, choice] = self._register(host, (state, choice)), sent
         return found
 
     def _begin_again(self, state: int) -> Host:

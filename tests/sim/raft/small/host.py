@@ -61,7 +61,9 @@ class Propose(Struct, frozen=True):
 
 
 class Read(Struct, frozen=True):
-    """A client asks for a linearizable read."""
+    """A client asks for a linearizable read (I7): it has to see so many values, for they are confirmed already."""
+
+    confirmed: int
 
 
 class Alter(Struct, frozen=True):
@@ -93,11 +95,8 @@ Choice: TypeAlias = (
 )  # fmt: skip
 
 
-class Happened(Struct, frozen=True):
-    """What came of a choice for others: messages, and how many values each client read that was answered."""
-
-    sent: tuple[tuple[MemberId, Message], ...]
-    read: tuple[int, ...]
+Sent: TypeAlias = tuple[tuple[MemberId, Message], ...]
+"""What came of a choice for others."""
 
 
 class _PowerCutError(Exception):
@@ -144,6 +143,18 @@ class _Told(Struct):
             host.witness = host.witness.told(host.me.id, host.machine, self.value, int(outcome))
 
 
+class _Reading(Struct):
+    """Hears whether a read may begin, and reads."""
+
+    host: Host
+    confirmed: int
+
+    def __call__(self, may_read: bool) -> None:
+        seen = len(self.host.machine.values)
+        if may_read and seen < self.confirmed:
+            raise ViolationError(f"a read saw {seen} values, and {self.confirmed} were confirmed before it began")
+
+
 class Host:
     """A member with its disk; `founders` begin with the same snapshot, anybody else with nothing."""
 
@@ -175,11 +186,10 @@ class Host:
         """What the replica takes for the time."""
         return self._now
 
-    def take(self, choice: Choice) -> Happened:
-        """Make one turn, as a driver does."""
+    def take(self, choice: Choice) -> Sent:
+        """Make one turn, as a driver does. Raises ViolationError."""
         pysyncobj.syncobj.monotonicTime = self.clock
         self._sent: list[tuple[MemberId, Message]] = []
-        self._read: list[int] = []
         try:
             self._begin(choice)
             if not isinstance(choice, Fuse):
@@ -190,7 +200,7 @@ class Host:
         except FatalError as error:
             raise ViolationError(f"{self.me.id}: {error}") from error
         self._show()
-        return Happened(tuple(self._sent), tuple(self._read))
+        return tuple(self._sent)
 
     def _show(self) -> None:
         self.witness = self.witness.seen(self.me.id, self.replica, self.machine)
@@ -206,8 +216,8 @@ class Host:
                 replica._pre_vote_won = True
             case Propose(value):
                 replica.propose(value, b"", _LONG_S, _Told(self, value))
-            case Read():
-                replica.barrier(_LONG_S, self._may_read)
+            case Read(confirmed):
+                replica.barrier(_LONG_S, _Reading(self, confirmed))
             case Alter(wanted):
                 replica.change(wanted, _LONG_S, _Told(self, b""))
             case HandOver():
@@ -242,7 +252,3 @@ class Host:
         for chunk in capture.chunks:
             writer.write(chunk)
         self.replica.captured(writer.commit())
-
-    def _may_read(self, confirmed: bool) -> None:
-        if confirmed:
-            self._read.append(len(self.machine.values))

@@ -7,7 +7,7 @@ from typing import Final
 
 from tests.sim.raft.checks import ViolationError
 from tests.sim.raft.small.automaton import Local
-from tests.sim.raft.small.host import Choice, Deliver
+from tests.sim.raft.small.host import Choice, Deliver, Read
 from tests.sim.raft.small.world import Bounds, SmallWorld, Step
 from tests.sim.raft.witness import Witness
 from wire.raft.transport.messages import Message
@@ -29,6 +29,10 @@ class Play:
         """Have something happen at a member."""
         for choice in choices:
             self._state = self.world.take(self._state, Step(at, choice))
+
+    def read(self, at: int) -> None:
+        """Have a client ask for a read, which has to see what is confirmed by now."""
+        self.do(at, Read(self.world.confirmed(self._state)))
 
     def carry(self, *among: int, to: int | None = None) -> None:
         """Deliver what was sent since `hold_back` among some members, or to one of them only, until all is said."""

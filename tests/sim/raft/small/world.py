@@ -53,14 +53,13 @@ _FUSE_AT: Final = (1, 2)
 class State(NamedTuple):
     """Of a world: each member's, which messages were sent (a bit for each), and what may yet happen.
 
-    `floors` says of each member how much a read that began there must see. Members are alike until they campaign, so
-    that the first to do so may be taken to be n0, the next one n1: `campaigned` counts them.
+    Members are alike until they campaign, so that the first to do so may be taken to be n0, the next one n1:
+    `campaigned` counts them.
     """
 
     locals: tuple[int, ...]
     sent: int
     left: Bounds
-    floors: tuple[int, ...]
     campaigned: int
 
 
@@ -89,8 +88,7 @@ class SmallWorld:
         self._inert: list[dict[int, int]] = [{} for _ in self.members]
         self._agreed: set[tuple[int, int, int, int]] = set()
         self._bounds = bounds
-        count = len(self.members)
-        self.first = State((0,) * count, 0, bounds, (0,) * count, 0)
+        self.first = State((0,) * len(self.members), 0, bounds, 0)
 
     # choices
 
@@ -126,7 +124,7 @@ class SmallWorld:
                 for wanted in self._configurations(local.configuration):
                     yield Step(at, Alter(wanted))
         if left.reads:
-            yield Step(at, Read())
+            yield Step(at, Read(self.confirmed(state)))
         if left.snapshots and local.fresh:
             yield Step(at, Snapshot())
         if left.restarts and state.locals[at]:
@@ -149,27 +147,30 @@ class SmallWorld:
         """Return whose message it is that arrives, None where none does."""
         return self._places[step.choice.sender] if isinstance(step.choice, Deliver) else None
 
+    def confirmed(self, state: State) -> int:
+        """Return how many values somebody has been told are kept."""
+        return max(a.locals[s].witness.confirmed for a, s in zip(self.automata, state.locals, strict=True))
+
     # what comes of them
 
     def take(self, state: State, step: Step) -> State:
         """Return the state after a step; the same one where nothing comes of it. Raises ViolationError."""
         (at, choice), kind = step, step.kind
         before = state.locals[at]
-        after, happened = self.automata[at].step(before, choice)
+        after, new = self.automata[at].step(before, choice)
         sent = state.sent
-        for to, message in happened.sent:
+        for to, message in new:
             sent |= self._bit(at, to, message)
         if after == before and sent == state.sent:
-            if kind is None and not happened.sent:
+            if kind is None and not new:
                 bit = 1 << self._messages[at, choice]  # type: ignore[index]
                 self._inert[at][before] = self._inert[at].get(before, 0) | bit
             return state
-        floors = self._floors(state, step, happened.read)
         locals_ = (*state.locals[:at], after, *state.locals[at + 1 :])
         self._check(locals_, at)
         left = state.left if kind is None else state.left.without(kind)
         campaigned = max(state.campaigned, at + 1) if type(choice) is Campaign else state.campaigned
-        return State(locals_, sent, left, floors, campaigned)
+        return State(locals_, sent, left, campaigned)
 
     def _bit(self, sender: int, to: MemberId, message: Message) -> int:
         place = self._places[to]
@@ -178,17 +179,6 @@ class SmallWorld:
         if number == len(self._deliveries):
             self._deliveries.append(Step(place, delivery))
         return 1 << number
-
-    def _floors(self, state: State, step: Step, read: tuple[int, ...]) -> tuple[int, ...]:
-        """Check reads that were answered (I7), and return what each that may yet be has to see."""
-        at, floors = step.at, state.floors
-        if type(step.choice) is Read:
-            confirmed = max(a.locals[s].witness.confirmed for a, s in zip(self.automata, state.locals, strict=True))
-            floors = (*floors[:at], max(floors[at], confirmed), *floors[at + 1 :])
-        for length in read:
-            if length < floors[at]:
-                raise ViolationError(f"a read saw {length} values, and {floors[at]} were confirmed before it")
-        return floors
 
     def _check(self, states: tuple[int, ...], at: int) -> None:
         """Compare one member, which has changed, with the others."""
