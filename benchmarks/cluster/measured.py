@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from benchmarks.cluster import creation, formation, idling, restoring, takeover
+from benchmarks.cluster import creation, crowding, formation, idling, restoring, takeover
 from benchmarks.cluster.connect import Connect, install
 from benchmarks.cluster.contender import CONNECT, WIRE
 from benchmarks.cluster.nodes import Nodes
@@ -26,13 +26,14 @@ class Size(msgspec.Struct, frozen=True):
     created: int
     connected: int
     idle_s: float
+    crowded_s: float
     restored: int
 
 
-FULL: Final = Size(5, 500, 100, 30, 1000)
-QUICK: Final = Size(1, 100, 20, 10, 200)
+FULL: Final = Size(5, 500, 100, 30, 60, 1000)
+QUICK: Final = Size(1, 100, 20, 10, 20, 200)
 
-Measured: TypeAlias = Took | creation.Creation | idling.Idling | restoring.Restoring
+Measured: TypeAlias = Took | creation.Creation | idling.Idling | crowding.Crowding | restoring.Restoring
 
 
 async def measure(kafka: KafkaCluster, folder: Path, size: Size) -> AsyncIterator[tuple[str, Measured]]:
@@ -43,6 +44,7 @@ async def measure(kafka: KafkaCluster, folder: Path, size: Size) -> AsyncIterato
     yield "cluster_creation", await creation.measure(folder, contenders, created)
     yield "cluster_takeover", await takeover.measure(folder, contenders, size.rounds)
     yield "cluster_idling", await idling.measure(folder, kafka, size.idle_s)
+    yield "cluster_crowding", await crowding.measure(folder, size.crowded_s)
     yield "cluster_restoring", await restoring.measure(folder, size.restored)
 
 

@@ -112,6 +112,14 @@ class Nodes:
         answer = await self.clients[place].get(f"/api/v1/{path}")
         return dict(answer.raise_for_status().json())
 
+    async def metrics(self, place: int) -> str:
+        """Return what a node tells Prometheus."""
+        return (await self.clients[place].get("/metrics")).raise_for_status().text
+
+    def worker_cpu_s(self) -> float:
+        """Return what the workers of all nodes have used."""
+        return sum(usage(worker).cpu_s for pid in self._pids() for worker in tree(pid)[1:])
+
     def node_cpu_s(self) -> list[float]:
         """Return what each node's own process has used, without its workers."""
         return [usage(pid).cpu_s - sum(usage(worker).cpu_s for worker in tree(pid)[1:]) for pid in self._pids()]

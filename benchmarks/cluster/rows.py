@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from benchmarks.cluster.contender import CONNECT, WIRE
 from benchmarks.cluster.creation import CALLERS, Creation
+from benchmarks.cluster.crowding import Crowding
 from benchmarks.cluster.idling import PARTITIONS, PIPELINES, Idling
 from benchmarks.cluster.restoring import Restoring
 from benchmarks.cluster.turns import Took
@@ -16,6 +17,7 @@ from benchmarks.rows import Row, decimals
 from tests.services.kafka import VERSION
 
 _TEXT: Final = Path(__file__).parent.parent / "cluster.md"
+_LATE_LIMIT_MS: Final = 50
 _RSS_LIMIT_MIB: Final = 120
 _CORES_LIMIT: Final = 0.05
 
@@ -75,6 +77,18 @@ def idling_rows(measured: Idling) -> Iterator[Row]:
     )
 
 
+def crowding_rows(measured: Crowding) -> Iterator[Row]:
+    """Yield the line on nodes whose workers leave no core to them."""
+    late_ms = 1000 * measured.p99_s
+    yield Row(
+        f"a node's own process late, its workers using {measured.cores:.1f} of {measured.of} cores,"
+        f" 99 % of {measured.looks:,} looks, ms",
+        f"at most {late_ms:g}",
+        aim=f"under {_LATE_LIMIT_MS}",
+        met=late_ms < _LATE_LIMIT_MS,
+    )
+
+
 def restoring_rows(measured: Restoring) -> Iterator[Row]:
     """Yield the line on starting again."""
     what = f"three nodes started with {measured.pipelines:,} pipelines in their snapshots to ready, s"
@@ -91,6 +105,7 @@ PARTS: Final[dict[str, tuple[type[Any], Callable[[Any], Iterator[Row]]]]] = {
     "cluster_takeover": (Took, takeover_rows),
     "cluster_creation": (Creation, creation_rows),
     "cluster_idling": (Idling, idling_rows),
+    "cluster_crowding": (Crowding, crowding_rows),
     "cluster_restoring": (Restoring, restoring_rows),
 }
 """By the name of the result: what it is, and its lines."""
