@@ -7,6 +7,7 @@ import itertools
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
@@ -23,7 +24,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class Process:
-    """One member. What it was asked and has not answered when it dies is answered with nothing known."""
+    """One member. What it was asked and has not answered when it is killed is answered with nothing known.
+
+    One that ends by itself fails the test: whoever asks it raises AssertionError.
+    """
 
     def __init__(self, seat: Seat, prefix: Sequence[str] = ()) -> None:
         self.member = seat.member
@@ -33,6 +37,7 @@ class Process:
         self._process: asyncio.subprocess.Process | None = None
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
         self._numbers = itertools.count()
+        self._ended = False
         self._listener: asyncio.Task[None] | None = None
         self.log = Path(seat.folder + ".log")
 
@@ -45,7 +50,7 @@ class Process:
         async with asyncio.timeout(90):
             while (line := await lines.readline()).strip() != b"ready":
                 assert line, f"a member did not start: {self.log.read_text()[-3000:]}"
-        self._process = process
+        self._process, self._ended = process, False
         self._listener = asyncio.get_running_loop().create_task(self._listen(lines))
 
     async def refusal(self) -> str:
@@ -79,6 +84,7 @@ class Process:
             if line.startswith(b"{"):
                 answer = msgspec.json.decode(line, type=Answer)
                 self._waiting.pop(answer.number).set_result(answer)
+        self._ended = True
         waiting, self._waiting = self._waiting, {}
         for number, future in waiting.items():
             future.set_result(Answer(number))
@@ -94,6 +100,7 @@ class Process:
         process = self._process
         if process is None or process.stdin is None:
             return Answer(request.number)
+        assert not self._ended, f"{self.member.id} ended by itself: {self.log.read_text()[-3000:]}"
         future = self._waiting[request.number] = asyncio.get_running_loop().create_future()
         process.stdin.write(msgspec.json.encode(request) + b"\n")
         return await future
@@ -107,12 +114,14 @@ class Process:
 
     def send(self, number: signal.Signals) -> None:
         if self._process is not None:
-            self._process.send_signal(number)
+            with suppress(ProcessLookupError):
+                self._process.send_signal(number)
 
     async def kill(self) -> None:
         process, self._process = self._process, None
         if process is not None:
-            process.kill()
+            with suppress(ProcessLookupError):
+                process.kill()
             await process.wait()
             if self._listener is not None:
                 await self._listener

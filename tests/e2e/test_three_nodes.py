@@ -8,6 +8,7 @@ import shutil
 import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
+from http import HTTPStatus
 from pathlib import Path
 
 import httpx
@@ -62,10 +63,12 @@ async def members(client: httpx.AsyncClient) -> dict[str, str]:
 
 
 async def places(client: httpx.AsyncClient, *pipelines: str) -> Counter[str | None]:
-    """How many tasks run on each node."""
+    """How many tasks run on each node, as the one that is asked knows it: perhaps nothing yet of a new pipeline."""
     found: Counter[str | None] = Counter()
     for name in pipelines:
         response = await client.get(f"/api/v1/pipelines/{name}/tasks", params={"consistency": "stale"})
+        if response.status_code == HTTPStatus.NOT_FOUND:
+            continue
         for task in json.loads(response.raise_for_status().content)["items"]:
             found[task["node"]] += 1
     return found

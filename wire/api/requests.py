@@ -96,7 +96,7 @@ async def text(request: Request) -> str:
     if kind not in MEDIA_TYPES:
         given = f"`{kind}`" if kind else "no content type"
         raise RefusedError("api.media_type", f"expected YAML or JSON, found {given}", hint=_YAML_HINT)
-    body = await _read(request, request.app.state.max_body_bytes)
+    body = await _read(request, request.app.state.max_body_bytes, _BODY_TIMEOUT_S)
     try:
         return body.decode()
     except UnicodeDecodeError as exc:
@@ -128,7 +128,7 @@ async def optional_text(request: Request) -> str:
     return "" if lengths == ("0", None) else await text(request)
 
 
-async def _read(request: Request, most: int, timeout_s: float = _BODY_TIMEOUT_S) -> bytes:
+async def _read(request: Request, most: int, timeout_s: float) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > most:
         raise _too_large(most)

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 import yaml
 
 from tests.integration.api.api_kit import YAML, Served, serving, spec
+from wire.api.ports import Consistency
+from wire.cluster.state import State
+from wire.node.control.asking import Asking
 
 ALL = "/api/v1/pipelines"
 
@@ -81,6 +85,20 @@ async def test_guards_ask_whether_there_is_one(api: Served) -> None:
     assert (await api.client.delete(f"{ALL}/b", headers={"if-match": '"7"'})).status_code == 412
     assert (await api.client.put(f"{ALL}/b", json=spec("b"), headers={"if-match": '"7"'})).status_code == 412
     assert (await api.client.put(f"{ALL}/b", json=spec("b"), headers={"if-match": '"x"'})).status_code == 412
+
+
+async def test_a_guard_that_nothing_meets_is_refused_at_once(api: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, looked = Asking.state, 0
+
+    async def counted(asking: Asking, consistency: Consistency) -> State:
+        nonlocal looked
+        looked += 1
+        assert looked == 1, "it is looked at again and again"
+        return await read(asking, consistency)
+
+    monkeypatch.setattr(Asking, "state", counted)
+    refused = await api.client.put(f"{ALL}/a", json=spec("a"), headers={"if-match": "*"})
+    assert (refused.status_code, refused.json()["code"]) == (412, "cluster.revision_changed")
 
 
 async def test_who_has_it_already_is_told_so(api: Served) -> None:

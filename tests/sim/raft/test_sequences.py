@@ -11,7 +11,7 @@ import pytest
 
 from tests.sim.raft.small.host import Alter, Campaign, Heartbeat, Propose, Restart, Snapshot
 from tests.sim.raft.small.play import Play
-from wire.raft.transport.messages import Append, AppendReply, Barrier, BarrierReply, Message
+from wire.raft.transport.messages import Append, AppendReply, Message
 from wire.raft.types import Configuration
 
 pytestmark = pytest.mark.sim
@@ -165,21 +165,6 @@ def test_12_a_leader_that_was_deposed_answers_no_read() -> None:
     play.do(0, Heartbeat())  # it does not know yet, and nobody answers
     play.deliver_late(1, 0, is_reply)
     play.deliver_late(2, 0, is_reply)
-
-
-def test_a_read_has_to_see_what_was_confirmed_before_it_and_not_what_was_before_another_at_the_same_member() -> None:
-    play = Play()
-    led(play, 0, 1, 2)
-    play.read(2)
-    play.hold_back()
-    play.deliver_late(2, 0, lambda message: isinstance(message, Barrier))
-    play.carry(0, 1)
-    play.hold_back()
-    play.do(0, Propose(b"v"))
-    play.carry(0, 1)
-    assert play.witness(0).confirmed == 1
-    play.read(2)
-    play.deliver_late(0, 2, lambda message: isinstance(message, BarrierReply))
 
 
 def test_12_a_new_leader_answers_no_read_before_its_first_entry_is_committed() -> None:

@@ -12,11 +12,14 @@ import pysyncobj.syncobj
 import pytest
 
 from tests.sim.raft.small.frozen import frozen
+from tests.sim.raft.small.host import Campaign, Heartbeat, Propose
+from tests.sim.raft.small.play import Play
 from tests.sim.raft.small.search import CounterexampleError, exhaustive, guided
 from tests.sim.raft.small.world import Bounds
 from tests.sim.raft.small.worlds import QUICK, WIDE, Kind
 from tests.sim.seeds import first_seed
 from wire.raft.replica.replica import Replica
+from wire.raft.transport.messages import Barrier, BarrierReply
 
 pytestmark = [pytest.mark.sim, pytest.mark.timeout(300)]
 
@@ -54,3 +57,21 @@ def test_the_same_choices_lead_to_the_same_state() -> None:
         for state in range(len(automaton.locals)):
             again = automaton._begin_again(state)
             assert automaton._numbers[frozen(again)] == state
+
+
+def test_a_read_has_to_see_what_was_confirmed_before_it_and_not_what_was_before_another_at_the_same_member() -> None:
+    play = Play()
+    play.do(0, Campaign())
+    play.carry(0, 1, 2)
+    play.do(0, Heartbeat())
+    play.carry(0, 1, 2)
+    play.read(2)
+    play.hold_back()
+    play.deliver_late(2, 0, lambda message: isinstance(message, Barrier))
+    play.carry(0, 1)
+    play.hold_back()
+    play.do(0, Propose(b"v"))
+    play.carry(0, 1)
+    assert play.witness(0).confirmed == 1
+    play.read(2)
+    play.deliver_late(0, 2, lambda message: isinstance(message, BarrierReply))

@@ -173,8 +173,9 @@ class PipelineService:
         while True:
             state = await self._asking.state("linearizable")
             now = state.pipelines.get(_key(name))
+            revision = _revision(guard, now, name)
             try:
-                return await attempt(now, _revision(guard, now, name), by.request_id + number.to_bytes(4))
+                return await attempt(now, revision, by.request_id + number.to_bytes(4))
             except RefusedError as exc:
                 if exc.code not in _RACED:
                     raise
