@@ -20,6 +20,7 @@ from wire.core.errors import FatalError, RetryableError
 from wire.node.agent import Agent
 from wire.node.calls import GIVE_UP, JOIN, RENEW, Joined, Joining, Renewal, Renewed
 from wire.node.control.asking import Asking
+from wire.node.control.gathering import Gathering
 from wire.node.control.services import About, leader, services
 from wire.node.control.submissions import Submissions
 from wire.node.control.tokens import TokenService
@@ -92,7 +93,7 @@ async def at_work(
         )
         local = LocalTaps(supervisor)
         rpc.handle(TAP, local.answer)
-        taps = TapService(asking, local, node.us, tls=node.tls, rng=node.rng, clock=node.clock)
+        taps = TapService(asking, Gathering(asking, node.dial), local, node.clock)
         about = About(cluster, __version__)
         behind = services(asking, forwarding, submissions, node.uuids, node.clock, about, metrics, taps)
         async with supervisor.running(), asyncio.TaskGroup() as tasks:

@@ -28,6 +28,7 @@ from wire.core.permissions import Permissions
 from wire.core.records import Checkpoint, Fingerprint, PartitionId, PartitionKey, Position
 from wire.core.uuids import Uuids
 from wire.node.control.asking import Asking
+from wire.node.control.gathering import Gathering
 from wire.node.control.services import About, leader, services
 from wire.node.control.submissions import Submissions
 from wire.node.listener.http import HttpServer
@@ -167,12 +168,11 @@ async def _node(
     node = RaftNode(me, CLUSTER, folder / "raft", machine, tls=None, rng=random.Random(me.id), settings=raft)
     async with node, Submissions(permissions, environ or {}) as submissions:
         asking, us = Asking(node, machine, clock, timeout_s), Us(me.name, CLUSTER)
-        forwarding = leader(
-            asking,
-            lambda address, name: RpcClient(us, address, name=name, tls=None, rng=random.Random(me.id)),
-            clock,
-            CLUSTER,
-        )
+
+        def dial(address: str, name: str | None) -> RpcClient:
+            return RpcClient(us, address, name=name, tls=None, rng=random.Random(me.id))
+
+        forwarding, gathering = leader(asking, dial, clock, CLUSTER), Gathering(asking, dial)
         rpc = RpcServer(us, lambda caller: _is_member(node, caller), secure=False)
         forwarding.answer(rpc)
         nobody = cast(Supervisor, NoWorkers())
@@ -184,7 +184,7 @@ async def _node(
             clock,
             About(CLUSTER, "1.2.3"),
             MetricsService(ConsensusReader(node), cluster_reader(machine), requests.put_on),
-            TapService(asking, LocalTaps(nobody), us, tls=None, rng=random.Random(me.id), clock=tap_clock or clock),
+            TapService(asking, gathering, LocalTaps(nobody), tap_clock or clock),
         )
         settings = ApiSettings(
             version="1.2.3", served_by=me.name, max_body_bytes=max_body_bytes, metrics_open=metrics_open
