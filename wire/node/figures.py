@@ -21,6 +21,7 @@ from wire.node.control.pipelines import require
 from wire.node.metrics.tally import Tally
 from wire.node.rpc.messages import Caller, Method
 from wire.node.supervisor import Supervisor
+from wire.raft.threads import in_thread
 
 _ANSWER_S: Final = 3.0
 _MOST_ROUNDS: Final = 4
@@ -51,11 +52,14 @@ class LocalFigures:
         self._supervisor = supervisor
         self._clock = clock
         self._began_s = clock.monotonic()
+        self._one = asyncio.Lock()  # I8: one at a time, as with a scrape
 
     async def look(self, asked: Question) -> Counted:
         """Return what was counted up to now."""
-        figures = self._tally.figures(asked.pipelines, self._supervisor.moving())
-        return Counted(int((self._clock.monotonic() - self._began_s) * 1000), tuple(figures))
+        async with self._one:
+            uptime_ms = int((self._clock.monotonic() - self._began_s) * 1000)
+            tell = self._tally.figures(asked.pipelines, self._supervisor.moving())
+            return Counted(uptime_ms, tuple(await in_thread(tell)))
 
     async def answer(self, asked: Question, _: Caller) -> Counted:
         """Answer another node."""

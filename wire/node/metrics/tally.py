@@ -65,14 +65,18 @@ class Tally:
 
     def figures(
         self, pipelines: Sequence[PipelineKey], running: Iterable[tuple[PipelineKey, Progress | None]]
-    ) -> list[Figures]:
-        """Return what has become of these pipelines' records, in their order: what `put_on` shows, added up."""
+    ) -> Callable[[], list[Figures]]:
+        """Return what tells what has become of these pipelines' records, in their order: what is scraped, added up.
+
+        It tells it as of now, and may be called in another thread.
+        """
+        there = {key for key in pipelines if self._exists(key)}
+        past = {key: self._past[key].copy() for key in there & self._past.keys()}
         now: dict[PipelineKey, list[Progress]] = {key: [] for key in pipelines}
         for key, progress in running:
-            if progress is not None and key in now:
+            if progress is not None and key in there:
                 now[key].append(progress)
-        there = {key for key in pipelines if self._exists(key)}
-        return [_figures(self._past.get(key, {}), now[key]) if key in there else _figures({}, ()) for key in pipelines]
+        return lambda: [_figures(past.get(key, {}), now[key]) for key in pipelines]
 
 
 def _figures(past: Counted, running: Sequence[Progress]) -> Figures:
