@@ -39,8 +39,9 @@ def duration(seconds: float) -> str:
 
 def behind(records: int | None, size_bytes: int | None, seconds: float | None = None) -> str:
     """How far an end is away, in what is known of it: `310 records and 1.5 KiB, 2.0s`. Nothing where nothing is."""
-    amounts = ([] if records is None else [f"{count(records)} records"]) + (
-        [] if size_bytes is None else [size(size_bytes)]
-    )
-    late = [duration(seconds)] if seconds or (seconds is not None and not amounts) else []
-    return ", ".join([*filter(None, [" and ".join(amounts)]), *late])
+    amounts = [
+        *([] if records is None else [f"{count(records)} records"]),
+        *([] if size_bytes is None else [size(size_bytes)]),
+    ]
+    late = [] if seconds is None or (amounts and not seconds) else [duration(seconds)]
+    return ", ".join([*([" and ".join(amounts)] if amounts else []), *late])

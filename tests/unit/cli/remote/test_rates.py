@@ -47,6 +47,7 @@ def test_what_stands_still_has_a_rate_of_nothing() -> None:
     ("now", "next_"),
     [
         (node("n1", 1, 300), node("n1", 2, 400)),  # it was started again
+        (node("n1", 30, 3000), node("n1", 31, 3100)),  # as well, and has got further than before by now
         (node("n1", 101, 10), node("n1", 102, 110)),  # the pipeline was deleted and made again
         (node("n2", 500, 90_000), node("n2", 501, 90_100)),  # the task moved to a node that had it before
     ],
