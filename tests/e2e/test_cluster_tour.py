@@ -25,10 +25,12 @@ VARIES = {
     r"term \d+": "term N",
     r"(?m)^(node-\d +)(leader|voter)": r"\1votes",
     r"(, )?proven": "",
+    r"[\d,]+ (received|sent|filtered)": r"N \1",
     r" {2,}": "  ",
     r"(?m) +$": "",
 }
-"""What is not the same each time: ids, times, terms, who leads, what has run for a minute, and how wide columns are."""
+"""What is not the same each time: ids, times, terms, who leads, what has run for a minute, how many records passed, and
+how wide columns are."""
 
 
 class Tour:

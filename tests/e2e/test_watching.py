@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 from pathlib import Path
@@ -16,6 +17,15 @@ from tests.waiting import until
 
 ALL = "/api/v1/namespaces/default/pipelines"
 TASKS = {"total": 2, "waiting": 0, "running": 2, "moving": 0, "ended": 0}
+COUNTED = {"received": 1204, "sent": 310, "filtered": 894, "dead_lettered": 0, "skipped": 0, "retried": 7}
+COUNTED |= {"lag_records": 12, "lag_bytes": None, "lag_ms": None}
+METRICS = {
+    **COUNTED,
+    "name": "a",
+    "namespace": "default",
+    "nodes": [{**COUNTED, "node": "n1", "uptime_ms": 5000}],
+    "unanswered": [],
+}
 ANSWERS: dict[str, Any] = {
     "GET /api/v1/cluster": {
         "cluster_id": "c",
@@ -47,6 +57,8 @@ ANSWERS: dict[str, Any] = {
         ],
         "next": None,
     },
+    f"GET {ALL}/a/metrics": METRICS,
+    "GET /api/v1/namespaces/default/metrics": {"items": [METRICS], "next": None},
 }
 
 
@@ -68,16 +80,54 @@ async def test_one_look_at_a_cluster(node: Scripted, tmp_path: Path) -> None:
         "n1    leader  live    2      2        n1:1",
         "n2    voter   silent  0               n2:1",
         "",
-        "PIPELINE  STATE    VERSION  TASKS      NODES  ERROR",
-        "a         running  1        2 running  n1 2",
+        "PIPELINE  STATE    VERSION  TASKS      NODES  IN  OUT  LAG         ERROR",
+        "a         running  1        2 running  n1 2   -   -    12 records",
     ]
     assert all("consistency=stale" in each.target for each in node.asked[1:]), "it is shown without a leader, too"
+    data = await wire("top", "-o", "json", "--server", node.address, cwd=tmp_path)
+    shown = json.loads(data.out)
+    assert shown["metrics"][0]["nodes"] == METRICS["nodes"]
+    assert [(each["status"]["state"], each["nodes"]) for each in shown["pipelines"]] == [("running", {"n1": 2})]
+    assert (shown["cluster"]["leader"], shown["rates"]) == ("n1/i", {})
+
+
+async def test_a_node_that_does_not_say_what_it_has_counted_is_named(node: Scripted, tmp_path: Path) -> None:
+    counted = METRICS | {"unanswered": ["n2"]}
+    node.by_target["GET /api/v1/namespaces/default/metrics"] = Reply(200, {"items": [counted], "next": None})
+    once = await wire("top", "--once", "--server", node.address, cwd=tmp_path)
+    assert once.out.splitlines()[-1] == "no answer from n2, whose part of IN, OUT and LAG is missing"
+    node.by_target[f"GET {ALL}/a/metrics"] = Reply(200, counted)
+    status = await wire("pipeline", "status", "a", "--server", node.address, cwd=tmp_path)
+    assert "  no answer    n2, whose part is missing" in status.out.splitlines()
+
+
+async def test_rates_are_of_two_looks_and_in_one_line_they_are_of_all_pipelines(node: Scripted, tmp_path: Path) -> None:
+    def metrics(seconds: float, **received: int) -> Reply:
+        items = [
+            METRICS | {"name": name, "nodes": [{**COUNTED, "received": n, "node": "n1", "uptime_ms": seconds * 1000}]}
+            for name, n in received.items()
+        ]
+        return Reply(200, {"items": items, "next": None})
+
+    where = "GET /api/v1/namespaces/default/metrics"
+    node.by_target[where] = metrics(5, a=1000, b=50)
+    process = await start("top", "--server", node.address, cwd=tmp_path)
+    assert process.stdout is not None
+    async with asyncio.timeout(DEADLINE_S):
+        lines = [await process.stdout.readline()]
+        for moment in (metrics(7, a=1600, b=90), metrics(1, a=10, b=20)):  # which was started again meanwhile
+            node.by_target[where] = moment
+            lines.append(await process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        await process.communicate()
+    rates = [line.decode().rstrip().partition("  in ")[2] for line in lines]
+    assert rates == ["-  out -  lag 24 records", "320/s  out 0/s  lag 24 records", "-  out -  lag 24 records"]
 
 
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["top"], b"leader n1  nodes 1 of 2  tasks 2 running  pipelines 1 running\n"),
+        (["top"], b"leader n1  nodes 1 of 2  tasks 2 running  pipelines 1 running  in -  out -  lag 12 records\n"),
         (["pipeline", "status", "a", "--watch"], b"running  version 1  tasks 2 running  nodes n1\n"),
     ],
 )

@@ -18,7 +18,7 @@ from wire.api.ports import Services
 from wire.api.principals import ALWAYS_OPEN
 from wire.api.problems import problem
 from wire.api.requests import declared_namespace
-from wire.api.routes import cluster, health, metrics, pipelines, runs, taps
+from wire.api.routes import cluster, figures, health, metrics, pipelines, runs, taps
 from wire.core.errors import ConfigError, Finding, RefusedError
 from wire.core.uuids import Uuids
 
@@ -74,7 +74,7 @@ def build_app(services: Services, settings: ApiSettings, uuids: Uuids) -> FastAP
     app.state.uuids = uuids
     open_ = (*ALWAYS_OPEN, "/metrics") if settings.metrics_open else ALWAYS_OPEN
     app.add_middleware(Frame, version=settings.version, served_by=settings.served_by, uuids=uuids, open_=open_)
-    for router in (pipelines.router, runs.pipeline_router, taps.router):
+    for router in (pipelines.router, runs.pipeline_router, taps.router, figures.router):
         app.include_router(router, prefix=_PREFIX)
         app.include_router(router, prefix=_IN_NAMESPACE, dependencies=[Depends(declared_namespace)])
     app.include_router(runs.job_router, prefix=_PREFIX)

@@ -51,6 +51,14 @@ _TASK: Final = views.Task(
 _CHECKPOINT: Final = views.Checkpoint(
     source="kafka", partition="flights/0", generation=0, seq=418, epoch=12, position=b"27004"
 )
+_COUNTED: Final = {
+    "received": 27004, "sent": 4918, "filtered": 22080, "dead_lettered": 6, "skipped": 0, "retried": 100,
+    "lag_records": 310, "lag_ms": 1250,
+}  # fmt: skip
+_FIGURES: Final = views.PipelineFigures(
+    **_COUNTED, name="delayed-flights", namespace="default",
+    nodes=(views.NodeFigures(**_COUNTED, node="n1", uptime_ms=93_600_000),), unanswered=("n2",),
+)  # fmt: skip
 _MEMBER: Final = views.Member(
     id=_NODE, name="n1", address="10.0.0.1:4001", role="leader", state="live", last_contact_ms=0, workers=8,
     labels={"zone": "a"}, release="1.0.0",
@@ -71,6 +79,7 @@ EXAMPLES: Final[dict[Any, Any]] = {
         job=_JOB_VIEW, tasks=views.TaskCounts(total=2, waiting=0, running=2, moving=0, ended=0), nodes=("n1", "n2"),
         checkpoints=2,
     ),
+    views.PipelineFigures: _FIGURES,
     views.Member: _MEMBER,
     views.Sample: views.Sample(
         node="n1", sink="elasticsearch", source="kafka", partition="flights/0", offset=27004, timestamp=_THEN,
@@ -96,6 +105,7 @@ EXAMPLES: Final[dict[Any, Any]] = {
     views.Page[views.Task]: views.Page(items=(_TASK,)),
     views.Page[views.Checkpoint]: views.Page(items=(_CHECKPOINT,)),
     views.Page[views.Job]: views.Page(items=(_JOB_VIEW,)),
+    views.Page[views.PipelineFigures]: views.Page(items=(_FIGURES,)),
     views.Page[views.Token]: views.Page(
         items=(views.Token(id=_TOKEN_ID, expires_at=_THEN, uses_left=1, created_by="ada"),)
     ),

@@ -24,6 +24,7 @@ from wire.api.views import (
     NodeStatus,
     Page,
     Pipeline,
+    PipelineFigures,
     PipelineStatus,
     Plan,
     Restored,
@@ -270,6 +271,18 @@ class Metrics(Protocol):
         ...
 
 
+class Figures(Protocol):
+    """What the nodes that run tasks have counted. A node that does not say so in time is named in the answer."""
+
+    async def page(self, namespace: str, part: Part) -> Page[PipelineFigures]:
+        """Return what has become of the records of a namespace's pipelines, by name."""
+        ...
+
+    async def of(self, name: Name, consistency: Consistency) -> PipelineFigures:
+        """Return what has become of a pipeline's records."""
+        ...
+
+
 class Services(Struct, frozen=True):
     """Everything behind the routes."""
 
@@ -281,3 +294,4 @@ class Services(Struct, frozen=True):
     metrics: Metrics
     tokens: Tokens
     taps: Taps
+    figures: Figures

@@ -213,6 +213,49 @@ class PipelineStatus(Struct, frozen=True, kw_only=True):
     fell_back_from: int | None = None
 
 
+class Figures(Struct, frozen=True, kw_only=True):
+    """What has become of records, as `/metrics` counts it, and how far the sources' ends are away.
+
+    Records are `received` from the sources, and `sent` once they are durable in a sink and stay; one that goes to two
+    sinks counts twice. `filtered` ones a transform left out, `dead_lettered` ones are durable in the dead-letter sink,
+    `skipped` ones could not be processed, `retried` ones were written again. What no source knows of its lag is null;
+    `lag_ms` is that of the partition that is latest.
+    """
+
+    received: int
+    sent: int
+    filtered: int
+    dead_lettered: int
+    skipped: int
+    retried: int
+    lag_records: int | None = None
+    lag_bytes: int | None = None
+    lag_ms: int | None = None
+
+
+class NodeFigures(Figures, frozen=True, kw_only=True):
+    """What one node has counted of a pipeline since the node was started, `uptime_ms` ago.
+
+    As long as the node lives, nothing it counts goes back, whatever becomes of tasks: what two answers of it differ by
+    has happened in between. Where `uptime_ms` goes back, it has begun anew.
+    """
+
+    node: str
+    uptime_ms: int
+
+
+class PipelineFigures(Figures, frozen=True, kw_only=True):
+    """What the `nodes` that run a pipeline's tasks now have counted, added up: it goes back when tasks change nodes.
+
+    Those that are `unanswered` run some of its tasks, too, and did not say in time what they have counted.
+    """
+
+    name: str
+    namespace: str
+    nodes: tuple[NodeFigures, ...]
+    unanswered: tuple[str, ...] = ()
+
+
 class Member(Struct, frozen=True, kw_only=True):
     """A node. Its `id` is its name and its incarnation; `role` says what it is to consensus.
 

@@ -35,3 +35,13 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours}h{minutes:02}m{rest:02}s"
     return f"{minutes}m{rest:02}s" if minutes else f"{rest}s"
+
+
+def behind(records: int | None, size_bytes: int | None, seconds: float | None = None) -> str:
+    """How far an end is away, in what is known of it: `310 records and 1.5 KiB, 2.0s`. Nothing where nothing is."""
+    amounts = [
+        *([] if records is None else [f"{count(records)} records"]),
+        *([] if size_bytes is None else [size(size_bytes)]),
+    ]
+    late = [] if seconds is None or (amounts and not seconds) else [duration(seconds)]
+    return ", ".join([*([" and ".join(amounts)] if amounts else []), *late])

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
-from wire.cli.numbers import count, duration, rate, size
+from wire.cli.numbers import behind, count, duration, rate, size
 from wire.cli.terminal import Style
 from wire.core.config import ByRecord
 from wire.pipelines.engine.progress import Progress, Reason, SinkProgress
@@ -85,8 +85,7 @@ def lag(progress: Progress) -> str:
     """Return how far the sources' ends are away; nothing where they can't know."""
     records = [source.lag_records for source in progress.sources if source.lag_records is not None]
     bytes_ = [source.lag_bytes for source in progress.sources if source.lag_bytes is not None]
-    parts = [f"{count(sum(records))} records"] if records else []
-    text = " and ".join([*parts, *([size(sum(bytes_))] if bytes_ else [])])
+    text = behind(sum(records) if records else None, sum(bytes_) if bytes_ else None)
     return text and f"lag {text}"
 
 

@@ -6,12 +6,9 @@ somebody goes, on whichever side.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import datetime
-import random
-import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final
 
 import msgspec
@@ -20,14 +17,13 @@ from msgspec import Raw, Struct
 
 from wire.api import views
 from wire.api.ports import Name
-from wire.cluster.state import DISCOVERY, NodeName, PipelineKey
+from wire.cluster.state import NodeName, PipelineKey
 from wire.core.clock import Clock
-from wire.core.errors import RefusedError, RetryableError, WireError
-from wire.node.control import describing
+from wire.core.errors import RefusedError, RetryableError
 from wire.node.control.asking import Asking
+from wire.node.control.gathering import Gathering
 from wire.node.control.pipelines import require
-from wire.node.rpc.client import RpcClient
-from wire.node.rpc.messages import Caller, Method, Us
+from wire.node.rpc.messages import Caller, Method
 from wire.node.supervisor import Supervisor
 from wire.worker.masking import Shown
 from wire.worker.protocol import Sample
@@ -90,22 +86,11 @@ class LocalTaps:
 class TapService:
     """A `wire.api.ports.Taps`."""
 
-    def __init__(
-        self,
-        asking: Asking,
-        local: LocalTaps,
-        us: Us,
-        *,
-        tls: Callable[[], ssl.SSLContext] | None,
-        rng: random.Random,
-        clock: Clock,
-    ) -> None:
-        """Ask this node's workers by `local`, and other nodes as `us`."""
+    def __init__(self, asking: Asking, gathering: Gathering, local: LocalTaps, clock: Clock) -> None:
+        """Ask this node's workers by `local`."""
         self._asking = asking
+        self._gathering = gathering
         self._local = local
-        self._us = us
-        self._tls = tls
-        self._rng = rng
         self._clock = clock
         self._open = 0
 
@@ -134,27 +119,11 @@ class TapService:
                 await self._clock.sleep(min(_PAUSE_S, max(0.0, until_s - self._clock.monotonic())))
 
     async def _round(self, asked: Looking) -> list[tuple[NodeName, Sample]]:
-        """Ask all who run tasks of the pipeline now."""
-        owners = self._owners(PipelineKey(asked.namespace, asked.name))
-        answers = await asyncio.gather(*(self._ask(node, asked) for node in owners))
-        return [(node, each) for node, samples in zip(owners, answers, strict=True) for each in samples]
-
-    async def _ask(self, node: NodeName, asked: Looking) -> Iterable[Sample]:
-        if node == self._us.name:
-            return (await self._local.look(asked)).samples
-        member = next((each for each in self._asking.node.members().members if each.name == node), None)
-        if member is None:
-            return ()
-        try:
-            async with RpcClient(self._us, member.address, name=node, tls=self._tls, rng=self._rng) as client:
-                return (await client.call(TAP, asked, timeout_s=asked.seconds + _ANSWER_S)).samples
-        except WireError as exc:  # the others go on
-            log.debug("tap_not_answered", node=node, code=exc.code, reason=exc.message)
-            return ()
-
-    def _owners(self, key: PipelineKey) -> list[NodeName]:
-        tasks = describing.tasks_of(self._asking.known, key)
-        return sorted({each.owner for each in tasks if each.owner is not None and each.key.slot != DISCOVERY})
+        """Ask all who run tasks of the pipeline now. Who does not answer has nothing to show."""
+        owners = self._gathering.owners(PipelineKey(asked.namespace, asked.name))
+        requests = dict.fromkeys(owners, asked)
+        answers = await self._gathering.ask(TAP, requests, self._local.look, asked.seconds + _ANSWER_S)
+        return [(node, each) for node, looked in answers.items() for each in looked.samples]
 
 
 def _view(node: NodeName, sample: Sample) -> views.Sample:

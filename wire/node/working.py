@@ -20,9 +20,11 @@ from wire.core.errors import FatalError, RetryableError
 from wire.node.agent import Agent
 from wire.node.calls import GIVE_UP, JOIN, RENEW, Joined, Joining, Renewal, Renewed
 from wire.node.control.asking import Asking
-from wire.node.control.services import About, leader, services
+from wire.node.control.gathering import Gathering
+from wire.node.control.services import About, Sights, leader, services
 from wire.node.control.submissions import Submissions
 from wire.node.control.tokens import TokenService
+from wire.node.figures import COUNTED, FigureService, LocalFigures
 from wire.node.leading import Leading
 from wire.node.leases import LEASE_MS, OwnLease
 from wire.node.listener.http import HttpServer
@@ -90,11 +92,9 @@ async def at_work(
             requests.put_on,
             lambda sheet: tally.put_on(sheet, supervisor.moving()),
         )
-        local = LocalTaps(supervisor)
-        rpc.handle(TAP, local.answer)
-        taps = TapService(asking, local, node.us, tls=node.tls, rng=node.rng, clock=node.clock)
-        about = About(cluster, __version__)
-        behind = services(asking, forwarding, submissions, node.uuids, node.clock, about, metrics, taps)
+        taps, figures = _gathered(rpc, node, asking, supervisor, tally)
+        about, sights = About(cluster, __version__), Sights(metrics, taps, figures)
+        behind = services(asking, forwarding, submissions, node.uuids, node.clock, about, sights)
         async with supervisor.running(), asyncio.TaskGroup() as tasks:
             running = [
                 tasks.create_task(work)
@@ -124,6 +124,17 @@ def _readers(node: Node, raft: RaftNode, http: HttpServer, rpc: RpcServer) -> It
     yield build_reader(__version__, node.us.name)
     if node.credentials is not None:
         yield certificate_reader(node.credentials)
+
+
+def _gathered(
+    rpc: RpcServer, node: Node, asking: Asking, supervisor: Supervisor, tally: Tally
+) -> tuple[TapService, FigureService]:
+    """Return what asks all nodes that run a pipeline's tasks, and have this one answer others that do."""
+    gathering, passing = Gathering(asking, node.dial), LocalTaps(supervisor)
+    counted = LocalFigures(tally, supervisor, node.clock)
+    rpc.handle(TAP, passing.answer)
+    rpc.handle(COUNTED, counted.answer)
+    return TapService(asking, gathering, passing, node.clock), FigureService(asking, gathering, counted)
 
 
 def _answer(rpc: RpcServer, node: Node, raft: RaftNode, leading: Leading, tokens: TokenService) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -22,25 +22,29 @@ from wire.api.app import ApiSettings, build_app
 from wire.cluster import commands as c
 from wire.cluster.encoding import decode_answer, encode
 from wire.cluster.machine import ClusterMachine
-from wire.cluster.state import JobId, NodeName, TaskKey
+from wire.cluster.state import JobId, NodeName, PipelineKey, TaskKey
 from wire.core.clock import Clock, SystemClock
 from wire.core.permissions import Permissions
 from wire.core.records import Checkpoint, Fingerprint, PartitionId, PartitionKey, Position
 from wire.core.uuids import Uuids
 from wire.node.control.asking import Asking
-from wire.node.control.services import About, leader, services
+from wire.node.control.gathering import Gathering
+from wire.node.control.services import About, Sights, leader, services
 from wire.node.control.submissions import Submissions
+from wire.node.figures import COUNTED, FigureService, LocalFigures
 from wire.node.listener.http import HttpServer
 from wire.node.listener.listener import listening
 from wire.node.metrics.node import ConsensusReader, cluster_reader
 from wire.node.metrics.requests import Requests
 from wire.node.metrics.service import MetricsService
+from wire.node.metrics.tally import Tally
 from wire.node.rpc.client import RpcClient
 from wire.node.rpc.messages import ALPN as RPC
 from wire.node.rpc.messages import Caller, Us
 from wire.node.rpc.server import RpcServer
 from wire.node.supervisor import Supervisor
 from wire.node.tapping import LocalTaps, TapService
+from wire.pipelines.engine.progress import Progress
 from wire.raft import Configuration, Member, MemberId, RaftNode, RaftSettings, found_cluster
 from wire.raft.transport.handshake import ALPN as RAFT
 from wire.worker.protocol import Sample
@@ -59,10 +63,16 @@ def spec(name: str = "a", **fields: Any) -> dict[str, Any]:
 
 
 class NoWorkers:
-    """What is asked of a supervisor, where no task runs."""
+    """What is asked of a supervisor, where no task runs. What one would have told of itself is for tests to say."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[PipelineKey, Progress | None]] = []
 
     async def tap(self, *_: Any) -> list[Sample]:
         return []
+
+    def moving(self) -> list[tuple[PipelineKey, Progress | None]]:
+        return self.told
 
 
 @dataclass
@@ -74,6 +84,7 @@ class Served:
     node: RaftNode
     machine: ClusterMachine
     rpc: RpcServer
+    workers: NoWorkers
 
     async def create(self, name: str = "a", **fields: Any) -> dict[str, Any]:
         response = await self.client.post("/api/v1/pipelines", json=spec(name, **fields))
@@ -87,13 +98,22 @@ class Served:
 
     async def run(self, pipeline: Mapping[str, Any], *partitions: str, node: str = "n1") -> int:
         """Do what workers do at the start of a job: find the partitions, deal them to one task, and start it."""
-        job, keys = JobId(pipeline["job_id"]), tuple(PartitionKey("generate", PartitionId(each)) for each in partitions)
-        await self.propose(c.RegisterNode(at_ms=1, name=NodeName(node), incarnation="i", address="x:1", workers=1))
-        await self._start(TaskKey(job, -1), node)
-        epoch = self.machine.state.tasks[TaskKey(job, -1)].epoch
-        await self.propose(c.ReportPartitions(at_ms=1, job=job, epoch=epoch, partitions=keys))
-        await self.propose(c.DealShares(at_ms=1, job=job, if_shares_revision=0, shares=(keys,)))
-        return await self._start(TaskKey(job, 0), node)
+        keys = tuple(PartitionKey("generate", PartitionId(each)) for each in partitions)
+        return (await self._deal(JobId(pipeline["job_id"]), (keys,), [node]))[0]
+
+    async def spread(self, pipeline: Mapping[str, Any], *nodes: str) -> None:
+        """Do as `run` does, with a task of one partition for each of these nodes."""
+        shares = [(PartitionKey("generate", PartitionId(node)),) for node in nodes]
+        await self._deal(JobId(pipeline["job_id"]), shares, nodes)
+
+    async def _deal(self, job: JobId, shares: Sequence[tuple[PartitionKey, ...]], nodes: Sequence[str]) -> list[int]:
+        for node in nodes:
+            await self.propose(c.RegisterNode(at_ms=1, name=NodeName(node), incarnation="i", address="x:1", workers=1))
+        epoch = await self._start(TaskKey(job, -1), nodes[0])
+        found = tuple(key for share in shares for key in share)
+        await self.propose(c.ReportPartitions(at_ms=1, job=job, epoch=epoch, partitions=found))
+        await self.propose(c.DealShares(at_ms=1, job=job, if_shares_revision=0, shares=tuple(shares)))
+        return [await self._start(TaskKey(job, slot), node) for slot, node in enumerate(nodes)]
 
     async def _start(self, key: TaskKey, node: str) -> int:
         await self.propose(c.AssignTasks(at_ms=1, moves=((key, NodeName(node)),)))
@@ -167,15 +187,17 @@ async def _node(
     node = RaftNode(me, CLUSTER, folder / "raft", machine, tls=None, rng=random.Random(me.id), settings=raft)
     async with node, Submissions(permissions, environ or {}) as submissions:
         asking, us = Asking(node, machine, clock, timeout_s), Us(me.name, CLUSTER)
-        forwarding = leader(
-            asking,
-            lambda address, name: RpcClient(us, address, name=name, tls=None, rng=random.Random(me.id)),
-            clock,
-            CLUSTER,
-        )
+
+        def dial(address: str, name: str | None) -> RpcClient:
+            return RpcClient(us, address, name=name, tls=None, rng=random.Random(me.id))
+
+        forwarding, gathering = leader(asking, dial, clock, CLUSTER), Gathering(asking, dial)
         rpc = RpcServer(us, lambda caller: _is_member(node, caller), secure=False)
         forwarding.answer(rpc)
-        nobody = cast(Supervisor, NoWorkers())
+        workers = NoWorkers()
+        nobody = cast(Supervisor, workers)
+        counted = LocalFigures(Tally(lambda key: key in machine.state.pipelines), nobody, clock)
+        rpc.handle(COUNTED, counted.answer)
         behind = services(
             asking,
             forwarding,
@@ -183,8 +205,11 @@ async def _node(
             uuids,
             clock,
             About(CLUSTER, "1.2.3"),
-            MetricsService(ConsensusReader(node), cluster_reader(machine), requests.put_on),
-            TapService(asking, LocalTaps(nobody), us, tls=None, rng=random.Random(me.id), clock=tap_clock or clock),
+            Sights(
+                MetricsService(ConsensusReader(node), cluster_reader(machine), requests.put_on),
+                TapService(asking, gathering, LocalTaps(nobody), tap_clock or clock),
+                FigureService(asking, gathering, counted),
+            ),
         )
         settings = ApiSettings(
             version="1.2.3", served_by=me.name, max_body_bytes=max_body_bytes, metrics_open=metrics_open
@@ -194,7 +219,7 @@ async def _node(
         hooks = {"response": [assert_described]}
         transport, base = httpx.ASGITransport(counted), f"http://{me.name}"
         async with httpx.AsyncClient(transport=transport, base_url=base, timeout=60, event_hooks=hooks) as client:
-            yield Served(client, app, node, machine, rpc)
+            yield Served(client, app, node, machine, rpc, workers)
 
 
 def _is_member(node: RaftNode, caller: Caller) -> bool:

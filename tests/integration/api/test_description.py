@@ -12,6 +12,7 @@ from tests.integration.api.api_kit import Served
 from wire.api.openapi import COMPONENTS, EXAMPLES, example_of, schema_of
 
 IN_NAMESPACE = """\
+GET    /metrics
 GET    /pipelines
 POST   /pipelines
 DELETE /pipelines/{name}
@@ -20,6 +21,7 @@ PUT    /pipelines/{name}
 DELETE /pipelines/{name}/checkpoints
 GET    /pipelines/{name}/checkpoints
 GET    /pipelines/{name}/jobs
+GET    /pipelines/{name}/metrics
 PUT    /pipelines/{name}/pause
 PUT    /pipelines/{name}/restart
 PUT    /pipelines/{name}/resume

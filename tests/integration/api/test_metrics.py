@@ -52,7 +52,8 @@ async def status(app: FastAPI, certificates: CertificateFolder, client: str | No
     async with listening("127.0.0.1:0", HttpServer(app), tls=lambda: context) as listener:
         base, tls = f"https://{listener.addresses[0]}", trusting(certificates, client)
         async with httpx.AsyncClient(base_url=base, verify=tls, trust_env=False) as asking:
-            assert (await asking.get("/nodes")).status_code == (401 if client is None else 200)
+            for other in ("/nodes", "/api/v1/metrics"):
+                assert (await asking.get(other)).status_code == (401 if client is None else 200)
             return (await asking.get("/metrics")).status_code
 
 

@@ -1,4 +1,4 @@
-"""What `wire top` shows: a cluster's nodes and pipelines, and which node runs how many tasks."""
+"""What `wire top` shows: a cluster's nodes and pipelines, which node runs how many tasks, and how fast records go."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Final
 from msgspec import Struct
 
 from wire.api import views
-from wire.cli.remote import showing
+from wire.cli.remote import rates, showing
 from wire.cli.remote.client import Client
 from wire.cli.remote.leading import cluster
+from wire.cli.remote.rates import Meter, Rate
 from wire.cli.terminal import Style, table
 
 _MOST: Final = 30
@@ -27,18 +28,24 @@ class Row(Struct, frozen=True):
 
 
 class Board(Struct, frozen=True):
-    """One moment of a cluster; `more` counts the pipelines there was no room for."""
+    """One moment of a cluster. `pipelines` are no more than there is room for, `metrics` and `rates` are of all.
+
+    A rate is not there while it is not known, by the pipeline's name.
+    """
 
     cluster: views.Cluster
-    rows: Sequence[Row]
-    more: int
+    pipelines: Sequence[Row]
+    metrics: Sequence[views.PipelineFigures]
+    rates: Mapping[str, Rate]
 
 
-def look(client: Client, namespace: str | None) -> Board:
+def look(client: Client, namespace: str | None, meter: Meter) -> Board:
     """Ask for everything, as the node that answers knows it: without a leader, too."""
     found = cluster(client).to(views.Cluster)
     names = [each.name for each in client.items(*client.pipelines(namespace), **_STALE).to(list[_Named])]
-    return Board(found, [_row(client, namespace, name) for name in names[:_MOST]], max(0, len(names) - _MOST))
+    rows = [_row(client, namespace, name) for name in names[:_MOST]]
+    metrics = client.items(*client.within(namespace, "metrics"), **_STALE).to(list[views.PipelineFigures])
+    return Board(found, rows, metrics, meter.rates(metrics))
 
 
 class _Named(Struct, frozen=True):
@@ -56,7 +63,7 @@ def lines(board: Board) -> list[str]:
     """Return it line by line."""
     style = Style(sys.stdout)
     tasks = Counter[str]()
-    for row in board.rows:
+    for row in board.pipelines:
         tasks.update(row.nodes)
     nodes = [
         [each.name, each.role, showing.state_of(each), str(tasks[each.name]),
@@ -65,23 +72,40 @@ def lines(board: Board) -> list[str]:
     ]  # fmt: skip
     found = [*showing.cluster_lines(board.cluster), ""]
     found += [*table(["NODE", "ROLE", "STATE", "TASKS", "WORKERS", "ADDRESS"], nodes, style), ""]
-    headings = ["PIPELINE", "STATE", "VERSION", "TASKS", "NODES", "ERROR"]
-    found += table(headings, [_cells(row) for row in board.rows], style)
-    return [*found, f"and {board.more} more"] if board.more else found
+    headings = ["PIPELINE", "STATE", "VERSION", "TASKS", "NODES", "IN", "OUT", "LAG", "ERROR"]
+    metrics = {each.name: each for each in board.metrics}
+    rows = [_cells(row, metrics.get(row.status.name), board.rates.get(row.status.name)) for row in board.pipelines]
+    found += table(headings, rows, style)
+    more = len(metrics) - len(rows)
+    found += [f"and {more} more"] if more > 0 else []
+    if missing := rates.unanswered(board.metrics):
+        found += ["", style.yellow(f"no answer from {', '.join(missing)}, whose part of IN, OUT and LAG is missing")]
+    return found
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: Row, metrics: views.PipelineFigures | None, rate: Rate | None) -> list[str]:
     status = row.status
     nodes = ", ".join(f"{node} {number}" for node, number in sorted(row.nodes.items()))
     error = "" if status.error is None else f"{status.error.code}: {status.error.message}"
-    return [status.name, status.state, str(status.version), showing.tasks_in_words(status.tasks), nodes, error]
+    tasks, lag = showing.tasks_in_words(status.tasks), rates.lag([] if metrics is None else [metrics]) or "-"
+    return [status.name, status.state, str(status.version), tasks, nodes, *rates.in_and_out(rate), lag, error]
 
 
 def line(board: Board) -> str:
     """Return it in one line."""
-    states = Counter(row.status.state for row in board.rows)
+    states = Counter(row.status.state for row in board.pipelines)
     live = sum(each.state != "silent" for each in board.cluster.members)
     leader = showing.name_of(board.cluster.leader) if board.cluster.leader else "none"
-    tasks = sum(row.status.tasks.running for row in board.rows)
-    parts = [f"leader {leader}", f"nodes {live} of {len(board.cluster.members)}", f"tasks {tasks} running"]
-    return "  ".join([*parts, f"pipelines {', '.join(f'{n} {state}' for state, n in states.items()) or 'none'}"])
+    tasks = sum(row.status.tasks.running for row in board.pipelines)
+    received, sent = rates.in_and_out(rates.added_up(board.rates.values()) if board.rates else None)
+    missing = rates.unanswered(board.metrics)
+    parts = [
+        f"leader {leader}",
+        f"nodes {live} of {len(board.cluster.members)}",
+        f"tasks {tasks} running",
+        f"pipelines {', '.join(f'{n} {state}' for state, n in states.items()) or 'none'}",
+        f"in {received}",
+        f"out {sent}",
+        f"lag {rates.lag(board.metrics) or '-'}",
+    ]
+    return "  ".join([*parts, f"no answer from {', '.join(missing)}"] if missing else parts)

@@ -101,9 +101,13 @@ class Client:
         for connection in self._connections:
             connection.close()
 
+    def within(self, namespace: str | None, *below: str) -> tuple[str, ...]:
+        """Return the path of what is in a namespace."""
+        return ("api", "v1", "namespaces", namespace or self._namespace, *below)
+
     def pipelines(self, namespace: str | None, *below: str) -> tuple[str, ...]:
         """Return the path of a namespace's pipelines, or of what is below it."""
-        return ("api", "v1", "namespaces", namespace or self._namespace, "pipelines", *below)
+        return self.within(namespace, "pipelines", *below)
 
     def get(self, *path: str, **query: str | None) -> Found:
         """Look something up. Raises WireErrors."""

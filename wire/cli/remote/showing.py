@@ -58,8 +58,8 @@ def pipeline(found: views.Pipeline) -> None:
     print(yaml.safe_dump(msgspec.json.decode(found.spec), sort_keys=False, allow_unicode=True), end="")
 
 
-def status(found: views.PipelineStatus) -> list[str]:
-    """Return how a pipeline is, line by line."""
+def status(found: views.PipelineStatus, counted: Sequence[tuple[str, str]]) -> list[str]:
+    """Return how a pipeline is, line by line, with what was counted of its records."""
     style = Style(sys.stdout)
     paint = {"running": style.green, "done": style.green, "failed": style.red}.get(found.state, style.yellow)
     rows = [("version", str(found.version))]
@@ -68,6 +68,7 @@ def status(found: views.PipelineStatus) -> list[str]:
     rows += [
         ("tasks", tasks_in_words(found.tasks)),
         ("nodes", ", ".join(found.nodes) or "none"),
+        *counted,
         ("checkpoints", count(found.checkpoints)),
     ]
     lines = [f"{style.bold(found.name)}: {paint(found.state)}", *(f"  {name:<13}{text}" for name, text in rows)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from wire.api.ports import Metrics, Services, Taps
+from wire.api.ports import Figures, Metrics, Services, Taps
 from wire.core.clock import Clock
 from wire.core.uuids import Uuids
 from wire.node.calls import ADD, LEAVE, REMOVE, TRANSFER
@@ -27,6 +27,14 @@ class About(Struct, frozen=True):
     release: str
 
 
+class Sights(Struct, frozen=True):
+    """What shows how the work goes: what this node counts, and what all that run tasks see pass and have counted."""
+
+    metrics: Metrics
+    taps: Taps
+    figures: Figures
+
+
 def leader(asking: Asking, dial: Dial, clock: Clock, cluster_id: str) -> Forwarding:
     """Return the way to have done what only the leader can do."""
     forwarding, changing = Forwarding(asking, dial, clock), Changing(asking, dial, cluster_id)
@@ -44,8 +52,7 @@ def services(
     uuids: Uuids,
     clock: Clock,
     about: About,
-    metrics: Metrics,
-    taps: Taps,
+    sights: Sights,
 ) -> Services:
     """Return the services of a node that is at work."""
     return Services(
@@ -54,7 +61,8 @@ def services(
         cluster=ClusterService(asking, forwarding, about.cluster_id, about.release),
         backups=BackupService(asking, uuids, about.cluster_id, about.release),
         health=HealthService(asking.node),
-        metrics=metrics,
+        metrics=sights.metrics,
         tokens=TokenService(asking),
-        taps=taps,
+        taps=sights.taps,
+        figures=sights.figures,
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
+from wire.api.views import Figures
 from wire.cluster.state import PipelineKey
 from wire.core.timings import Timings
 from wire.node.metrics import declarations as m
@@ -61,6 +62,51 @@ class Tally:
             _put_gauges(sheet, now)
 
         sheet.later(fill)
+
+    def figures(
+        self, pipelines: Sequence[PipelineKey], running: Iterable[tuple[PipelineKey, Progress | None]]
+    ) -> Callable[[], list[Figures]]:
+        """Return what tells what has become of these pipelines' records, in their order: what is scraped, added up.
+
+        It tells it as of now, and may be called in another thread.
+        """
+        there = {key for key in pipelines if self._exists(key)}
+        past = {key: self._past[key].copy() for key in there & self._past.keys()}
+        now: dict[PipelineKey, list[Progress]] = {key: [] for key in pipelines}
+        for key, progress in running:
+            if progress is not None and key in there:
+                now[key].append(progress)
+        return lambda: [_figures(past.get(key, {}), now[key]) for key in pipelines]
+
+
+def _figures(past: Counted, running: Sequence[Progress]) -> Figures:
+    sums: Counter[Metric] = Counter()
+    for (metric, _), value in past.items():
+        sums[metric] += _whole(value)
+    for progress in running:
+        for metric, _, value in _counters(progress):
+            sums[metric] += _whole(value)
+    gauges: dict[Metric, list[float]] = {}
+    for progress in running:
+        for metric, _, value in _gauges(progress):
+            gauges.setdefault(metric, []).append(value)
+    records, sizes, seconds = map(gauges.get, (m.SOURCE_LAG_RECORDS, m.SOURCE_LAG_BYTES, m.SOURCE_LAG_SECONDS))
+    return Figures(
+        received=sums[m.SOURCE_RECORDS],
+        sent=sums[m.SINK_RECORDS] - sums[m.DEAD_LETTERED],  # whose sink is one of them
+        filtered=sums[m.FILTERED],
+        dead_lettered=sums[m.DEAD_LETTERED],
+        skipped=sums[m.SKIPPED],
+        retried=sums[m.SINK_RETRIED],
+        lag_records=int(sum(records)) if records else None,
+        lag_bytes=int(sum(sizes)) if sizes else None,
+        lag_ms=round(max(seconds) * 1000) if seconds else None,
+    )
+
+
+def _whole(value: float | Timings) -> int:
+    """Return a count of records; what is none is of no account."""
+    return 0 if isinstance(value, Timings) else int(value)
 
 
 def _counters(progress: Progress) -> Iterator[tuple[Metric, tuple[str, ...], float | Timings]]:

@@ -245,6 +245,19 @@ def test_all_that_a_node_says_is_printed_as_data_known_here_or_not(typed: Typed)
     assert "from_the_future:\n- 1\n" in typed.out
 
 
+def test_how_a_pipeline_is_includes_what_became_of_its_records(typed: Typed) -> None:
+    counted = {"received": 27_004, "sent": 4_918, "filtered": 22_086, "dead_lettered": 0, "skipped": 0, "retried": 2}
+    found = {**counted, "lag_bytes": 2048, "name": "a", "namespace": "default", "unanswered": []}
+    found["nodes"] = [{**counted, "node": "n1", "uptime_ms": 5000}]
+    with scripted(**{f"GET {ALL}/a/status": status("running"), f"GET {ALL}/a/metrics": Reply(200, found)}) as node:
+        assert typed("pipeline", "status", "a", "--server", node.address) == 0
+        lines = typed.out.splitlines()
+        assert "  records      27,004 received, 4,918 sent, 22,086 filtered, 2 retried" in lines
+        assert "  lag          2.0 KiB" in lines
+        data = typed.json("pipeline", "status", "a", "--server", node.address)
+    assert (data["state"], data["metrics"]) == ("running", found)
+
+
 def test_watching_is_not_for_programs(typed: Typed) -> None:
     assert typed("pipeline", "status", "a", "--watch", "-o", "json", "--server", "x") == 2
     assert "config.conflict" in typed.err

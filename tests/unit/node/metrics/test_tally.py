@@ -103,6 +103,39 @@ def test_pipelines_that_come_and_go_leave_nothing_though_nobody_scrapes() -> Non
     assert len(tally._past) <= 102
 
 
+def test_what_is_told_of_a_pipeline_is_what_is_scraped_added_up() -> None:
+    tally = Tally(lambda _: True)
+    tally.over(P, progress(100))
+    runs = [(P, progress(10, lag_s=2.0)), (P, progress(20, lag_s=3.5)), (P, None), (Q, progress(7))]
+    found = scraped(tally, *runs)
+    of_p, of_q, of_none = tally.figures([P, Q, PipelineKey("default", "none")], runs)()
+    assert of_p.received == found[f"wire_source_records_total{{component=in,{OF_P}}}"] == 130
+    assert of_p.sent == found[f"wire_sink_records_total{{component=out,{OF_P}}}"] == 127
+    assert of_p.dead_lettered == found[f"wire_pipeline_dead_lettered_records_total{{{OF_P}}}"] == 3
+    assert of_p.lag_records == found[f"wire_source_lag_records{{component=in,{OF_P}}}"] == 30
+    assert of_p.lag_ms == found[f"wire_source_lag_seconds{{component=in,{OF_P}}}"] * 1000 == 3500
+    assert (of_p.filtered, of_p.skipped, of_p.retried, of_p.lag_bytes) == (0, 0, 0, None)
+    assert (of_q.received, of_q.sent, of_q.lag_records, of_q.lag_ms) == (7, 6, 7, None)
+    assert (of_none.received, of_none.sent, of_none.lag_records) == (0, 0, None)
+
+
+def test_nothing_is_told_of_a_pipeline_that_is_gone() -> None:
+    there = {P}
+    tally = Tally(there.__contains__)
+    tally.over(P, progress(10))
+    there.remove(P)
+    (figures,) = tally.figures([P], [(P, progress(3))])()
+    assert figures.received == 0
+
+
+def test_what_is_told_of_a_pipeline_is_as_of_when_it_was_asked_for() -> None:
+    tally = Tally(lambda _: True)
+    tally.over(P, progress(10))
+    tell = tally.figures([P], [(P, progress(1))])
+    tally.over(P, progress(1))
+    assert [each.received for each in tell()] == [11]
+
+
 def test_no_words_of_an_error_are_shown() -> None:
     sheet = Sheet()
     Tally(lambda _: True).put_on(sheet, [(P, progress(1))])

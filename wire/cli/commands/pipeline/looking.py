@@ -9,10 +9,11 @@ from typing import Annotated, Final
 import typer
 
 from wire.api import views
-from wire.cli.output import Output, OutputFormat
-from wire.cli.remote import showing
+from wire.cli.output import Output, OutputFormat, print_data
+from wire.cli.remote import rates, showing
 from wire.cli.remote.client import Client
 from wire.cli.remote.options import Namespace
+from wire.cli.remote.rates import Meter
 from wire.cli.remote.watching import watch
 from wire.core.errors import ConfigError, Finding
 
@@ -43,19 +44,25 @@ def status(
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Show how a pipeline is."""
-    path = client.pipelines(namespace, name, "status")
     if watched and output is not OutputFormat.TABLE:
         message, hint = "--watch is for people", "leave it out, and ask again when you want to know"
         raise ConfigError([Finding(code="config.conflict", path="--output", message=message, hint=hint)])
+    path, counted = (client.pipelines(namespace, name, part) for part in ("status", "metrics"))
     if watched:
-        watch(lambda: _lines(client, path), lambda: _line(client, path))
-        return
-    found = client.get(*path)
-    showing.show(found, views.PipelineStatus, output, lambda each: print("\n".join(showing.status(each))))
+        meter = Meter()
+        watch(lambda: _lines(client, path, counted, meter), lambda: _line(client, path))
+    elif output is OutputFormat.TABLE:
+        found, figures = client.get(*path).to(views.PipelineStatus), client.get(*counted).to(views.PipelineFigures)
+        print("\n".join(showing.status(found, rates.counted(figures))))
+    else:
+        print_data({**client.get(*path).plain(), "metrics": client.get(*counted).plain()}, output)
 
 
-def _lines(client: Client, path: tuple[str, ...]) -> list[str]:
-    return showing.status(client.get(*path).to(views.PipelineStatus))
+def _lines(client: Client, path: tuple[str, ...], counted: tuple[str, ...], meter: Meter) -> list[str]:
+    found, figures = client.get(*path).to(views.PipelineStatus), client.get(*counted).to(views.PipelineFigures)
+    received, sent = rates.in_and_out(meter.rates([figures]).get(figures.name))
+    rows = [*rates.counted(figures), ("rate", f"{received} in, {sent} out")]
+    return showing.status(found, rows)
 
 
 def _line(client: Client, path: tuple[str, ...]) -> str:
