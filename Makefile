@@ -7,6 +7,9 @@ SHELL := /bin/bash
 VENV := .venv
 # how many processes share the tests
 PROCESSES ?= 2
+# how many random worlds `make sim` tries of each kind, of the scheduler's a hundredth: they are far larger
+SEEDS ?= 10000
+FIRST := $(if $(FIRST_SEED),--first "$(FIRST_SEED)")
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet install
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -50,11 +53,11 @@ chaos: $(VENV)/.test ## the tests that kill things, with thrice the kills of `ma
 	@WIRE_CHAOS_KILLS="$${WIRE_CHAOS_KILLS:-30}" WIRE_CHAOS_RAFT_SECONDS="$${WIRE_CHAOS_RAFT_SECONDS:-60}" $(BIN)/python -m pytest -m chaos --timeout=1800 $(ARGS)
 
 sim: $(VENV)/.test ## the engine, whole clusters, their founding and the scheduler against random faults in virtual time: SEEDS=100000 FIRST_SEED=n
-	@WIRE_SIM_SEEDS="$(or $(SEEDS),10000)" $(BIN)/python -m pytest -m sim tests/sim/test_engine.py --timeout=60 $(ARGS)
+	@WIRE_SIM_SEEDS=$(SEEDS) $(BIN)/python -m pytest -m sim tests/sim/test_engine.py -n $(PROCESSES) --timeout=60 $(ARGS)
 	@$(BIN)/python -m tests.sim.raft.small --thorough
-	@$(BIN)/python -m tests.sim.raft --seeds "$(or $(SEEDS),1000)" $(if $(FIRST_SEED),--first "$(FIRST_SEED)")
-	@$(BIN)/python -m tests.sim.founding --seeds "$(or $(SEEDS),10000)" $(if $(FIRST_SEED),--first "$(FIRST_SEED)")
-	@$(BIN)/python -m tests.sim.scheduler --seeds "$(or $(SEEDS),100)" $(if $(FIRST_SEED),--first "$(FIRST_SEED)")
+	@$(BIN)/python -m tests.sim.raft --seeds $(SEEDS) $(FIRST)
+	@$(BIN)/python -m tests.sim.founding --seeds $(SEEDS) $(FIRST)
+	@$(BIN)/python -m tests.sim.scheduler --seeds $$(( ($(SEEDS) + 99) / 100 )) $(FIRST)
 
 kafka: $(VENV)/.test ## a real broker on port 9092, for the tutorial; Ctrl-C ends it
 	@$(BIN)/python -m tests.services kafka --port 9092 --topic flights:3 --topic delayed:3

@@ -11,7 +11,7 @@ from typing import Any, Final, ParamSpec
 
 P = ParamSpec("P")
 
-_MOST_STEPS: Final = 200_000
+_MOST_STEPS: Final = 2_000_000
 
 
 class StuckError(Exception):
