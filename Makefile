@@ -28,7 +28,7 @@ cluster: $(VENV)/.run ## three nodes with certificates on this machine, two pipe
 
 test: check ## the checks, then every test, with the real servers they need
 	@$(BIN)/python -m tests.services install
-	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.dev ## format, lint, types, import contracts, dependencies
 	@echo "checking: format, lint, types, imports, dependencies"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 
 import pytest
 from blockbuster import BlockBuster
@@ -12,6 +14,18 @@ pytest_plugins = ["tests.services.fixtures"]
 # Reading and writing local files is done in place, a batch at a time, where it mostly meets the page cache. Locks are
 # how an executor is handed work.
 _MAY_BLOCK = ("io.", "os.", "threading.")
+
+_LONGEST_FIRST: Final = ("chaos", "e2e", "integration")
+_TESTS: Final = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, so that processes which share the tests, file by file, end together."""
+    items.sort(key=lambda item: _place(item.path.relative_to(_TESTS).parts[0]))
+
+
+def _place(folder: str) -> int:
+    return _LONGEST_FIRST.index(folder) if folder in _LONGEST_FIRST else len(_LONGEST_FIRST)
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ import re
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -148,10 +149,17 @@ async def test_what_was_confirmed_is_there_whoever_is_cut_off(tmp_path: Path) ->
     with hosts("abc") as network:
 
         async def cut_off(_: Processes, rng: random.Random) -> None:
-            name = rng.choice("abc")
-            network.pull(name)
+            one, *others = rng.sample("abc", 3)
+            cut, mend = rng.choice(
+                [
+                    (partial(network.pull, one), partial(network.plug, one)),
+                    (partial(network.mute, one, *others), partial(network.unmute, one, *others)),
+                    (partial(network.mute, one, others[0]), partial(network.unmute, one, others[0])),
+                ]
+            )
+            cut()
             await asyncio.sleep(rng.uniform(0.5, 4))  # the length of the fault
-            network.plug(name)
+            mend()
             await asyncio.sleep(rng.uniform(0.2, 1))
 
         async with running(Processes(tmp_path, "abc", network)) as processes:

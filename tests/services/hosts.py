@@ -22,6 +22,7 @@ from tests.services.missing import ServiceMissing
 _SUBNET = "10.77.0"
 _NAMESPACES = Path("/run/netns")
 _CLONE_NEWNET = 0x40000000
+_NOBODY = "02:00:00:00:00:01"  # no network card has this address
 
 
 class Hosts:
@@ -52,6 +53,16 @@ class Hosts:
         """Connect it again."""
         self._on_hub("link", "set", f"to-{name}", "up")
 
+    def mute(self, name: str, *listeners: str) -> None:
+        """Lose what a host sends to some others; what they send arrives."""
+        for listener in listeners:
+            self._on(name, "neigh", "replace", self.addresses[listener], "lladdr", _NOBODY, "dev", "cable")
+
+    def unmute(self, name: str, *listeners: str) -> None:
+        """Let it be heard again."""
+        for listener in listeners:
+            self._on(name, "neigh", "delete", self.addresses[listener], "dev", "cable")
+
     def set_up(self) -> None:
         _ip("netns", "add", self._hub)
         self._on_hub("link", "add", "bridge", "type", "bridge")
@@ -61,9 +72,9 @@ class Hosts:
             _ip("netns", "add", host)
             self._on_hub("link", "add", f"to-{name}", "type", "veth", "peer", "name", "cable", "netns", host)
             self._on_hub("link", "set", f"to-{name}", "master", "bridge", "up")
-            _ip("-n", host, "address", "add", f"{address}/24", "dev", "cable")
-            _ip("-n", host, "link", "set", "cable", "up")
-            _ip("-n", host, "link", "set", "lo", "up")
+            self._on(name, "address", "add", f"{address}/24", "dev", "cable")
+            self._on(name, "link", "set", "cable", "up")
+            self._on(name, "link", "set", "lo", "up")
 
     def tear_down(self) -> None:
         for thread in self._inside.values():
@@ -74,6 +85,9 @@ class Hosts:
 
     def _on_hub(self, *arguments: str) -> None:
         _ip("-n", self._hub, *arguments)
+
+    def _on(self, name: str, *arguments: str) -> None:
+        _ip("-n", f"{self._hub}-{name}", *arguments)
 
 
 @contextmanager

@@ -32,12 +32,40 @@ class Islands:
     async def isolate(self, name: str) -> None:
         """Cut a node off from the others, until all goes on without it and then for a while."""
         self._network.pull(name[-1])
+        try:
+            await self._go_on_without(name)
+        finally:
+            self._network.plug(name[-1])
+
+    async def mute(self, name: str) -> None:
+        """Let a node hear the others and not be heard by them, as long."""
+        others = self._others(name)
+        self._network.mute(name[-1], *others)
+        try:
+            await self._go_on_without(name)
+        finally:
+            self._network.unmute(name[-1], *others)
+
+    async def part(self, one: str, other: str) -> None:
+        """Let two nodes reach the third and not each other, as long."""
+        ways = (one[-1], other[-1]), (other[-1], one[-1])
+        for way in ways:
+            self._network.mute(*way)
+        try:
+            await self._go_on_without(other)
+        finally:
+            for way in ways:
+                self._network.unmute(*way)
+
+    def _others(self, name: str) -> list[str]:
+        return [host for host in self._network.addresses if host != name[-1]]
+
+    async def _go_on_without(self, name: str) -> None:
         self.trial.cluster.cut_off.add(name)
         try:
             await self.trial.advances(f"while {name} was cut off")
             await asyncio.sleep(ISOLATED_S)  # the length of the fault
         finally:
-            self._network.plug(name[-1])
             self.trial.cluster.cut_off.remove(name)
 
 
@@ -67,3 +95,22 @@ async def test_the_leader_is_cut_off(islands: Islands) -> None:
 async def test_the_owner_of_a_task_is_cut_off(islands: Islands) -> None:
     async with islands.trial.going_on():
         await islands.isolate((await islands.trial.cluster.owners(DOCUMENTS))[0])
+
+
+@pytest.mark.long
+async def test_the_leader_is_heard_by_nobody(islands: Islands) -> None:
+    async with islands.trial.going_on():
+        await islands.mute(await islands.trial.cluster.leader())
+
+
+@pytest.mark.long
+async def test_the_owner_of_a_task_is_heard_by_nobody(islands: Islands) -> None:
+    async with islands.trial.going_on():
+        await islands.mute((await islands.trial.cluster.owners(DOCUMENTS))[0])
+
+
+@pytest.mark.long
+async def test_the_leader_and_another_reach_the_third_and_not_each_other(islands: Islands) -> None:
+    async with islands.trial.going_on():
+        leader = await islands.trial.cluster.leader()
+        await islands.part(leader, next(name for name in ("n1", "n2", "n3") if name != leader))
