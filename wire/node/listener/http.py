@@ -15,6 +15,7 @@ from uvicorn.server import ServerState
 from wire.core.clock import Clock, SystemClock
 from wire.node.listener.peer import tls_scope
 from wire.raft.transport.accepting import Arrival
+from wire.raft.transport.connection import close
 
 App: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 """An application of ASGI 3."""
@@ -208,7 +209,7 @@ class HttpConnection(H11Protocol):
         if self._in_head or self.transport.get_write_buffer_size():
             self.transport.abort()
         else:
-            self.transport.close()
+            close(self.transport)
 
     def _expect_progress(self) -> None:
         waiting = self.transport.get_write_buffer_size()

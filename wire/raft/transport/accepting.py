@@ -19,7 +19,7 @@ from typing import Final, Self, TypeAlias
 
 from msgspec import Struct
 
-from wire.raft.transport.connection import LostError, shown
+from wire.raft.transport.connection import LostError, close, shown
 
 BACKLOG: Final = 128
 _EXHAUSTED_S: Final = 1.0
@@ -129,7 +129,7 @@ class Arrival(asyncio.Protocol):
         if self._lost is not None:
             protocol.connection_lost(self._lost[0])
         elif self._at_eof and not protocol.eof_received():
-            transport.close()
+            close(transport)
 
     def abort(self) -> None:
         """Cut the connection off, if it is not yet. Never raises."""

@@ -35,12 +35,13 @@ class Connection:
         self._reader = reader
         self._writer = writer
         self._write_timeout_s = write_timeout_s
+        peer = writer.get_extra_info("peername")  # not known any more when the connection is closed
+        self._remote = shown(peer) if isinstance(peer, tuple) else "an unknown place"
 
     @property
     def remote(self) -> str:
         """Where the other side's end is, for messages."""
-        peer = self._writer.get_extra_info("peername")
-        return shown(peer) if isinstance(peer, tuple) else "an unknown place"
+        return self._remote
 
     @property
     def is_secure(self) -> bool:
@@ -103,7 +104,7 @@ class Connection:
 
     async def close(self) -> None:
         """Close, and give what was written a moment to leave. Idempotent, never raises."""
-        self._writer.close()
+        close(self._writer.transport)
         try:
             async with asyncio.timeout(_FAREWELL_S):
                 await self._writer.wait_closed()
@@ -115,6 +116,12 @@ class Connection:
     def abort(self) -> None:
         """Cut the connection off at once. Never raises."""
         abort(self._writer)
+
+
+def close(transport: asyncio.WriteTransport) -> None:
+    """Begin to close a connection, unless it is closing: closed twice, TLS of Python 3.11 forgets whose it was."""
+    if not transport.is_closing():
+        transport.close()
 
 
 def abort(writer: asyncio.StreamWriter) -> None:
