@@ -58,7 +58,7 @@ def found_with(data: DataDir, founders: tuple[Member, ...], on_error: Callable[[
 
 def _found(data: DataDir, cluster: str, founders: tuple[Member, ...], on_error: Callable[[Exception], None]) -> str:
     folder = data.raft
-    if not folder.exists():
+    if not (folder.exists() and any(folder.iterdir())):  # joining may have been broken off, which leaves it empty
         unfinished = Path(f"{folder}~")
         shutil.rmtree(unfinished, ignore_errors=True)
         try:
