@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from wire.cli.remote.addresses import Address
-from wire.core.errors import RetryableError, UnavailableError, WireError
+from wire.core.errors import ConfigError, Finding, RetryableError, UnavailableError, WireError
 
 if TYPE_CHECKING:
     from wire.cli.remote.connection import Answer, Connection, Request
@@ -226,6 +226,8 @@ def _request(
 ) -> Request:
     from wire.cli.remote.connection import Request
 
+    if "" in path:  # what is above it would be asked instead
+        raise ConfigError([Finding(code="config.invalid", path="NAME", message="a name is empty", hint="give a name")])
     asked = urlencode({name: value for name, value in query.items() if value is not None})
     target = "/" + "/".join(quote(part, safe="") for part in path) + (f"?{asked}" if asked else "")
     sent = {"accept": "application/json", **(headers or {})}
