@@ -40,6 +40,9 @@ _BAD_TOKEN: Final = (
     "cluster.token_used_up",
     "cluster.unknown_token",
 )
+_MAKE_ONE: Final = (
+    "`wire cluster token create`, asked of the cluster, makes one; WIRE_JOIN_TOKEN or --join-token shows it"
+)
 _REFUSED: Final = ("raft.removed_member", "rpc.wrong_certificate", "rpc.incompatible_protocol")
 
 
@@ -131,7 +134,7 @@ async def ask_all(data: DataDir, entrance: Entrance, peers: Sequence[str]) -> tu
         except WireError as exc:
             if exc.code in _BAD_TOKEN:
                 raise ConfigError(
-                    [Finding(code=exc.code, path="join_token", message=exc.message, hint=exc.hint)]
+                    [Finding(code=exc.code, path="join_token", message=exc.message, hint=_MAKE_ONE)]
                 ) from exc
             if exc.code in _REFUSED:
                 raise

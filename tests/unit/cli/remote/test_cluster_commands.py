@@ -97,6 +97,13 @@ def test_what_can_not_be_undone_is_not_done_unless_somebody_confirms_it(typed: T
     assert "--yes" in typed.err
 
 
+def test_what_a_backup_is_restored_into_is_said_before(typed: Typed) -> None:
+    Path("file").write_text("")
+    with scripted(Reply(204)) as node:
+        assert typed("cluster", "restore", "file", "--server", node.address) == 2
+    assert "puts the pipelines of file into this cluster, which must have none" in typed.err
+
+
 @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 1)])
 def test_on_a_terminal_it_is_asked_for(typed: Typed, monkeypatch: pytest.MonkeyPatch, answer: str, code: int) -> None:
     terminal = io.StringIO(f"{answer}\n")

@@ -127,6 +127,14 @@ def test_a_version_that_is_not_the_current_one_any_more_is_not_replaced(typed: T
         assert typed("pipeline", "apply", "a.yaml", "--if-version", "2", "--server", node.address) == 1
         assert [each.method for each in node.asked] == ["GET"]
     assert "a is at version 3 by now" in typed.err
+    assert "`wire pipeline diff a 2 3` shows" in typed.err
+
+
+def test_a_version_that_has_not_been_there_yet_is_not_compared(typed: Typed) -> None:
+    with scripted(Reply(200, pipeline(version=3))) as node:
+        assert typed("pipeline", "apply", "a.yaml", "--if-version", "9", "--server", node.address) == 1
+    assert "a is at version 3, and never was at 9" in typed.err
+    assert "`wire pipeline history a` lists" in typed.err
 
 
 @pytest.mark.parametrize(("version", "header"), [("3", ("if-match", '"7"')), ("0", ("if-none-match", "*"))])

@@ -147,8 +147,11 @@ def _guard(client: Client, path: Sequence[str], version: int) -> dict[str, str]:
         return {"if-none-match": "*"}
     now = client.get(*path).to(views.Pipeline)
     if now.version != version:
-        hint = f"`wire pipeline diff {now.name} {version} {now.version}` shows what was changed"
         message = f"{now.name} is at version {now.version} by now"
+        hint = f"`wire pipeline diff {now.name} {version} {now.version}` shows what was changed"
+        if version > now.version:
+            message = f"{now.name} is at version {now.version}, and never was at {version}"
+            hint = f"`wire pipeline history {now.name}` lists its versions"
         raise RefusedError("cluster.revision_changed", message, hint=hint)
     return {"if-match": f'"{now.revision}"'}
 
