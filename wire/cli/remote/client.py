@@ -123,6 +123,17 @@ class Client:
                     return other
         return found
 
+    def look_until(self, look: Callable[[], Found], holds: Callable[[Found], bool], lacking: str) -> Found:
+        """Look until it `holds`, as long as `patience_s` was given, or once; `lacking` says what is waited for."""
+        until_s = time.monotonic() + (self._patience_s or 0)
+        told = False
+        while not holds(found := look()) and time.monotonic() + _PAUSE_S < until_s:
+            if not told:
+                print(f"waiting: {lacking}", file=sys.stderr, flush=True)
+                told = True
+            time.sleep(_PAUSE_S)
+        return found
+
     def items(self, *path: str, **query: str | None) -> Found:
         """Look up a list: all of it, part by part."""
         items: list[msgspec.Raw] = []
