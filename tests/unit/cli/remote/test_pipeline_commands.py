@@ -55,6 +55,17 @@ def test_what_applying_did_is_said(typed: Typed, fields: dict[str, Any], said: s
     assert (put.method, put.target, put.body.decode()) == ("PUT", f"{ALL}/a?start=keep&note=why", SPEC)
 
 
+def test_a_file_that_is_not_well_formed_is_answered_with_its_line_as_lint_does(typed: Typed) -> None:
+    Path("a.yaml").write_text(f"{SPEC}name: twice\n")
+    with scripted(applied()) as node:
+        assert typed("pipeline", "apply", "a.yaml", "--server", node.address) == 2
+    assert node.asked == []
+    applying = typed.err
+    assert "| name: twice" in applying
+    assert typed("lint", "a.yaml") == 2
+    assert applying in typed.err + typed.out
+
+
 def test_values_are_set_on_top_of_the_file(typed: Typed) -> None:
     with scripted(applied()) as node:
         typed(
