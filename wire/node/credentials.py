@@ -120,7 +120,9 @@ class Credentials:
         due = [days for days in _WARN_DAYS if left <= days]
         if due and due[-1] < self._warned:
             self._warned = due[-1]
-            log.warning("certificate_expires", days_left=round(left, 1), cert=str(self._files.cert))
+            event = "certificate_expires" if left > 0 else "certificate_expired"  # no node lets this one in
+            hint = f"`wire certs issue {self._name} … --replace` renews it"
+            log.warning(event, days_left=round(left, 1), cert=str(self._files.cert), hint=hint)
 
 
 def _contents(files: TlsFiles) -> tuple[bytes, bytes, bytes]:
