@@ -105,6 +105,8 @@ def running(ports: list[int]) -> Iterator[list[subprocess.Popen[bytes]]]:
                 )
         yield processes
     finally:
+        for number in (signal.SIGINT, signal.SIGTERM):  # `make` passes on what it gets: none is to be left running
+            signal.signal(number, signal.SIG_IGN)
         print("ending the nodes", flush=True)
         for process in reversed(processes):
             process.terminate()

@@ -59,6 +59,7 @@ async def test_another_clusters_token_is_refused_also_where_none_is_asked_for(tm
         assert foreign.code == 2
         assert "cluster.unknown_token" in foreign.err
         assert "another cluster's" in foreign.err
+        assert "wire cluster token create" in foreign.err
         revoked = await made(client)
         assert (await client.delete(f"{TOKENS}/{revoked.partition('.')[0]}")).status_code == 204
         refused = await attempt(tmp_path, here, revoked)

@@ -37,9 +37,13 @@ async def test_three_nodes_are_started_shown_and_ended(tmp_path: Path) -> None:
         assert killed
         os.kill(int(killed[1]), signal.SIGKILL)
         await comes_true(lambda: runs_elsewhere(tmp_path, killed[2]), 2 * DEADLINE_S)
+        os.kill(next(pid for pid in pids if pid != int(killed[1])), signal.SIGSTOP)  # it will not end when asked to
     finally:
         process.send_signal(signal.SIGINT)
-        rest, _ = await process.communicate()
+        rest = await process.stdout.readuntil(b"ending the nodes\n")
+        for again in (signal.SIGINT, signal.SIGTERM):  # who is in a hurry, and `make`, which passes on what it gets
+            process.send_signal(again)
+        await process.wait()
     assert process.returncode == 0
     assert rest.decode().splitlines() == [f"{killed[2]} has ended, with -9", "ending the nodes"]
     await until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids))

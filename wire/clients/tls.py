@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import ssl
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from wire.core.config import Config, MisfitError, Secret, doc
 from wire.core.errors import UnavailableError
 from wire.core.permissions import LOCAL_PATH
+
+_REASONS: Final = {
+    "": "there is no certificate or no private key in them that can be read",
+    "KEY_VALUES_MISMATCH": "the private key does not belong to the certificate",
+    "NO_CERTIFICATE_OR_CRL_FOUND": "there is no certificate in the authority's file",
+}
 
 
 class Tls(Config, frozen=True, kw_only=True):
@@ -47,10 +53,15 @@ def tls_context(tls: Tls, code: str, field: str = "tls") -> ssl.SSLContext:
             context.load_cert_chain(tls.cert, tls.key, tls.key_password.reveal() if tls.key_password else "")
     except (ssl.SSLError, OSError) as exc:
         hint = "the files must be PEM, and an encrypted key needs `key_password`"
-        raise UnavailableError(
-            code, f"the files of `{field}` can't be used: {exc.strerror or exc}", hint=hint
-        ) from None
+        raise UnavailableError(code, f"the files of `{field}` can't be used: {reason(exc)}", hint=hint) from None
     context.check_hostname = tls.verify == "full"
     if tls.verify == "none":
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def reason(exc: OSError) -> str:
+    """Say in plain words why the ssl module does not take files."""
+    if isinstance(exc, ssl.SSLError) and (exc.reason or "") in _REASONS:
+        return _REASONS[exc.reason or ""]
+    return exc.strerror or str(exc)

@@ -319,7 +319,7 @@ CODES: Final[dict[str, str]] = {
     "node.address_in_use": "another process listens at the address",
     "node.busy": "there are more connections than the node can let in at once",
     "node.certificates": "the node's certificate can't be used",
-    "node.data_damaged": "what the data folder says of the node can't be read",
+    "node.data_damaged": "a part of the data folder is missing or can't be read",
     "node.data_foreign": "the data folder belongs to another node or cluster",
     "node.data_in_use": "another process uses the node's data folder",
     "node.data_refused": "the operating system refused the data folder",

@@ -26,12 +26,13 @@ _NAME: Final = Meta(
     pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$",
     description="a name of lower-case letters, digits, dots and hyphens, such as node-1.",
 )
+_PORT: Final = r"(\d{1,4}|[0-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])"
 _ADDRESS: Final = Meta(
-    pattern=r"^([^\s:\[\]/@]+|\[[0-9A-Fa-f:.]+(%\w+)?\]):\d{1,5}$",
+    pattern=rf"^([^\s:\[\]/@]+|\[[0-9A-Fa-f:.]+(%\w+)?\]):{_PORT}$",
     description="host and port, such as 10.0.0.5:4001 or [::1]:4001.",
 )
 _LISTEN: Final = Meta(
-    pattern=r"^([^\s:\[\]/@]*|\[[0-9A-Fa-f:.]+(%\w+)?\]):\d{1,5}$",
+    pattern=rf"^([^\s:\[\]/@]*|\[[0-9A-Fa-f:.]+(%\w+)?\]):{_PORT}$",
     description="host and port, such as 127.0.0.1:4001, or :4001 for every address.",
 )
 _TOKEN: Final = re.compile(r"[0-9a-f]{16}\.[A-Za-z0-9_-]{43}")

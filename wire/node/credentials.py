@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 from msgspec import Struct
 
+from wire.clients.tls import reason
 from wire.core.clock import Clock, SystemClock
 from wire.core.errors import FatalError, UnavailableError
 from wire.node.certificates import Validity, is_issued_by, names_in, validity_of
@@ -53,7 +54,7 @@ def load_contexts(files: TlsFiles, name: str) -> Contexts:
         raft, rpc = (_context(ssl.PROTOCOL_TLS_CLIENT, files, protocol) for protocol in (RAFT, RPC))
         return Contexts(server, raft, rpc, validity_of(contents[1]))
     except (ssl.SSLError, OSError) as exc:
-        raise _unusable(files, exc.strerror or str(exc)) from None
+        raise _unusable(files, reason(exc)) from None
     except FatalError as exc:
         raise exc if isinstance(exc, UnavailableError) else _unusable(files, exc.message) from None
 
@@ -119,7 +120,9 @@ class Credentials:
         due = [days for days in _WARN_DAYS if left <= days]
         if due and due[-1] < self._warned:
             self._warned = due[-1]
-            log.warning("certificate_expires", days_left=round(left, 1), cert=str(self._files.cert))
+            event = "certificate_expires" if left > 0 else "certificate_expired"  # no node lets this one in
+            hint = f"`wire certs issue {self._name} … --replace` renews it"
+            log.warning(event, days_left=round(left, 1), cert=str(self._files.cert), hint=hint)
 
 
 def _contents(files: TlsFiles) -> tuple[bytes, bytes, bytes]:
@@ -152,10 +155,10 @@ def _context(side: int, files: TlsFiles, *protocols: str) -> ssl.SSLContext:
     return context
 
 
-def _unusable(files: TlsFiles, reason: str) -> UnavailableError:
+def _unusable(files: TlsFiles, why: str) -> UnavailableError:
     names = ", ".join(str(path) for path in (files.ca, files.cert, files.key) if path is not None)
     return UnavailableError(
         "node.certificates",
-        f"the node's certificate can't be used ({names}): {reason}",
+        f"the node's certificate can't be used ({names}): {why}",
         hint="`wire certs issue` makes one: PEM, of the authority in `ca`, with the node's name, the key not encrypted",
     )

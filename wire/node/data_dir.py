@@ -28,6 +28,7 @@ from wire.raft.types import Member, MemberId
 FORMAT: Final = 1
 _FILE: Final = "node.json"
 _NEW: Final = f"{_FILE}~"
+_ANEW: Final = "restore it from a copy; or empty the folder, and the node joins anew under the same name"
 
 
 class Identity(Struct, frozen=True, kw_only=True):
@@ -88,6 +89,10 @@ class DataDir:
         bound_to = self.identity.cluster if agreed is None else cluster_of(agreed)
         if bound_to not in (None, cluster):
             raise _foreign(self.path, f"it belongs to cluster {bound_to}, not {cluster}")
+        try:
+            make_folder(self.raft, 0o700)  # before it is written that there is one: a member without it has lost it
+        except OSError as exc:
+            raise refused(self.path, exc) from exc
         self._become(replace(self.identity, cluster=cluster, agreed=None, withdrawn=False))
 
     def agree(self, members: tuple[Member, ...]) -> None:
@@ -144,6 +149,8 @@ def data_dir(path: Path, name: str, new_incarnation: Callable[[], str] = _random
     with _locked(path):
         identity = _read(path)
         if identity is None:
+            for left in path.glob("raft*"):
+                raise _damaged(f"there is no {path / _FILE}, which says whose {left} is", _ANEW)
             identity = Identity(name=name, incarnation=new_incarnation())
             _write(path, identity)
         elif identity.name != name:
@@ -197,10 +204,13 @@ def _read(path: Path) -> Identity | None:
             raise FatalError("node.data_version", message, hint=hint)
         stored = msgspec.json.decode(text, type=_Stored)
     except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
-        message = f"{path / _FILE} is damaged: {exc}"
-        hint = "restore it from a backup; or empty the folder, and the node joins anew under the same name"
-        raise FatalError("node.data_damaged", message, hint=hint) from exc
-    return Identity(**{name: getattr(stored, name) for name in Identity.__struct_fields__})
+        raise _damaged(f"{path / _FILE} is damaged: {exc}", _ANEW) from exc
+    identity = Identity(**{name: getattr(stored, name) for name in Identity.__struct_fields__})
+    if identity.cluster is not None and identity.parted is None and not (path / identity.raft).exists():
+        message = f"{path / identity.raft} is gone, and with it what the node knew of its cluster"
+        hint = f"restore it from a copy; or `wire cluster remove {identity.name}`, empty {path}, and it joins anew"
+        raise _damaged(message, hint)  # with nothing in its log it would vote against what it has confirmed
+    return identity
 
 
 def _write(path: Path, identity: Identity) -> None:
@@ -218,6 +228,10 @@ def _write(path: Path, identity: Identity) -> None:
         files.sync()
     except OSError as exc:
         raise refused(path, exc) from exc
+
+
+def _damaged(message: str, hint: str) -> FatalError:
+    return FatalError("node.data_damaged", message, hint=hint)
 
 
 def _foreign(path: Path, why: str) -> FatalError:

@@ -55,11 +55,16 @@ class Renewing:
         self._given_up = False
 
     async def run(self, able: asyncio.Event) -> None:
-        """Do so until cancelled, or given up; but not before this node is `able` to work: tasks would come and wait."""
+        """Do so until cancelled, or given up; but not before this node is `able` to work: tasks would come and wait.
+
+        Nor while its disk is full: it can't commit what it does then, and others are to have its tasks.
+        """
         await able.wait()
         while not self._given_up:
             whom = self._whom()
-            if whom is None or whom.id == self._node.me.id:
+            if self._node.trouble is not None:
+                await self._clock.sleep(_RETRY_S)
+            elif whom is None or whom.id == self._node.me.id:
                 await self._renew_here()
             else:
                 async with self._client_of(whom) as client:
@@ -131,7 +136,7 @@ class Renewing:
             else:
                 self._take(sent)
                 await self._clock.sleep(EVERY_S)
-            if self._node.status().leader != whom:
+            if self._node.status().leader != whom or self._node.trouble is not None:
                 return
 
     def _take(self, sent: int) -> None:

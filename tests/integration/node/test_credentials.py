@@ -178,7 +178,8 @@ async def test_the_log_warns_before_a_certificate_expires_once_for_each_step(nod
                 await until(lambda: clock.sleepers == 1)  # it has looked, in another thread
                 await clock.advance(21_600)
             watching.cancel()
-    assert [line["event"] for line in logs] == ["certificate_expires"] * 5
+    assert [line["event"] for line in logs] == ["certificate_expires"] * 4 + ["certificate_expired"]
+    assert all("wire certs issue n1" in line["hint"] for line in logs)
     assert [line["days_left"] for line in logs] == pytest.approx([14, 7, 3, 1, 0], abs=0.3)
 
 

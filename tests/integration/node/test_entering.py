@@ -35,6 +35,13 @@ def test_founding_that_was_broken_off_anywhere_is_done_again_to_the_same_end(tmp
         assert data.identity.cluster == cluster
 
 
+def test_what_joining_has_left_when_it_was_broken_off_is_in_nobodys_way(tmp_path: Path) -> None:
+    with data_dir(tmp_path, "n1") as folder:
+        folder.raft.mkdir()  # what is made before the cluster is written down
+        found(folder, "127.0.0.1:1", fail)
+        assert list(folder.raft.iterdir()) != []
+
+
 def test_what_was_agreed_to_is_founded_by_each_and_what_is_left_of_it_goes_with_the_incarnation(tmp_path: Path) -> None:
     with data_dir(tmp_path, "n1") as data:
         founders = (Member(data.identity.member, "127.0.0.1:1"), Member(MemberId("n2/i"), "127.0.0.1:2"))

@@ -146,6 +146,15 @@ async def test_who_says_nothing_is_given_up(pki: Pki, secure: bool) -> None:
         await until(lambda: here.counters.refused == {"node.handshake": 1})
 
 
+async def test_who_hangs_up_in_a_handshake_is_not_said_to_have_been_silent(pki: Pki) -> None:
+    with capture_logs() as lines:
+        async with port(pki.good("n1"), settings=PATIENT) as here:
+            async with guest(here, None) as hasty:
+                await hasty.say(b"\x16\x03\x01")
+            await until(lambda: here.counters.refused == {"node.handshake": 1})
+    assert [line["reason"] for line in lines if line["event"] == "connection_refused"] == ["the other side hung up"]
+
+
 async def test_of_too_many_handshakes_the_one_that_takes_longest_makes_room(pki: Pki) -> None:
     one = pki.good("n1")
     few = ListenerSettings(door=DoorSettings(handshake_timeout_s=3600, max_handshakes=3), grace_s=0.01)

@@ -1,22 +1,24 @@
-"""A node's lease: who has no worker yet has none, nor who believes to lead but is not told so by the others."""
+"""A node's lease: who has no worker yet has none, nor who is not told that it leads, nor whose disk is full."""
 
 from __future__ import annotations
 
 import asyncio
 import random
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 from tests.integration.node.agent_kit import Worked, working
 from tests.waiting import insist, until
 from wire.cluster.scheduler import SchedulerSettings
 from wire.core.clock import SystemClock
-from wire.core.errors import RetryableError
+from wire.core.errors import FatalError, RetryableError
 from wire.node.leading import Leading
 from wire.node.leases import OwnLease, awake
 from wire.node.renewing import Renewing
 from wire.node.rpc.messages import Us
-from wire.raft import Member
+from wire.raft import Member, MemberId
+from wire.testing.clock import VirtualClock
 
 
 class Stopped:
@@ -64,3 +66,38 @@ async def test_who_leads_has_a_lease_only_once_there_is_a_worker_and_the_others_
         await until(lambda: lease.left_ms(awake()) > 0)
         for task in running:
             task.cancel()
+
+
+async def test_a_node_with_a_full_disk_renews_with_nobody_until_there_is_room() -> None:
+    arrived: list[asyncio.StreamWriter] = []
+    async with await asyncio.start_server(lambda _, there: arrived.append(there), "127.0.0.1", 0) as server:
+        address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        node = SimpleNamespace(
+            me=Member(MemberId("n1/i"), "127.0.0.1:1"),
+            status=lambda: SimpleNamespace(leader=Member(MemberId("n2/i"), address)),
+            moved=tuple,
+            trouble=FatalError("raft.storage.full"),
+        )
+        clock, able, unused = VirtualClock(), asyncio.Event(), cast(Any, None)
+        renewing = Renewing(
+            Us("n1", "c"),
+            cast(Any, node),
+            unused,
+            OwnLease(),
+            tls=None,
+            renewed=lambda: None,
+            clock=clock,
+            rng=random.Random(1),
+        )
+        able.set()
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(renewing.run(able))
+            for _ in range(20):
+                await clock.advance(1.0)
+            assert not arrived, "what it does can't be committed: its tasks are to go to others"
+            node.trouble = None
+            await clock.advance(1.0)
+            await until(lambda: bool(arrived))
+            running.cancel()
+        for there in arrived:
+            there.close()

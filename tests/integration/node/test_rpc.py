@@ -191,6 +191,7 @@ async def test_calls_fail_at_once_for_a_moment_after_nobody_was_reached(pki: Pki
             with pytest.raises(RetryableError) as failure:
                 await there.call(ECHO, Ask("x"), timeout_s=30)
             assert failure.value.code == "rpc.unreachable"
+            assert failure.value.message == f"127.0.0.1:{gone.number} can't be reached: connection refused"
         async with service(None, number=gone.number):
             with pytest.raises(RetryableError) as failure:
                 await there.call(ECHO, Ask("x"), timeout_s=30)

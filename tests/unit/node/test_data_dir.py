@@ -106,6 +106,26 @@ def test_the_folder_of_another_node_is_left_alone(path: Path) -> None:
     assert (path / "node.json").read_bytes() == before
 
 
+def test_a_folder_that_lacks_who_it_belongs_to_is_left_as_it_is(path: Path) -> None:
+    with data_dir(path, "n1") as folder:
+        folder.found_cluster("c-1")
+    (path / "node.json").unlink()
+    with pytest.raises(FatalError, match=r"no .*node\.json.*whose .*raft is") as failure, data_dir(path, "n1"):
+        pass
+    assert failure.value.code == "node.data_damaged"
+    assert not (path / "node.json").exists(), "somebody new with the log of somebody else"
+
+
+def test_a_member_that_lacks_what_it_knew_of_its_cluster_does_not_begin_with_nothing(path: Path) -> None:
+    with data_dir(path, "n1") as folder:
+        folder.found_cluster("c-1")
+        folder.raft.rmdir()
+    with pytest.raises(FatalError, match="raft is gone") as failure, data_dir(path, "n1"):
+        pass
+    assert failure.value.code == "node.data_damaged"
+    assert "wire cluster remove n1" in str(failure.value.hint)
+
+
 def test_a_second_process_does_not_get_in(path: Path) -> None:
     script = (
         "import sys, pathlib\nfrom wire.node.data_dir import data_dir\n"

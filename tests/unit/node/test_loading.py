@@ -129,6 +129,8 @@ def test_every_mistake_is_found_at_once_and_says_where_it_was_made(file: Path) -
     ("name", "text", "message"),
     [
         ("listen", "nowhere", "expected host and port, such as 127.0.0.1:4001, or :4001 for every address"),
+        ("listen", "127.0.0.1:65536", "expected host and port, such as 127.0.0.1:4001, or :4001 for every address"),
+        ("join", "n1:99999", "expected host and port, such as 10.0.0.5:4001 or [::1]:4001"),
         ("advertise", ":4001", "expected host and port, such as 10.0.0.5:4001 or [::1]:4001"),
         ("join", "a:1,http://b:2", "expected host and port, such as 10.0.0.5:4001 or [::1]:4001"),
         ("workers", "0", "expected a whole number ≥ 1 and ≤ 1024"),

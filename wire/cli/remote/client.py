@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from wire.cli.remote.addresses import Address
-from wire.core.errors import RetryableError, UnavailableError, WireError
+from wire.core.errors import ConfigError, Finding, RetryableError, UnavailableError, WireError
 
 if TYPE_CHECKING:
     from wire.cli.remote.connection import Answer, Connection, Request
@@ -127,6 +127,17 @@ class Client:
                     return other
         return found
 
+    def look_until(self, look: Callable[[], Found], holds: Callable[[Found], bool], lacking: str) -> Found:
+        """Look until it `holds`, as long as `patience_s` was given, or once; `lacking` says what is waited for."""
+        until_s = time.monotonic() + (self._patience_s or 0)
+        told = False
+        while not holds(found := look()) and time.monotonic() + _PAUSE_S < until_s:
+            if not told:
+                print(f"waiting: {lacking}", file=sys.stderr, flush=True)
+                told = True
+            time.sleep(_PAUSE_S)
+        return found
+
     def items(self, *path: str, **query: str | None) -> Found:
         """Look up a list: all of it, part by part."""
         items: list[msgspec.Raw] = []
@@ -230,6 +241,8 @@ def _request(
 ) -> Request:
     from wire.cli.remote.connection import Request
 
+    if "" in path:  # what is above it would be asked instead
+        raise ConfigError([Finding(code="config.invalid", path="NAME", message="a name is empty", hint="give a name")])
     asked = urlencode({name: value for name, value in query.items() if value is not None})
     target = "/" + "/".join(quote(part, safe="") for part in path) + (f"?{asked}" if asked else "")
     sent = {"accept": "application/json", **(headers or {})}

@@ -16,6 +16,10 @@ from wire.core.errors import RetryableError, UnavailableError, WireError
 
 _CONNECT_TIMEOUT_S: Final = 5.0
 _PIECE: Final = 1 << 16
+_NOT_TAKEN: Final = (
+    "if it does not take the certificate: `wire doctor --cert FILE` says how long that is good, and it must be "
+    "one of the cluster's authority"
+)
 
 
 class Request(Struct, frozen=True):
@@ -121,11 +125,12 @@ def _reading(place: str) -> Iterator[None]:
     except ssl.SSLError as exc:
         raise _not_reached(exc, place) from exc
     except (OSError, http.client.HTTPException) as exc:
-        late = isinstance(exc, TimeoutError)
-        hint = (
-            "look at the node's log" if late else "if the node wants https, say so in its address; else look at its log"
-        )
-        message = f"{place} {'did not answer in time' if late else 'closed the connection without an answer'}"
+        if isinstance(exc, TimeoutError):
+            message, hint = f"{place} did not answer in time", "look at the node's log"
+        else:
+            message = f"{place} closed the connection without an answer"
+            hint = _NOT_TAKEN if place.startswith("https:") else "if the node wants https, say so in its address"
+            hint = f"{hint}; else look at the node's log"
         raise RetryableError("client.no_answer", message, hint=hint) from exc
 
 
@@ -135,7 +140,7 @@ def _not_reached(exc: OSError | UnicodeError, place: str) -> UnavailableError:
         hint = "give the cluster's authority, and an address the certificate is for: wire context set NAME --ca FILE"
         return UnavailableError("client.tls", message, hint=hint)
     if isinstance(exc, ssl.SSLError):
-        hint = "it may speak http only, or not take the certificate that was shown"
+        hint = f"if it speaks http only, say so in its address; {_NOT_TAKEN}"
         return UnavailableError("client.tls", f"the TLS connection to {place} failed ({_short(exc)})", hint=hint)
     if isinstance(exc, ConnectionRefusedError):
         hint = "is a node running? `wire serve` starts one; --server says where to ask"

@@ -16,6 +16,15 @@ def cluster(client: Client) -> Found:
     return client.get_of(_leads, *CLUSTER)
 
 
+def led_cluster(client: Client) -> Found:
+    """Return it once somebody leads, for which there is the patience that was given; or as it is then."""
+    return client.look_until(lambda: cluster(client), _is_led, "nobody leads")
+
+
+def _is_led(found: Found) -> bool:
+    return found.to(views.Cluster).leader is not None
+
+
 def _leads(found: Found) -> bool:
     """Say whether a node says of itself that it leads."""
     leader = found.to(views.Cluster).leader

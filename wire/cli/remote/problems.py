@@ -43,6 +43,7 @@ _HINTS: Final = {
     "cluster.unknown_token": "`wire cluster token list` lists those there are",
     "cluster.unknown_version": "`wire pipeline history NAME` lists those that are kept",
     "raft.no_leader": _LEADERLESS,
+    "raft.no_such_voter": "only another node that votes can lead: `wire cluster members` shows which do",
     "raft.unknown_member": _MEMBERS,
 }
 """By code: what to do here, where the node's own hint is for users of the REST API."""

@@ -17,6 +17,7 @@ A = TypeVar("A")
 
 _RETRY_S: Final = 1.0
 _PASSING: Final = ("raft.busy", "raft.no_leader", "raft.not_leader", "raft.stopped", "raft.storage.full")
+_FULL_HINT: Final = "free space on this node's disk: it goes on by itself once there is room; or ask another node"
 _STALE_HINT: Final = "try again; ?consistency=stale answers with what this node knows"
 
 
@@ -42,11 +43,16 @@ class Asking:
     async def state(self, consistency: Consistency) -> State:
         """Return the state, at least as new as is asked for (I7). Raises RetryableError where that is not to be had."""
         if consistency == "linearizable" and not await self.node.read_barrier(self.timeout_s):
-            if self.node.status().leader is None:
-                raise RetryableError("raft.no_leader", after_s=_RETRY_S, hint=_STALE_HINT)
-            message = f"within {self.timeout_s:g} s this node could not make sure that it knows everything"
-            raise RetryableError("cluster.read_not_confirmed", message, after_s=_RETRY_S, hint=_STALE_HINT)
+            raise self._not_confirmed()
         return self._machine.state
+
+    def _not_confirmed(self) -> WireError:
+        if self.node.trouble is not None:
+            return error_of(Rejected(self.node.trouble.code, self.node.trouble.message))
+        if self.node.status().leader is None:
+            return RetryableError("raft.no_leader", after_s=_RETRY_S, hint=_STALE_HINT)
+        message = f"within {self.timeout_s:g} s this node could not make sure that it knows everything"
+        return RetryableError("cluster.read_not_confirmed", message, after_s=_RETRY_S, hint=_STALE_HINT)
 
     async def carry_out(self, command: AnyCommand, request_id: bytes, kind: type[A]) -> A:
         """Have a command carried out, once however often it is asked for under one id, and return what it answers.
@@ -90,7 +96,7 @@ def _answer(outcome: bytes | Rejected | Unknown, kind: type[A]) -> A:
 def error_of(rejected: Rejected) -> WireError:
     """Return what consensus refused as an error."""
     if rejected.code in _PASSING:
-        hint = "try again, or ask another node"
+        hint = _FULL_HINT if rejected.code == "raft.storage.full" else "try again, or ask another node"
         return RetryableError(rejected.code, rejected.message, after_s=_RETRY_S, hint=hint)
     return RefusedError(rejected.code, rejected.message)
 

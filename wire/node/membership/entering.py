@@ -40,6 +40,9 @@ _BAD_TOKEN: Final = (
     "cluster.token_used_up",
     "cluster.unknown_token",
 )
+_MAKE_ONE: Final = (
+    "`wire cluster token create`, asked of the cluster, makes one; WIRE_JOIN_TOKEN or --join-token shows it"
+)
 _REFUSED: Final = ("raft.removed_member", "rpc.wrong_certificate", "rpc.incompatible_protocol")
 
 
@@ -58,7 +61,7 @@ def found_with(data: DataDir, founders: tuple[Member, ...], on_error: Callable[[
 
 def _found(data: DataDir, cluster: str, founders: tuple[Member, ...], on_error: Callable[[Exception], None]) -> str:
     folder = data.raft
-    if not folder.exists():
+    if not (folder.exists() and any(folder.iterdir())):  # joining may have been broken off, which leaves it empty
         unfinished = Path(f"{folder}~")
         shutil.rmtree(unfinished, ignore_errors=True)
         try:
@@ -131,7 +134,7 @@ async def ask_all(data: DataDir, entrance: Entrance, peers: Sequence[str]) -> tu
         except WireError as exc:
             if exc.code in _BAD_TOKEN:
                 raise ConfigError(
-                    [Finding(code=exc.code, path="join_token", message=exc.message, hint=exc.hint)]
+                    [Finding(code=exc.code, path="join_token", message=exc.message, hint=_MAKE_ONE)]
                 ) from exc
             if exc.code in _REFUSED:
                 raise

@@ -51,7 +51,14 @@ class Seeking:
                     await self._look(address)
                 if now_s - said_s >= _SAY_S:
                     said_s = now_s
-                    log.warning("nobody_leads", for_s=round(now_s - led_s), hint=_HINT)
+                    self._tell(now_s - led_s)
+
+    def _tell(self, for_s: float) -> None:
+        trouble = self._node.trouble
+        if trouble is None:
+            log.warning("nobody_leads", for_s=round(for_s), hint=_HINT)
+        else:  # with a full disk this node can't lead, whoever is there
+            log.warning("nobody_leads", for_s=round(for_s), reason=trouble.message, hint=trouble.hint)
 
     async def _look(self, address: str) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import ssl
 from collections.abc import Callable
@@ -160,8 +161,7 @@ class RpcClient:
         elif isinstance(exc, WireError):
             error = exc
         else:
-            reason = exc.verify_message if isinstance(exc, ssl.SSLCertVerificationError) else str(exc)
-            message = f"{self.address} can't be reached: {reason or type(exc).__name__}"
+            message = f"{self.address} can't be reached: {_reason(exc)}"
             error = RetryableError("rpc.unreachable", message[:_LONGEST_MESSAGE], after_s=self._not_before - now)
         self._trouble = error.message
         return error
@@ -211,3 +211,12 @@ class RpcClient:
     def _insist(self, verdict: Welcome | Refusal | None) -> None:
         if isinstance(verdict, Refusal):
             raise FatalError(verdict.code, f"{self.address}: {verdict.message}")
+
+
+def _reason(exc: OSError) -> str:
+    """Say why nobody was reached, without numbers of errors and addresses that are known."""
+    if isinstance(exc, ssl.SSLCertVerificationError):
+        return f"its certificate is not accepted: {exc.verify_message}"
+    if not isinstance(exc, ssl.SSLError) and (exc.errno or 0) > 0:  # below are those of name resolution
+        return os.strerror(exc.errno or 0).lower()
+    return str(exc) or type(exc).__name__

@@ -22,7 +22,7 @@ class StorageError(FatalError):
 def refused(path: str, what: str, exc: OSError) -> StorageError:
     """Return the error for what the operating system refused to do with a file."""
     if exc.errno in _NO_ROOM:
-        hint = "free space on its disk: the member goes on by itself once there is room"
+        hint = "free space on its disk: a node that runs goes on by itself then; start the node again if it has ended"
         return StorageError("raft.storage.full", f"no room to {what} {path}: {exc.strerror}", hint=hint)
     hint = "check the disk and the kernel's log, then restart the member"
     return StorageError("raft.storage.failed", f"can't {what} {path}: {exc.strerror or exc}", hint=hint)

@@ -247,7 +247,8 @@ class Door:
             why = exc.verify_message if isinstance(exc, ssl.SSLCertVerificationError) else exc.reason
             self._turned_away(remote, Trouble.TLS, why or str(exc))
         except OSError as exc:
-            self._turned_away(remote, Trouble.LOST, str(exc) or "nothing came in time")
+            silent = "nothing came in time" if isinstance(exc, TimeoutError) else "the other side hung up"
+            self._turned_away(remote, Trouble.LOST, str(exc) or silent)
         else:
             await self._let_in(arrival)
         finally:

@@ -63,7 +63,7 @@ def check_free(final: str) -> None:
         raise FatalError(
             "sink.file.exists",
             f"{final} is there already, and this pipeline's checkpoints know nothing of it",
-            hint="move it away or choose another `path`; to add to what an earlier run made, use its --state-dir",
+            hint="move it away or choose another `path`; `wire run` adds to what a run with the same --state-dir made",
         )
 
 

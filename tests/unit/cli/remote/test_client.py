@@ -40,6 +40,12 @@ def test_what_is_asked_for_arrives_as_it_is_meant() -> None:
     assert put.headers["idempotency-key"]
 
 
+def test_an_empty_name_is_refused_and_nothing_asked() -> None:
+    with scripted(FINE) as node, asking(node) as client, pytest.raises(ConfigError, match="a name is empty"):
+        client.change("DELETE", *client.pipelines(None, ""))
+    assert node.asked == []
+
+
 def test_a_list_is_read_to_its_end() -> None:
     parts = [Reply(body={"items": [1, 2], "next": "c"}), Reply(body={"items": [3], "next": None})]
     with scripted(*parts) as node, asking(node) as client:

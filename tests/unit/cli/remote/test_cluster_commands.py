@@ -50,6 +50,21 @@ def test_who_is_in_it_and_who_leads(typed: Typed) -> None:
         assert found == members
 
 
+@pytest.mark.parametrize("command", ["status", "members"])
+def test_with_patience_a_leader_is_waited_for_and_else_it_is_said_that_there_is_none(
+    typed: Typed, command: str
+) -> None:
+    led = replace(cluster(member("n1", "leader")), headers={"x-wire-served-by": "n1"})
+    leaderless = cluster(member("n1"), leader=None)
+    with scripted(leaderless, leaderless, led) as node:
+        assert typed("cluster", command, "--server", node.address, "--patience", "30s") == 0
+        assert ("leader" in typed.out.replace("leader   none", ""), typed.err) == (True, "waiting: nobody leads\n")
+    for patience in ([], ["--patience", "0s"], ["--patience", "300ms"]):
+        with scripted(leaderless) as node:
+            assert typed("cluster", command, "--server", node.address, *patience) == 0
+            assert "n1    voter" in typed.out
+
+
 def test_it_is_told_as_the_one_that_leads_knows_it(typed: Typed) -> None:
     silent = member("n3", state="silent")
     led = replace(cluster(member("n1", "leader"), silent), headers={"x-wire-served-by": "n1"})
@@ -95,6 +110,13 @@ def test_what_can_not_be_undone_is_not_done_unless_somebody_confirms_it(typed: T
     assert node.asked == []
     assert "client.not_confirmed" in typed.err
     assert "--yes" in typed.err
+
+
+def test_what_a_backup_is_restored_into_is_said_before(typed: Typed) -> None:
+    Path("file").write_text("")
+    with scripted(Reply(204)) as node:
+        assert typed("cluster", "restore", "file", "--server", node.address) == 2
+    assert "puts the pipelines of file into this cluster, which must have none" in typed.err
 
 
 @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 1)])

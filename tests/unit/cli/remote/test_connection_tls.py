@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
-from tests.unit.cli.remote.scripted import Reply, scripted
+from tests.unit.cli.remote.scripted import DROP, Reply, scripted
 from wire.cli.remote.addresses import parse_addresses
 from wire.cli.remote.client import Client
 from wire.clients.tls import Tls
@@ -61,13 +62,48 @@ def test_a_node_of_another_authority_is_not_trusted(tmp_path: Path) -> None:
     assert node.asked == []
 
 
+@pytest.mark.parametrize(("answer", "shows"), [(FINE, "theirs"), (DROP, "ours")])
+def test_a_node_that_does_not_take_the_certificate_says_so_or_hangs_up(
+    tmp_path: Path, answer: Reply, shows: str
+) -> None:
+    folders = {name: authority(tmp_path / name) for name in ("ours", "theirs")}
+    tls = structs.replace(ada(folders[shows]), ca=str(folders["ours"].authority))
+    with (
+        scripted(answer, tls=server(folders["ours"])) as node,
+        client(node.address, tls) as asking,
+        pytest.raises((RetryableError, UnavailableError)) as caught,
+    ):
+        asking.get("x")
+    assert "wire doctor --cert" in str(caught.value.hint)
+    assert "wants https" not in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("cert", "key", "reason"),
+    [
+        ("ada.pem", "n1.key", "the private key does not belong to the certificate"),
+        ("ada.pem", None, "no certificate or no private key"),
+        ("ada.key", "ada.key", "no certificate or no private key"),
+    ],
+)
+def test_files_that_do_not_go_together_are_said_in_plain_words(
+    tmp_path: Path, cert: str, key: str | None, reason: str
+) -> None:
+    folder = authority(tmp_path).path
+    tls = Tls(cert=str(folder / cert), key=None if key is None else str(folder / key))
+    with pytest.raises(UnavailableError) as caught, client("https://127.0.0.1:1", tls):
+        pytest.fail("it is said at once")
+    assert reason in caught.value.message
+    assert "_ssl.c" not in caught.value.message
+
+
 def test_a_node_that_speaks_without_encryption_is_asked_with_it(tmp_path: Path) -> None:
     with scripted(FINE) as node:
         address = node.address.replace("http:", "https:")
         with client(address, Tls()) as asking, pytest.raises(UnavailableError) as caught:
             asking.get("x")
     assert caught.value.code == "client.tls"
-    assert "it may speak http only" in str(caught.value.hint)
+    assert "if it speaks http only" in str(caught.value.hint)
 
 
 def test_a_node_that_speaks_with_encryption_is_asked_without_it(tmp_path: Path) -> None:

@@ -55,6 +55,17 @@ def test_what_applying_did_is_said(typed: Typed, fields: dict[str, Any], said: s
     assert (put.method, put.target, put.body.decode()) == ("PUT", f"{ALL}/a?start=keep&note=why", SPEC)
 
 
+def test_a_file_that_is_not_well_formed_is_answered_with_its_line_as_lint_does(typed: Typed) -> None:
+    Path("a.yaml").write_text(f"{SPEC}name: twice\n")
+    with scripted(applied()) as node:
+        assert typed("pipeline", "apply", "a.yaml", "--server", node.address) == 2
+    assert node.asked == []
+    applying = typed.err
+    assert "| name: twice" in applying
+    assert typed("lint", "a.yaml") == 2
+    assert applying in typed.err + typed.out
+
+
 def test_values_are_set_on_top_of_the_file(typed: Typed) -> None:
     with scripted(applied()) as node:
         typed(
@@ -127,6 +138,14 @@ def test_a_version_that_is_not_the_current_one_any_more_is_not_replaced(typed: T
         assert typed("pipeline", "apply", "a.yaml", "--if-version", "2", "--server", node.address) == 1
         assert [each.method for each in node.asked] == ["GET"]
     assert "a is at version 3 by now" in typed.err
+    assert "`wire pipeline diff a 2 3` shows" in typed.err
+
+
+def test_a_version_that_has_not_been_there_yet_is_not_compared(typed: Typed) -> None:
+    with scripted(Reply(200, pipeline(version=3))) as node:
+        assert typed("pipeline", "apply", "a.yaml", "--if-version", "9", "--server", node.address) == 1
+    assert "a is at version 3, and never was at 9" in typed.err
+    assert "`wire pipeline history a` lists" in typed.err
 
 
 @pytest.mark.parametrize(("version", "header"), [("3", ("if-match", '"7"')), ("0", ("if-none-match", "*"))])

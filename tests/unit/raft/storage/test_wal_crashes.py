@@ -141,7 +141,9 @@ def test_a_full_disk_is_said_with_the_file_and_what_to_do() -> None:
             log.sync()
         assert found.value.code == "raft.storage.full"
         assert found.value.message.startswith("no room to write /disk/0000")
-        assert found.value.hint == "free space on its disk: the member goes on by itself once there is room"
+        assert found.value.hint == (
+            "free space on its disk: a node that runs goes on by itself then; start the node again if it has ended"
+        )
     assert log.dirty
     assert disk.names() == [name]
     disk.room = None

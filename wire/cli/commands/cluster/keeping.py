@@ -61,7 +61,7 @@ def restore(
     """Put a backup into a cluster without pipelines."""
     if not file.is_file():
         raise _mistake(f"there is no file {file}", "name a file that `wire cluster backup` has written")
-    confirm(f"replaces the state of the cluster by that of {file}", yes)
+    confirm(f"puts the pipelines of {file} into this cluster, which must have none", yes)
     headers = {"content-type": "application/octet-stream"}
     found = client.attempt("POST", *CLUSTER, "backup", body=file, headers=headers).to(_Restored)
     print(f"restored from {file}: pipelines {count(found.pipelines)}, checkpoints {count(found.checkpoints)}")

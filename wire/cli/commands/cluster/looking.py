@@ -6,17 +6,17 @@ from wire.api import views
 from wire.cli.output import Output, OutputFormat, print_data
 from wire.cli.remote import showing
 from wire.cli.remote.client import Client
-from wire.cli.remote.leading import cluster
+from wire.cli.remote.leading import led_cluster
 
 
 def status(client: Client, output: Output = OutputFormat.TABLE) -> None:
     """Show the cluster: who leads, and who is in it."""
-    showing.show(cluster(client), views.Cluster, output, showing.cluster)
+    showing.show(led_cluster(client), views.Cluster, output, showing.cluster)
 
 
 def members(client: Client, output: Output = OutputFormat.TABLE) -> None:
     """List the nodes of the cluster."""
-    found = cluster(client)
+    found = led_cluster(client)
     if output is OutputFormat.TABLE:
         showing.members(found.to(views.Cluster).members)
     else:

@@ -91,7 +91,7 @@ def apply(  # noqa: PLR0913 (each is a flag)
         try:
             sent = _read(file, assignments or ())
         except ConfigError as exc:
-            print_error(exc, str(file))
+            print_error(exc, str(file), _lines_of(file))
             codes.add(exc.exit_code)
             continue
         try:
@@ -147,8 +147,11 @@ def _guard(client: Client, path: Sequence[str], version: int) -> dict[str, str]:
         return {"if-none-match": "*"}
     now = client.get(*path).to(views.Pipeline)
     if now.version != version:
-        hint = f"`wire pipeline diff {now.name} {version} {now.version}` shows what was changed"
         message = f"{now.name} is at version {now.version} by now"
+        hint = f"`wire pipeline diff {now.name} {version} {now.version}` shows what was changed"
+        if version > now.version:
+            message = f"{now.name} is at version {now.version}, and never was at {version}"
+            hint = f"`wire pipeline history {now.name}` lists its versions"
         raise RefusedError("cluster.revision_changed", message, hint=hint)
     return {"if-match": f'"{now.revision}"'}
 
@@ -193,6 +196,13 @@ def _at_its_place(document: Document, finding: Finding) -> Finding:
     find = document.key_position if finding.code == "config.unknown_key" else document.position
     line, column = find(finding.path) or (None, None)
     return replace(finding, line=line, column=column)
+
+
+def _lines_of(file: Path) -> Sequence[str]:
+    """Return the lines of a file that could not be read as a pipeline, as far as there are some."""
+    from wire.pipelines.lint import lint_file
+
+    return lint_file(file).lines
 
 
 def _lines(sent: _Sent) -> list[str]:
