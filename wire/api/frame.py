@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 from typing import Final
-from urllib.parse import urlsplit
 
 import structlog
 from fastapi import Request, Response
@@ -19,12 +18,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wire.api.principals import ALWAYS_OPEN, require_principal
 from wire.api.problems import problem
-from wire.core.errors import FatalError, RefusedError, WireError
+from wire.api.sites import require_own_site
+from wire.core.errors import FatalError, WireError
 from wire.core.uuids import Uuids
 
 REQUEST_ID: Final = "x-request-id"
 _SANE_ID: Final = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
-_SAFE_METHODS: Final = ("GET", "HEAD", "OPTIONS")
 
 log = structlog.get_logger()
 
@@ -70,9 +69,7 @@ class Frame:
             await send(message)
 
         try:
-            if _is_cross_site(scope, headers):
-                hint = "call the API from a program, or from a page of the cluster's own address"
-                raise RefusedError("api.cross_site", "another site's page asked for a change", hint=hint)
+            require_own_site(scope, headers)
             require_principal(scope, self._open)
             with structlog.contextvars.bound_contextvars(request_id=request_id):
                 await self._app(scope, receive, framed)
@@ -90,16 +87,6 @@ def _problem(exc: Exception, request_id: str, scope: Scope) -> Response:
     log.error("api_failed", request_id=request_id, method=scope["method"], path=scope["path"], exc_info=exc)
     hint = f"report it with the node's log, in which it stands under request_id {request_id}"
     return problem(FatalError("api.failed", "the node made a mistake of its own", hint=hint), request_id)
-
-
-def _is_cross_site(scope: Scope, headers: Headers) -> bool:
-    """Say whether a page of another site asks for a change: a browser lends it the rights of whoever looks at it."""
-    if scope["method"] in _SAFE_METHODS:
-        return False
-    origin = headers.get("origin")
-    if origin is not None:
-        return urlsplit(origin).netloc != headers.get("host")
-    return headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
 
 
 def request_id_of(request: Request) -> str:

@@ -49,6 +49,7 @@ STATUS: Final[dict[str, int]] = {
     "api.body_too_large": 413,
     "api.body_too_slow": 408,
     "api.cross_site": 403,
+    "api.unknown_host": 421,
     "api.failed": 500,
     "api.invalid": 422,
     "api.media_type": 415,

@@ -39,6 +39,7 @@ CODES: Final[dict[str, str]] = {
     "api.no_such_address": "there is nothing at this address",
     "api.not_authenticated": "who asks has not said who they are",
     "api.too_many_taps": "as many as are allowed look at passing records already",
+    "api.unknown_host": "a node without certificates was asked by a name that is not its machine's",
     "api.unknown_key": "the status has no part of that name",
     # the command line
     "client.no_answer": "a node was asked and did not answer",

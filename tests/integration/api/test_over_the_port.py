@@ -31,9 +31,7 @@ async def test_a_body_in_chunks_is_cut_off_at_the_limit(small: Served) -> None:
     async with listening("127.0.0.1:0", HttpServer(small.app), tls=None) as listener:
         host, _, port = listener.addresses[0].rpartition(":")
         reader, writer = await asyncio.open_connection(host, int(port))
-        head = (
-            f"POST {ALL} HTTP/1.1\r\nhost: n1\r\ncontent-type: application/yaml\r\ntransfer-encoding: chunked\r\n\r\n"
-        )
+        head = f"POST {ALL} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/yaml\r\ntransfer-encoding: chunked\r\n\r\n"
         writer.write(head.encode() + b"3e8\r\n" + b"#" * 1000 + b"\r\n")
         await writer.drain()
         writer.write(b"1\r\n#\r\n")  # one too many, and more would come
@@ -42,6 +40,16 @@ async def test_a_body_in_chunks_is_cut_off_at_the_limit(small: Served) -> None:
         writer.transport.abort()
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert b"application/problem+json" in answer
+
+
+async def test_a_name_that_was_pointed_at_this_machine_is_not_answered(api: Served) -> None:
+    async with listening("127.0.0.1:0", HttpServer(api.app), tls=None) as listener:
+        base = f"http://{listener.addresses[0]}"
+        async with httpx.AsyncClient(base_url=base, trust_env=False) as browser:
+            assert (await browser.get(ALL)).status_code == 200
+            rebound = {"host": "evil.example:4001", "origin": "http://evil.example:4001"}
+            refused = await browser.post(ALL, json=spec("a"), headers=rebound)
+    assert (refused.status_code, refused.json()["code"]) == (421, "api.unknown_host")
 
 
 @pytest.fixture

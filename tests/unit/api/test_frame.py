@@ -29,9 +29,14 @@ def failing(exc: Exception, *, begun: bool = False) -> App:
     return app
 
 
-def client(app: App) -> httpx.AsyncClient:
+def client(app: App, at: str = "http://n1") -> httpx.AsyncClient:
     framed = Frame(app, version="1.0", served_by="n1", uuids=Uuids(SystemClock(), os.urandom))
-    return httpx.AsyncClient(transport=httpx.ASGITransport(framed), base_url="http://n1")
+    return httpx.AsyncClient(transport=httpx.ASGITransport(framed), base_url=at)
+
+
+async def answering(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body"})
 
 
 async def test_an_error_of_ours_becomes_a_problem() -> None:
@@ -137,10 +142,28 @@ async def _nothing() -> dict[str, object]:
 async def test_pages_of_other_sites_may_look_and_not_change(
     method: str, headers: dict[str, str], refused: bool
 ) -> None:
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 204, "headers": []})
-        await send({"type": "http.response.body"})
-
-    async with client(app) as http:
+    async with client(answering) as http:
         response = await http.request(method, "/", headers=headers)
     assert response.status_code == (403 if refused else 204)
+
+
+@pytest.mark.parametrize(
+    ("at", "host", "refused"),
+    [
+        ("http://127.0.0.1:4001", "127.0.0.1:4001", False),
+        ("http://127.0.0.1:4001", "localhost:8080", False),
+        ("http://127.0.0.1:4001", "wire.localhost", False),
+        ("http://[::1]:4001", "[::1]:4001", False),
+        ("http://127.0.0.1:4001", "evil.example:4001", True),
+        ("http://[::1]:4001", "127.0.0.1.evil.example", True),
+        ("http://127.0.0.1:4001", "[::1", True),
+        ("http://10.0.0.7:4001", "wire.example:4001", False),
+    ],
+)
+async def test_a_node_of_this_machine_alone_is_not_asked_by_a_name_that_was_pointed_here(
+    at: str, host: str, refused: bool
+) -> None:
+    async with client(answering, at) as http:
+        response = await http.get("/", headers={"host": host})
+    assert response.status_code == (421 if refused else 204)
+    assert not refused or response.json()["code"] == "api.unknown_host"
