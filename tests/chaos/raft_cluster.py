@@ -83,11 +83,15 @@ class Process:
         while line := await lines.readline():
             if line.startswith(b"{"):
                 answer = msgspec.json.decode(line, type=Answer)
-                self._waiting.pop(answer.number).set_result(answer)
+                self._answered(answer)
         self._ended = True
-        waiting, self._waiting = self._waiting, {}
-        for number, future in waiting.items():
-            future.set_result(Answer(number))
+        for number in list(self._waiting):
+            self._answered(Answer(number))
+
+    def _answered(self, answer: Answer) -> None:
+        future = self._waiting.pop(answer.number)
+        if not future.done():  # whoever asked may have been cancelled
+            future.set_result(answer)
 
     async def ask(self, value: str | None, timeout_s: float = 3.0) -> Answer:
         return await self._put(Ask(next(self._numbers), value, timeout_s))

@@ -10,6 +10,7 @@ import random
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaTimeoutError
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
 
@@ -47,9 +48,20 @@ class Records:
             while not stop.is_set():
                 for _ in range(self._per_tick):
                     key, n = self._next()
-                    sent = await producer.send(self.topic, None if n is None else b'{"n":%d}' % n, key.encode())
+                    sent = await self._send(producer, key, n)
                     group.create_task(self._acknowledged(key, n, sent))
                 await asyncio.sleep(_TICK_S)
+
+    async def _send(self, producer: AIOKafkaProducer, key: str, n: int | None) -> asyncio.Future[Any]:
+        while True:
+            try:
+                sent: asyncio.Future[Any] = await producer.send(
+                    self.topic, None if n is None else b'{"n":%d}' % n, key.encode()
+                )
+            except KafkaTimeoutError:  # it was not taken: the broker has stood still for so long that there is no room
+                await asyncio.sleep(_RETRY_S)
+            else:
+                return sent
 
     def _next(self) -> tuple[str, int | None]:
         self.made += 1
