@@ -5,8 +5,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 VENV := .venv
-# how many processes share the tests
-PROCESSES ?= 2
+# how many processes share the tests, which mostly wait for servers
+PROCESSES ?= 3
 # how many random worlds `make sim` tries of each kind, of the scheduler's a hundredth: they are far larger
 SEEDS ?= 10000
 FIRST := $(if $(FIRST_SEED),--first "$(FIRST_SEED)")
@@ -48,7 +48,7 @@ bench: $(VENV)/.test ## the benchmarks, beside their rivals, with a real broker
 mutants: $(VENV)/.test ## undo each repair of the consensus in turn, and see who notices: tests, random clusters, small worlds
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
-chaos: $(VENV)/.test ## the tests that kill things, with thrice the kills of `make test` (seeds are printed)
+chaos: $(VENV)/.test ## the tests that kill things, with far more kills than `make test` (seeds are printed)
 	@$(BIN)/python -m tests.services install
 	@WIRE_CHAOS_KILLS="$${WIRE_CHAOS_KILLS:-30}" WIRE_CHAOS_RAFT_SECONDS="$${WIRE_CHAOS_RAFT_SECONDS:-60}" $(BIN)/python -m pytest -m chaos --timeout=1800 $(ARGS)
 

@@ -1,4 +1,7 @@
-"""Three workers of Kafka Connect in distributed mode, every setting left alone, beside a broker of the harness."""
+"""Three workers of Kafka Connect in distributed mode beside a broker of the harness.
+
+Every setting is left alone but one, which would have them wait five minutes for a worker that is gone to come back.
+"""
 
 from __future__ import annotations
 
@@ -115,6 +118,7 @@ def _properties(bootstrap: str, group: str, port: int) -> str:
         "group.id": group,
         "listeners": f"http://{_HOST}:{port}",
         "rest.advertised.host.name": _HOST,
+        "scheduled.rebalance.max.delay.ms": "0",
         "key.converter": _CONVERTER,
         "value.converter": _CONVERTER,
         **{f"{what}.storage.topic": f"{group}-{what}" for what in ("config", "offset", "status")},

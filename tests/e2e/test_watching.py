@@ -192,12 +192,16 @@ async def test_a_terminal_is_left_as_it_was(node: Scripted, tmp_path: Path, word
     )  # fmt: skip
     os.close(secondary)
     shown = bytearray()
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(asyncio.to_thread(_read_all, primary, shown))
-        await until(lambda: shown.count(b"running") >= 2, DEADLINE_S)
-        process.send_signal(signal.SIGINT)
-        async with asyncio.timeout(DEADLINE_S):
-            assert await process.wait() == 0
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(asyncio.to_thread(_read_all, primary, shown))
+            await until(lambda: shown.count(b"running") >= 2, DEADLINE_S)
+            process.send_signal(signal.SIGINT)
+            async with asyncio.timeout(DEADLINE_S):
+                assert await process.wait() == 0
+    finally:
+        if process.returncode is None:
+            process.kill()  # else nobody would stop reading
     os.close(primary)
     assert shown.count(b"\x1b[?25l") == shown.count(b"\x1b[?25h") == 1, "the cursor is hidden, and is back"
     assert b"Traceback" not in shown
