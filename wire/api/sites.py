@@ -39,7 +39,10 @@ def _is_cross_site(scope: Scope, headers: Headers) -> bool:
         return False
     origin = headers.get("origin")
     if origin is not None:
-        return urlsplit(origin).netloc != headers.get("host")
+        try:
+            return urlsplit(origin).netloc != headers.get("host")
+        except ValueError:  # which no browser sends
+            return True
     return headers.get("sec-fetch-site", "none") not in ("none", "same-origin")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
@@ -30,17 +29,14 @@ class Disks:
     @contextlib.asynccontextmanager
     async def full(self, name: str) -> AsyncIterator[None]:
         """Fill the disk of a node, until all goes on without it, then for a while and for the block; then free it."""
-        nodes, its_disk = self.trial.cluster, self._by_name[name]
+        node, its_disk = self.trial.cluster.nodes[name], self._by_name[name]
         its_disk.fill()
-        nodes.cut_off.add(name)
         try:
-            await until(lambda: "raft_disk_full" in nodes.nodes[name].said, DEADLINE_S)
-            await self.trial.advances(f"while the disk of {name} was full")
-            await asyncio.sleep(FULL_S)  # the length of the fault
-            yield
+            async with self.trial.without(name, FULL_S):
+                await until(lambda: "raft_disk_full" in node.said, DEADLINE_S)
+                yield
         finally:
             its_disk.free()
-            nodes.cut_off.remove(name)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -5,7 +5,6 @@ Whoever is cut off is asked, too: it must not answer with what is old, nor confi
 
 from __future__ import annotations
 
-import asyncio
 import socket
 from collections.abc import AsyncIterator
 
@@ -33,7 +32,8 @@ class Islands:
         """Cut a node off from the others, until all goes on without it and then for a while."""
         self._network.pull(name[-1])
         try:
-            await self._go_on_without(name)
+            async with self.trial.without(name, ISOLATED_S):
+                pass
         finally:
             self._network.plug(name[-1])
 
@@ -42,7 +42,8 @@ class Islands:
         others = self._others(name)
         self._network.mute(name[-1], *others)
         try:
-            await self._go_on_without(name)
+            async with self.trial.without(name, ISOLATED_S):
+                pass
         finally:
             self._network.unmute(name[-1], *others)
 
@@ -52,21 +53,14 @@ class Islands:
         for way in ways:
             self._network.mute(*way)
         try:
-            await self._go_on_without(other)
+            async with self.trial.without(other, ISOLATED_S):
+                pass
         finally:
             for way in ways:
                 self._network.unmute(*way)
 
     def _others(self, name: str) -> list[str]:
         return [host for host in self._network.addresses if host != name[-1]]
-
-    async def _go_on_without(self, name: str) -> None:
-        self.trial.cluster.cut_off.add(name)
-        try:
-            await self.trial.advances(f"while {name} was cut off")
-            await asyncio.sleep(ISOLATED_S)  # the length of the fault
-        finally:
-            self.trial.cluster.cut_off.remove(name)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

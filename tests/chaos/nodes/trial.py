@@ -119,6 +119,17 @@ class Trial:
         print(f"every partition moved on {when} within {took_s:.1f} s")
         return took_s
 
+    @contextlib.asynccontextmanager
+    async def without(self, name: str, seconds: float) -> AsyncIterator[None]:
+        """See all go on without a node that the others can't work with, then for so long, then for the block."""
+        self.cluster.cut_off.add(name)
+        try:
+            await self.advances(f"without {name}")
+            await asyncio.sleep(seconds)  # the length of the fault
+            yield
+        finally:
+            self.cluster.cut_off.remove(name)
+
     async def arrives(self) -> None:
         """Wait until all that was acknowledged is there: documents at their newest version, every change at least once.
 

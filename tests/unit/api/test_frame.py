@@ -134,6 +134,7 @@ async def _nothing() -> dict[str, object]:
         ("POST", {"origin": "http://n1:81"}, True),
         ("PUT", {"origin": "https://evil.example"}, True),
         ("DELETE", {"origin": "null"}, True),
+        ("POST", {"origin": "http://["}, True),
         ("POST", {"sec-fetch-site": "same-site"}, True),
         ("POST", {"sec-fetch-site": "none"}, False),
         ("GET", {"origin": "https://evil.example", "sec-fetch-site": "cross-site"}, False),
