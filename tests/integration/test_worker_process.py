@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -50,13 +51,14 @@ async def drained(channel: Channel[FromWorker]) -> None:
 
 
 @contextlib.asynccontextmanager
-async def worker() -> AsyncIterator[Worker]:
+async def worker(*cores: int) -> AsyncIterator[Worker]:
     ours, theirs = socket.socketpair()
     process = await asyncio.create_subprocess_exec(
         executable,
         "-m",
         "wire.worker",
         str(theirs.fileno()),
+        *map(str, cores),
         pass_fds=[theirs.fileno()],
         stderr=asyncio.subprocess.PIPE,
     )
@@ -69,6 +71,15 @@ async def worker() -> AsyncIterator[Worker]:
         with contextlib.suppress(ProcessLookupError):
             process.kill()
         await process.communicate()
+
+
+async def test_none_of_its_threads_leaves_the_cores_it_is_given() -> None:
+    one = min(os.sched_getaffinity(0))
+    async with worker(one) as tried, asyncio.timeout(60):
+        assert isinstance(await tried.channel.receive(), Hello)
+        threads = [int(thread.name) for thread in Path(f"/proc/{tried.process.pid}/task").iterdir()]
+        assert [os.sched_getaffinity(thread) for thread in threads] == [{one}] * len(threads)
+        assert len(threads) > 1
 
 
 @pytest.mark.parametrize("function", ["same", "hang"])

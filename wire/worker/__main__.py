@@ -1,4 +1,4 @@
-"""`python -m wire.worker FD`: a worker process that speaks with its node over the inherited socket FD."""
+"""`python -m wire.worker FD [CORE ...]`: a worker process that speaks with its node over the inherited socket FD."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ _NICE: Final = 5
 _OOM_SCORE: Final = b"500"
 
 
-def main(descriptor: int) -> int:
-    """Run tasks until the node closes the socket; return what the process exits with."""
+def main(descriptor: int, *cores: int) -> int:
+    """Run tasks on the cores given until the node closes the socket; return what the process exits with."""
+    if cores:  # before it has threads, which take it from the first one
+        os.sched_setaffinity(0, cores)
     for number in (signal.SIGINT, signal.SIGTERM):  # they go to the whole group: the node drains, then closes
         signal.signal(number, signal.SIG_IGN)
     end_with_parent(descriptor)
@@ -64,4 +66,4 @@ def _give_way() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))
+    sys.exit(main(*map(int, sys.argv[1:])))

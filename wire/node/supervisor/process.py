@@ -93,13 +93,12 @@ class WorkerProcess:
                     "-m",
                     "wire.worker",
                     str(theirs.fileno()),
+                    *map(str, sorted(self._settings.cores or ())),
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=2,  # what is printed by somebody's function is log
                     pass_fds=[theirs.fileno()],
                     env={name: value for name, value in os.environ.items() if not name.startswith(_OWN_ENV)},
                 )
-                if self._settings.cores is not None:  # before it has threads, which take it from the first one
-                    os.sched_setaffinity(self._process.pid, self._settings.cores)
             except BaseException:
                 ours.close()
                 raise
