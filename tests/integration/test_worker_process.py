@@ -38,7 +38,7 @@ class Worker:
         share = (PartitionKey("generate", PartitionId("generate")),)
         key = PipelineKey("default", "p")
         text = msgspec.json.encode(spec)
-        self.channel.send(Begin(run=RUN, pipeline=key, generation=0, spec=text, share=share, proven=True))
+        self.channel.send(Begin(run=RUN, pipeline=key, generation=0, spec=text, share=share, patient=True))
 
     async def exit_code(self) -> int:
         async with asyncio.timeout(60):

@@ -55,7 +55,7 @@ class Cluster:
         async with asyncio.timeout(deadline_s), self.supervisor.running():
             yield
 
-    def begin(self, spec: dict[str, Any], *partitions: str, slot: int = 0, proven: bool = False) -> Run:
+    def begin(self, spec: dict[str, Any], *partitions: str, slot: int = 0, patient: bool = False) -> Run:
         """Begin a task of a pipeline; `partitions` are those of its one source."""
         key = PipelineKey("default", spec["name"])
         self.pipelines.add(key)
@@ -67,7 +67,7 @@ class Cluster:
             generation=0,
             spec=json.dumps(spec).encode(),
             share=tuple(PartitionKey(source, PartitionId(partition)) for partition in partitions),
-            proven=proven,
+            patient=patient,
         )
         return self.begin_again(task)
 
@@ -89,7 +89,7 @@ class Cluster:
                 spec=begun.spec,
                 share=begun.share,
                 checkpoints=tuple((key, stored[key]) for key in begun.share if key in stored),
-                proven=begun.proven,
+                patient=begun.patient,
             )
         )
         return run

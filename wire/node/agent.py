@@ -169,10 +169,14 @@ class Agent:
         command = StartTasks(
             at_ms=self._now_ms(), actor=self._node, node=self._node, incarnation=self._incarnation, tasks=keys
         )
+        before = self._asking.known.tasks
+        ran = {key for key in keys if key in before and before[key].epoch}
         started = await self._asking.carry_out(command, b"", Started)
         for key, epoch in zip(keys, started.epochs, strict=True):
-            begun = None if epoch is None else beginning(self._asking.known, self._node, key, epoch)
-            if begun is None or not self._may_begin:  # it is not to be started yet, or not any more
+            if epoch is None:  # it is not to be started yet
+                continue
+            begun = beginning(self._asking.known, self._node, key, epoch, ran_before=key in ran)
+            if begun is None or not self._may_begin:  # or not any more
                 continue
             self._runs[key] = begun.run
             self._supervised.begin(begun)

@@ -23,6 +23,7 @@ from wire.core.errors import FatalError, UnavailableError
 from wire.core.locking import HeldError, lock_folder
 from wire.node.membership.founding import cluster_of
 from wire.raft.storage.files import DiskFiles, make_folder
+from wire.raft.storage.folder import begin_log, has_log
 from wire.raft.types import Member, MemberId
 
 FORMAT: Final = 1
@@ -82,17 +83,19 @@ class DataDir:
     def found_cluster(self, cluster: str) -> None:
         """Remember the cluster, on disk when this returns. Blocking.
 
-        Raises UnavailableError, or FatalError if the node belongs to another one already, or has agreed to found
-        another one (F1): from then on it belongs to this one for good, and only an empty folder can join another.
+        Raises UnavailableError, or FatalError if its log can't be begun, and if the node belongs to another one
+        already, or has agreed to found another one (F1): from then on it belongs to this one for good, and only an
+        empty folder can join another.
         """
         agreed = self.identity.agreed
         bound_to = self.identity.cluster if agreed is None else cluster_of(agreed)
         if bound_to not in (None, cluster):
             raise _foreign(self.path, f"it belongs to cluster {bound_to}, not {cluster}")
         try:
-            make_folder(self.raft, 0o700)  # before it is written that there is one: a member without it has lost it
+            make_folder(self.raft, 0o700)
         except OSError as exc:
             raise refused(self.path, exc) from exc
+        begin_log(self.raft, cluster, self.identity.member)  # before it is written that there is one, see _read
         self._become(replace(self.identity, cluster=cluster, agreed=None, withdrawn=False))
 
     def agree(self, members: tuple[Member, ...]) -> None:
@@ -206,8 +209,8 @@ def _read(path: Path) -> Identity | None:
     except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
         raise _damaged(f"{path / _FILE} is damaged: {exc}", _ANEW) from exc
     identity = Identity(**{name: getattr(stored, name) for name in Identity.__struct_fields__})
-    if identity.cluster is not None and identity.parted is None and not (path / identity.raft).exists():
-        message = f"{path / identity.raft} is gone, and with it what the node knew of its cluster"
+    if identity.cluster is not None and identity.parted is None and not has_log(path / identity.raft):
+        message = f"the log in {path / identity.raft} is gone, and with it what the node knew of its cluster"
         hint = f"restore it from a copy; or `wire cluster remove {identity.name}`, empty {path}, and it joins anew"
         raise _damaged(message, hint)  # with nothing in its log it would vote against what it has confirmed
     return identity

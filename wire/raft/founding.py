@@ -7,9 +7,8 @@ from pathlib import Path
 from wire.raft.replica.recovery import found
 from wire.raft.replica.requests import Requests
 from wire.raft.replica.settings import RaftSettings
-from wire.raft.storage.files import DiskFiles
+from wire.raft.storage.folder import open_member_snapshots
 from wire.raft.storage.locking import locked
-from wire.raft.storage.snapshots import FileSnapshots
 from wire.raft.types import Configuration, StateMachine
 
 
@@ -18,4 +17,4 @@ def found_cluster(folder: Path, cluster_id: str, founders: Configuration, machin
     settings = RaftSettings()
     requests = Requests(settings.max_requests, settings.max_requests_bytes)
     with locked(folder):
-        found(FileSnapshots(DiskFiles(folder / "snapshots"), cluster_id.encode()), founders, machine, requests)
+        found(open_member_snapshots(folder, cluster_id), founders, machine, requests)

@@ -29,11 +29,9 @@ from wire.raft.replica.replica import Replica
 from wire.raft.replica.settings import RaftSettings
 from wire.raft.snapshotting import Snapshotting
 from wire.raft.status import Figures, Status, peers_of
-from wire.raft.storage.files import DiskFiles
+from wire.raft.storage.folder import open_member_log, open_member_snapshots
 from wire.raft.storage.locking import locked
 from wire.raft.storage.ports import SnapshotInfo
-from wire.raft.storage.snapshots import FileSnapshots
-from wire.raft.storage.wal import WriteAheadLog
 from wire.raft.threads import in_thread
 from wire.raft.transport.handshake import Place
 from wire.raft.transport.messages import Message, held_bytes
@@ -114,12 +112,11 @@ class RaftNode:
 
     def _open_storage(self) -> Replica:
         self._storage.enter_context(locked(self._folder))
-        files, owner = DiskFiles(self._folder / "log"), f"{self._cluster_id}/{self.me.id}".encode()
-        self._store = WriteAheadLog(files, owner, segment_bytes=self._settings.segment_bytes)
+        self._store = open_member_log(self._folder, self._cluster_id, self.me.id, self._settings.segment_bytes)
         self._storage.callback(self._store.close)
         if self._store.recovered is not None:
             log.warning("raft_log_cut", recovery=str(self._store.recovered))
-        self._snapshots = FileSnapshots(DiskFiles(self._folder / "snapshots"), self._cluster_id.encode())
+        self._snapshots = open_member_snapshots(self._folder, self._cluster_id)
         self._storage.callback(self._snapshots.close)
         return Replica(self.me, self._store, self._snapshots, self._machine, self._settings, self._rng)
 

@@ -19,10 +19,9 @@ from wire.raft.membership import following
 from wire.raft.replica.configurations import Configurations, command_of
 from wire.raft.replica.recovery import require_no_gap
 from wire.raft.storage.files import DiskFiles
+from wire.raft.storage.folder import open_member_log, open_member_snapshots
 from wire.raft.storage.locking import locked
 from wire.raft.storage.ports import SnapshotInfo
-from wire.raft.storage.snapshots import FileSnapshots
-from wire.raft.storage.wal import WriteAheadLog
 from wire.raft.types import Configuration, Entry, Member, MemberId, Vote
 
 _BATCH_BYTES: Final = 16 << 20
@@ -40,8 +39,8 @@ class Left(Struct, frozen=True):
 
 class _Storage:
     def __init__(self, folder: Path, cluster: str, me: MemberId) -> None:
-        self.log = WriteAheadLog(DiskFiles(folder / "log"), f"{cluster}/{me}".encode())
-        self.snapshots = FileSnapshots(DiskFiles(folder / "snapshots"), cluster.encode())
+        self.log = open_member_log(folder, cluster, me)
+        self.snapshots = open_member_snapshots(folder, cluster)
 
     def close(self) -> None:
         self.log.close()

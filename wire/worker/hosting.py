@@ -152,7 +152,7 @@ class Hosted:
         return share
 
     async def _patiently(self, pipeline: LoadedPipeline, attempt: Callable[[], Coroutine[Any, Any, object]]) -> None:
-        """Make an attempt; as long as a proven version finds something away before it runs, wait and make another."""
+        """Make an attempt; as long as a patient run finds something away before it works, wait and make another."""
         backoff = Backoff(pipeline.spec.retry, self._rng)
         while not self.stop.is_set():
             try:
@@ -162,7 +162,7 @@ class Hosted:
                 error = _cause(exc)
                 if not isinstance(error, UnavailableError) or error.code.startswith(_LASTING):
                     raise
-                if self._runner is not None or not self.begun.proven:
+                if self._runner is not None or not self.begun.patient:
                     raise
                 wait_s = backoff.next_s(RetryableError(error.code, error.message, path=error.path, hint=error.hint))
                 self._progress.state, self._progress.last_error = "retrying", str(error)

@@ -60,8 +60,8 @@ class Ping(Message, frozen=True, tag="ping"):
 class Begin(Message, frozen=True, kw_only=True, tag="begin"):
     """Run a task: `share` is what it reads and `checkpoints` where it goes on; discovery needs neither.
 
-    `spec` is the pipeline as JSON, with its references unresolved. A version that has `proven` itself waits for what
-    can't be reached when it begins, as it does later; any other fails, so that its author learns of it.
+    `spec` is the pipeline as JSON, with its references unresolved. A `patient` run waits for what can't be reached when
+    it begins, as all do later; any other fails, so that the author of a new version learns of it.
     """
 
     run: Run
@@ -70,7 +70,7 @@ class Begin(Message, frozen=True, kw_only=True, tag="begin"):
     spec: bytes
     share: tuple[PartitionKey, ...] = ()
     checkpoints: tuple[tuple[PartitionKey, Checkpoint], ...] = ()
-    proven: bool = False
+    patient: bool = False
 
 
 class End(Message, frozen=True, tag="end"):

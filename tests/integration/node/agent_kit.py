@@ -9,6 +9,7 @@ import random
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Final
 
 from tests.integration.api.api_kit import Served, serving
 from tests.waiting import until
@@ -31,6 +32,7 @@ from wire.raft import Member, MemberId
 
 JOB = JobId("01890a5d-ac96-774b-bcce-b302099a8057")
 ME = Identity(name="n1", incarnation="i")
+_ENDLESS: Final[dict[str, Any]] = {"type": "generate", "config": {"fields": {"n": "sequence"}}}
 WORKERS = WorkerSettings(count=1, permissions=EVERYTHING, grace=Duration(2000))
 
 
@@ -61,11 +63,12 @@ class Worked:
         )
         return member
 
-    async def create(self, name: str = "endless") -> None:
-        """Make an endless pipeline."""
+    async def create(self, name: str = "endless", source: dict[str, Any] = _ENDLESS) -> None:
+        """Make a pipeline, an endless one unless its source is not."""
         spec = {
             "name": name,
-            "source": {"type": "generate", "config": {"rate": 100, "fields": {"n": "sequence"}}},
+            "source": source,
+            "transforms": [{"rate_limit": {"rate": 100}}],
             "sink": {"type": "drop"},
             "checkpoint": {"interval": "50ms"},
         }

@@ -9,10 +9,11 @@ import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from tests.integration.node.agent_kit import Worked, working
+from tests.e2e.nodes_kit import numbered
+from tests.integration.node.agent_kit import JOB, Worked, working
 from tests.waiting import until
 from wire.cluster.scheduler import SchedulerSettings
-from wire.cluster.state import NodeName
+from wire.cluster.state import DISCOVERY, NodeName
 from wire.core.errors import RetryableError
 from wire.node.leases import awake
 
@@ -22,7 +23,15 @@ SETTINGS = SchedulerSettings(lease_ms=600_000)
 
 @contextlib.asynccontextmanager
 async def agent(folder: Path) -> AsyncIterator[Worked]:
-    """An agent at work on the only node, which has no lease of its own yet."""
+    """An agent at work on the only node, which has no lease of its own yet, and an endless pipeline."""
+    async with idle(folder) as worked:
+        await worked.create()
+        yield worked
+
+
+@contextlib.asynccontextmanager
+async def idle(folder: Path) -> AsyncIterator[Worked]:
+    """The same without a pipeline."""
     async with working(folder, SETTINGS) as worked, worked.supervisor.running(), asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(worked.leading.run()), tasks.create_task(worked.agent.run())]
         member = await worked.register("n1")
@@ -34,7 +43,6 @@ async def agent(folder: Path) -> AsyncIterator[Worked]:
                 await asyncio.sleep(0.05)
 
         await granted()
-        await worked.create()
         yield worked
         for task in running:
             task.cancel()
@@ -52,6 +60,11 @@ def commits(worked: Worked) -> int:
     """How far the one partition has come."""
     rows = next(iter(worked.state.checkpoints.values()), {})
     return sum(row.checkpoint.seq for row in rows.values())
+
+
+def states(worked: Worked) -> set[str]:
+    """How the runs of readers fare, as their worker says."""
+    return {progress.state for run, progress in worked.supervisor.progress().items() if run.task.slot != DISCOVERY}
 
 
 def hold(worked: Worked) -> None:
@@ -74,16 +87,36 @@ async def test_nothing_is_begun_before_there_is_a_lease_and_everything_stops_whe
         assert min(epochs(worked)) > last
 
 
+def kill_worker(worked: Worked) -> None:
+    pid = worked.supervisor.workers()[0].pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+
+
 async def test_tasks_of_a_worker_that_was_killed_go_on_under_new_epochs(tmp_path: Path) -> None:
     async with agent(tmp_path) as worked:
         hold(worked)
         await until(lambda: commits(worked) > 2, DEADLINE_S)
         before, reached = epochs(worked), commits(worked)
-        pid = worked.supervisor.workers()[0].pid
-        assert pid is not None
-        os.kill(pid, signal.SIGKILL)
+        kill_worker(worked)
         await until(lambda: len(epochs(worked)) == 2 and min(epochs(worked)) > max(before), DEADLINE_S)
         await until(lambda: commits(worked) > reached, DEADLINE_S)
+
+
+async def test_a_task_of_a_new_version_that_begins_again_waits_for_what_is_away(tmp_path: Path) -> None:
+    file = numbered(tmp_path / "in.jsonl")
+    async with idle(tmp_path) as worked:
+        hold(worked)
+        await worked.create("file", {"type": "file", "config": {"path": str(file)}})
+        await until(lambda: commits(worked) > 2, DEADLINE_S)
+        before, away = epochs(worked), file.rename(tmp_path / "away")
+        kill_worker(worked)
+        await until(lambda: len(epochs(worked)) == 2 and min(epochs(worked)) > max(before), DEADLINE_S)
+        await until(lambda: "retrying" in states(worked), DEADLINE_S)
+        reached = commits(worked)
+        away.rename(file)
+        await until(lambda: commits(worked) > reached, DEADLINE_S)
+        assert worked.state.jobs[JOB].state == "active"
 
 
 async def test_leaving_ends_all_tasks_tells_the_cluster_and_begins_none(tmp_path: Path) -> None:

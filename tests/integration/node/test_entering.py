@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from wire.node.data_dir import data_dir
 from wire.node.membership.entering import begin_anew, discard, found, found_with, let_in
 from wire.node.membership.founding import cluster_of
 from wire.raft import Member, MemberId, Role
+from wire.raft.storage.folder import begin_log, open_member_snapshots
 
 
 def fail(exc: Exception) -> None:
@@ -23,7 +25,8 @@ def fail(exc: Exception) -> None:
 
 def test_founding_that_was_broken_off_anywhere_is_done_again_to_the_same_end(tmp_path: Path) -> None:
     with data_dir(tmp_path, "n1") as data:
-        (tmp_path / "raft~" / "log").mkdir(parents=True)  # killed while it was written
+        (tmp_path / "raft" / "snapshots").mkdir(parents=True)  # killed while it was written
+        (tmp_path / "raft" / "snapshots" / "half").write_text("")
         cluster = found(data, "127.0.0.1:1", fail)
         assert data.identity.cluster == cluster
     (tmp_path / "node.json").write_text(  # killed before it was remembered
@@ -37,9 +40,10 @@ def test_founding_that_was_broken_off_anywhere_is_done_again_to_the_same_end(tmp
 
 def test_what_joining_has_left_when_it_was_broken_off_is_in_nobodys_way(tmp_path: Path) -> None:
     with data_dir(tmp_path, "n1") as folder:
-        folder.raft.mkdir()  # what is made before the cluster is written down
-        found(folder, "127.0.0.1:1", fail)
-        assert list(folder.raft.iterdir()) != []
+        begin_log(folder.raft, "another", folder.identity.member)  # before the cluster is written down
+        cluster = found(folder, "127.0.0.1:1", fail)
+        with closing(open_member_snapshots(folder.raft, cluster)) as snapshots:
+            assert snapshots.newest is not None
 
 
 def test_what_was_agreed_to_is_founded_by_each_and_what_is_left_of_it_goes_with_the_incarnation(tmp_path: Path) -> None:

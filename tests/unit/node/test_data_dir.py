@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -116,10 +117,12 @@ def test_a_folder_that_lacks_who_it_belongs_to_is_left_as_it_is(path: Path) -> N
     assert not (path / "node.json").exists(), "somebody new with the log of somebody else"
 
 
-def test_a_member_that_lacks_what_it_knew_of_its_cluster_does_not_begin_with_nothing(path: Path) -> None:
+@pytest.mark.parametrize("lost", ["", "log"])
+def test_a_member_that_lacks_what_it_knew_of_its_cluster_does_not_begin_with_nothing(path: Path, lost: str) -> None:
     with data_dir(path, "n1") as folder:
         folder.found_cluster("c-1")
-        folder.raft.rmdir()
+    shutil.rmtree(folder.raft / lost)
+    folder.raft.mkdir(exist_ok=True)
     with pytest.raises(FatalError, match="raft is gone") as failure, data_dir(path, "n1"):
         pass
     assert failure.value.code == "node.data_damaged"

@@ -114,26 +114,29 @@ def test_a_run_begins_with_its_share_and_the_checkpoints_of_that_alone(world: Wo
     assert world.commit("j", 0, first, ("x", checkpoint(1))) is None
     assert world.commit("j", 1, other, ("y", checkpoint(1))) is None
     epoch = world.run("j", 0, "a")
-    begun = beginning(world.state, A, key(), epoch)
+    begun = beginning(world.state, A, key(), epoch, ran_before=False)
     assert begun is not None
     assert begun.run == Run(key(), epoch)
     assert begun.spec == b"spec"
     assert begun.share == parts("x")
     assert begun.checkpoints == ((parts("x")[0], checkpoint(1)),)
-    assert not begun.proven
+    assert not begun.patient
+    again = beginning(world.state, A, key(), epoch, ran_before=True)
+    assert again is not None
+    assert again.patient
     world.prove("j")
-    proven = beginning(world.state, A, key(), epoch)
+    proven = beginning(world.state, A, key(), epoch, ran_before=False)
     assert proven is not None
-    assert proven.proven
+    assert proven.patient
 
 
 def test_a_run_that_the_state_is_past_does_not_begin(world: World) -> None:
     epoch = world.run("j", 0, "a")
-    assert beginning(world.state, A, key(), epoch - 1) is None
-    assert beginning(world.state, B, key(), epoch) is None
+    assert beginning(world.state, A, key(), epoch - 1, ran_before=False) is None
+    assert beginning(world.state, B, key(), epoch, ran_before=False) is None
     world.release("j", 0, epoch)
-    assert beginning(world.state, A, key(), epoch) is None
-    assert beginning(world.state, A, key(job="none"), epoch) is None
+    assert beginning(world.state, A, key(), epoch, ran_before=False) is None
+    assert beginning(world.state, A, key(job="none"), epoch, ran_before=False) is None
 
 
 def test_commits_and_starts_that_started_nothing_are_no_reason_to_look_again() -> None:

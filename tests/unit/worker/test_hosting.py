@@ -28,7 +28,7 @@ Committed = tuple[tuple[PartitionKey, Checkpoint], ...]
 class Node:
     """Hosts one run and answers its commits."""
 
-    def __init__(self, spec: dict[str, Any], *partitions: str, slot: int = 0, proven: bool = False) -> None:
+    def __init__(self, spec: dict[str, Any], *partitions: str, slot: int = 0, patient: bool = False) -> None:
         source = spec["source"]["type"]
         self.begun = Begin(
             run=Run(TaskKey(JobId("j"), slot), 7),
@@ -36,7 +36,7 @@ class Node:
             generation=3,
             spec=json.dumps(spec).encode(),
             share=tuple(PartitionKey(source, PartitionId(name)) for name in partitions),
-            proven=proven,
+            patient=patient,
         )
         self.discretion = Discretion()
         self.hosted = Hosted(self.begun, EVERYTHING, SystemClock(), random.Random(1), self.discretion)
@@ -172,8 +172,8 @@ async def test_a_new_version_fails_where_something_can_not_be_reached(tmp_path: 
     assert (outcome.error.code, outcome.error.path) == ("source.file.not_found", "$.source")
 
 
-async def test_a_proven_version_waits_for_what_is_away(tmp_path: Path) -> None:
-    node = Node(read_from(tmp_path / "later"), str(tmp_path / "later"), proven=True)
+async def test_a_patient_run_waits_for_what_is_away(tmp_path: Path) -> None:
+    node = Node(read_from(tmp_path / "later"), str(tmp_path / "later"), patient=True)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(node.run())
         await until(lambda: node.hosted.progress().state == "retrying")
@@ -183,8 +183,8 @@ async def test_a_proven_version_waits_for_what_is_away(tmp_path: Path) -> None:
     assert node.hosted.progress().read == 1
 
 
-async def test_a_proven_version_that_waits_can_be_stopped(tmp_path: Path) -> None:
-    node = Node(read_from(tmp_path / "never"), str(tmp_path / "never"), proven=True)
+async def test_a_patient_run_that_waits_can_be_stopped(tmp_path: Path) -> None:
+    node = Node(read_from(tmp_path / "never"), str(tmp_path / "never"), patient=True)
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(node.run())
         await until(lambda: node.hosted.progress().state == "retrying")
@@ -192,8 +192,8 @@ async def test_a_proven_version_that_waits_can_be_stopped(tmp_path: Path) -> Non
         assert await running == Released(node.begun.run)
 
 
-async def test_what_is_wrong_for_good_fails_a_proven_version_too() -> None:
-    node = Node(pipeline({"type": "generate"}, sink={"type": "unknown"}), "generate", proven=True)
+async def test_what_is_wrong_for_good_fails_a_patient_run_too() -> None:
+    node = Node(pipeline({"type": "generate"}, sink={"type": "unknown"}), "generate", patient=True)
     assert isinstance(await node.run(), Failed)
 
 

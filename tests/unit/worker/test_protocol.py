@@ -89,7 +89,7 @@ from_node = st.one_of(
         spec=blobs,
         share=shares,
         checkpoints=committed,
-        proven=st.booleans(),
+        patient=st.booleans(),
     ),
     st.builds(End, runs, floats),
     st.builds(CommitAnswer, numbers, st.sampled_from([None, "fenced", "moved_back"])),

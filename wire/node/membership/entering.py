@@ -10,7 +10,6 @@ import random
 import shutil
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 from typing import Final
 
 import structlog
@@ -28,6 +27,7 @@ from wire.node.membership.waiting import Waiting
 from wire.node.rpc.client import RpcClient
 from wire.node.rpc.messages import Us
 from wire.raft import Configuration, Member, RaftNode, Rejected, Role, Unknown, found_cluster
+from wire.raft.storage.files import make_folder
 from wire.raft.threads import in_thread
 
 log = structlog.get_logger()
@@ -60,16 +60,12 @@ def found_with(data: DataDir, founders: tuple[Member, ...], on_error: Callable[[
 
 
 def _found(data: DataDir, cluster: str, founders: tuple[Member, ...], on_error: Callable[[Exception], None]) -> str:
-    folder = data.raft
-    if not (folder.exists() and any(folder.iterdir())):  # joining may have been broken off, which leaves it empty
-        unfinished = Path(f"{folder}~")
-        shutil.rmtree(unfinished, ignore_errors=True)
-        try:
-            unfinished.mkdir(mode=0o700)
-            found_cluster(unfinished, cluster, Configuration(voters=founders), ClusterMachine(on_error))
-            unfinished.rename(folder)
-        except OSError as exc:
-            raise refused(data.path, exc) from exc
+    discard(data)
+    try:
+        make_folder(data.raft, 0o700)
+    except OSError as exc:
+        raise refused(data.path, exc) from exc
+    found_cluster(data.raft, cluster, Configuration(voters=founders), ClusterMachine(on_error))
     data.found_cluster(cluster)
     log.info("cluster_founded", cluster=cluster, members=[each.id for each in founders])
     return cluster
@@ -90,7 +86,9 @@ def begin_anew(data: DataDir) -> None:
 
 
 def discard(data: DataDir) -> None:
-    """Remove what a founding that was broken off has left in the folder of a node without a cluster. Blocking."""
+    """Remove what was left in a node's folder on its way into a cluster: nothing, if it is in one. Blocking."""
+    if data.identity.cluster is not None:
+        return
     try:
         shutil.rmtree(data.raft)
     except FileNotFoundError:

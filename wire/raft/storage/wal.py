@@ -22,7 +22,8 @@ What can't be told apart. Damage in the last write, when no mark followed it to 
 record has a whole sector of zeros in it, or the write was cut short as well and the record's length, itself damaged,
 points behind the cut. The write then ends there, as if it had never been synced. A newest segment that somebody
 removed, or cut where a write ends, when no mark says that there was more (behind a compressed segment it is missed). A
-folder whose files are all gone: it looks like a new member's, which is why a member is a name with an incarnation.
+folder whose files are all gone: it looks like a new member's, which is why a member is a name with an incarnation, and
+why whoever keeps that name begins the log before (`folder`), and refuses to go on without one.
 """
 
 from __future__ import annotations
