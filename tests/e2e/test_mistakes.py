@@ -21,8 +21,8 @@ async def test_a_run_that_can_not_start_says_so_on_standard_error(write: Callabl
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["rnu"], 2, "Did you mean 'run'?"),
-        (["lint"], 2, "Missing argument"),
+        (["rnu"], 2, "error[cli.usage]: no such command 'rnu'. Did you mean 'run'?"),
+        (["lint"], 2, "error[cli.usage]: missing argument"),
         (["lint", "--ouput", "json", "x"], 2, "--output"),
         (["list", "sorces"], 2, "sources"),
         (["describe", "kafak"], 2, "did you mean `kafka`?"),

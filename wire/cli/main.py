@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from wire.cli.streams import replace_closed
-from wire.core.errors import UnavailableError, WireError
+from wire.core.errors import ConfigError, Finding, UnavailableError, WireError
 
 COMMANDS: Final = {
     "run": "run",
@@ -111,20 +111,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _run(words: list[str], debug: bool) -> int:
     try:
-        typer.main.get_command(app).main(args=words, prog_name=PROGRAM)
+        code = typer.main.get_command(app).main(args=words, prog_name=PROGRAM, standalone_mode=False)
+        return code if isinstance(code, int) else 0
     except SystemExit as exc:
         return exc.code if isinstance(exc.code, int) else int(exc.code is not None)
+    except typer.TyperException as exc:
+        return _misused(exc, debug)
     except WireError as exc:
         return _expected(exc, debug)
     except OSError as exc:
         return _refused(exc, debug)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):  # Ctrl-C, or the end of what a question is answered from
         return 130
     except BaseExceptionGroup as exc:
         return _unexpected(exc, debug)
     except Exception as exc:
         return _unexpected(exc, debug)
-    return 0
 
 
 def _flush(debug: bool) -> int:
@@ -135,6 +137,19 @@ def _flush(debug: bool) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python flushes once more at exit
         return 0 if isinstance(exc, BrokenPipeError) else _refused(exc, debug)
     return 0
+
+
+def _misused(exc: typer.TyperException, debug: bool) -> int:
+    """Say what is wrong with the words that were given; where there were none, what there is."""
+    context = getattr(exc, "ctx", None)
+    command = PROGRAM if context is None else context.command_path
+    message = exc.format_message().removesuffix(".")
+    if not message or message.startswith("Usage:"):  # help is no mistake's, and may have been printed
+        print(message, file=sys.stderr)
+        return exc.exit_code
+    hint = f"`{command} -h` says what it takes"
+    finding = Finding(code="cli.usage", path=command, message=message[0].lower() + message[1:], hint=hint)
+    return _expected(ConfigError([finding]), debug)
 
 
 def _refused(exc: OSError, debug: bool) -> int:

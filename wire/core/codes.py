@@ -28,6 +28,8 @@ CODES: Final[dict[str, str]] = {
     "config.unknown_component": "no component of that name is installed",
     "config.unknown_key": "the field is not known here",
     "config.unreadable": "the file can't be read",
+    # the command line
+    "cli.usage": "a command, an option or an argument is not known, not as it must be, or missing",
     # requests to the API
     "api.body_too_large": "the body of a request is larger than is allowed",
     "api.body_too_slow": "the body of a request did not arrive in time",

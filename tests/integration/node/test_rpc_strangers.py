@@ -74,7 +74,7 @@ async def test_who_calls_without_a_certificate_is_refused(one: Service, pki: Pki
     context.check_hostname = False
     error = await refused(there)
     assert error.code == "rpc.unreachable"
-    assert "perhaps it does not accept our certificate" in error.message
+    assert "does not accept our certificate" in error.message
     assert one.here.counters.refused == {"node.no_certificate": 1}
 
 

@@ -19,4 +19,6 @@ def confirm(what: str, yes: bool) -> None:
     if not sys.stdin.isatty():
         message, hint = f"this {what}, and there is nobody here to confirm it", "--yes goes ahead without asking"
         raise ConfigError([Finding(code="client.not_confirmed", path="--yes", message=message, hint=hint)])
-    typer.confirm(f"This {what}. Go ahead?", abort=True, err=True)
+    if not typer.confirm(f"This {what}. Go ahead?", err=True):
+        print("nothing was done", file=sys.stderr)
+        raise typer.Exit(1)

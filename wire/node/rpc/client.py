@@ -202,7 +202,7 @@ class RpcClient:
             await connection.write(greeting)
             answer = decode_greeting(await connection.read_frame(MAX_GREETING_BYTES))
         except LostError as exc:
-            doubt = "" if self._tls is None else ": perhaps it does not accept our certificate"
+            doubt = "" if self._tls is None else ": perhaps it is only starting, or does not accept our certificate"
             raise LostError(f"{exc} before it answered{doubt}") from exc
         if isinstance(answer, Welcome):
             self._insist(judge_names(answer.name, connection.certificate_names))

@@ -82,7 +82,7 @@ class Dialer:
             await connection.write(greeting)
             answer = decode_answer(await connection.read_frame(MAX_GREETING_BYTES))
         except LostError as exc:
-            doubt = "" if self.tls is None else ": perhaps it does not accept our certificate"
+            doubt = "" if self.tls is None else ": perhaps it is only starting, or does not accept our certificate"
             raise LostError(f"{exc} before it answered{doubt}") from exc.__cause__
         if isinstance(answer, Refusal):
             raise TurnedAwayError(answer.code, answer.message)

@@ -119,15 +119,26 @@ def test_what_a_backup_is_restored_into_is_said_before(typed: Typed) -> None:
     assert "puts the pipelines of file into this cluster, which must have none" in typed.err
 
 
-@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 1)])
-def test_on_a_terminal_it_is_asked_for(typed: Typed, monkeypatch: pytest.MonkeyPatch, answer: str, code: int) -> None:
-    terminal = io.StringIO(f"{answer}\n")
-    monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
-    monkeypatch.setattr("sys.stdin", terminal)
+class Terminal(io.StringIO):
+    """Somebody who types what was given, then Ctrl-C."""
+
+    def isatty(self) -> bool:
+        return True
+
+    def readline(self, size: int | None = -1) -> str:
+        if not (line := super().readline(size or -1)):
+            raise KeyboardInterrupt
+        return line
+
+
+@pytest.mark.parametrize(("typing", "code"), [("y\n", 0), ("n\n", 1), ("", 130)])
+def test_on_a_terminal_it_is_asked_for(typed: Typed, monkeypatch: pytest.MonkeyPatch, typing: str, code: int) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal(typing))
     with scripted(Reply(204)) as node:
         assert typed("cluster", "remove", "n4", "--server", node.address) == code
-    assert len(node.asked) == 1 - code
+    assert len(node.asked) == (code == 0)
     assert "removes n4 for good" in typed.err
+    assert ("nothing was done" in typed.err) == (code == 1)
 
 
 @pytest.mark.parametrize(
