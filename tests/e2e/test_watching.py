@@ -146,6 +146,20 @@ async def test_elsewhere_than_on_a_terminal_what_changes_is_a_line(
     assert (out, err, process.returncode) == (b"", b"", 0)
 
 
+async def test_only_nodes_that_are_known_to_be_there_are_counted(node: Scripted, tmp_path: Path) -> None:
+    members = [{"id": f"n{n}/i", "name": f"n{n}", "address": f"n{n}:1", "role": "voter"} for n in (1, 2, 3)]
+    states = ("live", "unknown", "unknown")  # as one of them knows it that follows nobody
+    leaderless: dict[str, Any] = {"cluster_id": "c", "term": 3, "leader": None}
+    leaderless["members"] = [each | {"state": state} for each, state in zip(members, states, strict=True)]
+    node.by_target["GET /api/v1/cluster"] = Reply(200, leaderless)
+    process = await start("top", "--server", node.address, cwd=tmp_path)
+    assert process.stdout is not None
+    async with asyncio.timeout(DEADLINE_S):
+        assert b"  leader none  nodes 1 of 3  " in await process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        await process.communicate()
+
+
 @pytest.mark.parametrize("words", [["top"], ["pipeline", "tap", "a"]])
 async def test_who_has_read_enough_may_go(tmp_path: Path, words: list[str]) -> None:
     board = {name: Reply(200, body) for name, body in ANSWERS.items()}

@@ -94,7 +94,7 @@ def _cells(row: Row, metrics: views.PipelineFigures | None, rate: Rate | None) -
 def line(board: Board) -> str:
     """Return it in one line."""
     states = Counter(row.status.state for row in board.pipelines)
-    live = sum(each.state != "silent" for each in board.cluster.members)
+    live = sum(each.state == "live" for each in board.cluster.members)
     leader = showing.name_of(board.cluster.leader) if board.cluster.leader else "none"
     tasks = sum(row.status.tasks.running for row in board.pipelines)
     received, sent = rates.in_and_out(rates.added_up(board.rates.values()) if board.rates else None)
