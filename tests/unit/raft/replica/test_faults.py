@@ -99,7 +99,15 @@ def test_only_a_leader_hands_over_and_goes_on_where_nobody_takes_it(bench: Bench
     assert bench.propose(b"v") == []
 
 
-def test_whoever_was_removed_or_has_no_vote_asks_for_none(bench: Bench) -> None:
+def test_whoever_has_no_vote_asks_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    learner = Bench(monkeypatch, voters="bcd")
+    learner.wait(10)
+    assert learner.turn() == []
+    assert learner.replica.role is Role.LEARNER
+    assert code_of(learner.propose(b"v")) == "raft.no_leader"
+
+
+def test_whoever_was_removed_asks_for_no_vote(bench: Bench) -> None:
     bench.replica.removed = True
     bench.wait(10)
     assert bench.turn() == []

@@ -143,6 +143,17 @@ def test_segments_below_the_base_are_dropped_one_by_one(disk: SimulatedFiles) ->
     assert content(opened(disk)) == Content((59, 1), tuple(entries(60, 60, size=100)))
 
 
+def test_its_size_on_disk_is_that_of_its_segments_but_for_their_last_marks(disk: SimulatedFiles) -> None:
+    log = written(disk, 60)
+    all_of_it = sum(len(disk.content(name)) for name in disk.names())
+    assert all_of_it * 0.95 < log.disk_bytes < all_of_it
+    log.compact(59)
+    log.sync()
+    while log.tidy():
+        pass
+    assert log.disk_bytes < all_of_it / 10
+
+
 def test_a_sync_drops_a_segment_as_well(disk: SimulatedFiles) -> None:
     log = written(disk, 30)
     log.compact(29)
