@@ -80,13 +80,14 @@ class Process:
         return process, process.stdout
 
     async def _listen(self, lines: asyncio.StreamReader) -> None:
-        while line := await lines.readline():
-            if line.startswith(b"{"):
-                answer = msgspec.json.decode(line, type=Answer)
-                self._answered(answer)
-        self._ended = True
-        for number in list(self._waiting):
-            self._answered(Answer(number))
+        try:
+            while line := await lines.readline():
+                if line.startswith(b"{"):
+                    self._answered(msgspec.json.decode(line, type=Answer))
+        finally:  # nobody waits for ever, whatever was said
+            self._ended = True
+            for number in list(self._waiting):
+                self._answered(Answer(number))
 
     def _answered(self, answer: Answer) -> None:
         future = self._waiting.pop(answer.number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from typing import Literal
 
@@ -72,16 +73,23 @@ async def answer(node: RaftNode, machine: Ledger, ask: Ask | Change) -> Answer:
     return Answer(ask.number, int(outcome) if isinstance(outcome, bytes) else None)
 
 
+def say(line: bytes) -> None:
+    """Write a line, whole: a process that is stopped meanwhile writes a part, and `print` may leave it at that."""
+    left = line + b"\n"
+    while left:
+        left = left[os.write(sys.stdout.fileno(), left) :]
+
+
 async def serve(seat: Seat) -> None:
     machine = Ledger()
     lines, requests = asyncio.StreamReader(), msgspec.json.Decoder(Ask | Change)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
 
     async def reply(ask: Ask | Change) -> None:
-        print(msgspec.json.encode(await answer(node, machine, ask)).decode(), flush=True)
+        say(msgspec.json.encode(await answer(node, machine, ask)))
 
     async with at_work(seat, machine, SETTINGS) as node, asyncio.TaskGroup() as answers:
-        print("ready", flush=True)
+        say(b"ready")
         while line := await lines.readline():
             answers.create_task(reply(requests.decode(line)))
 
