@@ -1,7 +1,8 @@
 """The composition root: the only place that builds components and joins them into something that runs.
 
 - `serving`: `wire serve`, from start to end. - `node`: what a node is. - `working`: its parts, put together.
-- `membership`: how it gets a cluster, and out of it. - `front`: what it answers before that.
+- `membership`: how it gets a cluster, and out of it. - `front`: what it answers before that. - `registering`: what it
+  tells the cluster of itself.
 - `agent`, `reconciling`: it runs what the state wants of it. - `renewing`, `leases`: while its lease holds.
 - `leading`: what it does besides while it leads. - `supervisor`: keeps worker processes running.
 - `listener`: its one port. - `rpc`: calls between nodes, `calls`: which there are. - `control`: what stands behind the

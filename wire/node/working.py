@@ -6,17 +6,17 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Iterator
-from typing import Final
+from functools import partial
 
 import structlog
 
 from wire import __version__
 from wire.api.app import ApiSettings, build_app
-from wire.cluster.commands import Answer, AnyCommand, Done, RegisterNode
+from wire.cluster.commands import Answer, AnyCommand, RegisterNode
 from wire.cluster.encoding import NEWEST
 from wire.cluster.scheduler import SchedulerSettings
 from wire.cluster.state import NodeName
-from wire.core.errors import FatalError, RetryableError
+from wire.core.errors import FatalError
 from wire.node.agent import Agent
 from wire.node.calls import GIVE_UP, JOIN, RENEW, Joined, Joining, Renewal, Renewed
 from wire.node.control.asking import Asking
@@ -44,6 +44,7 @@ from wire.node.metrics.service import LoopWatch, MetricsService, Reader
 from wire.node.metrics.tally import Tally
 from wire.node.node import Node, worker_settings
 from wire.node.reconciling import moves_tasks
+from wire.node.registering import stay_registered
 from wire.node.renewing import Renewing
 from wire.node.rpc.messages import Caller
 from wire.node.rpc.server import RpcServer
@@ -53,8 +54,6 @@ from wire.raft import Event, LeaderChanged, Member, MemberRemoved, RaftNode
 from wire.raft.transport.handshake import ALPN as RAFT
 
 log = structlog.get_logger()
-
-_RETRY_S: Final = 1.0
 
 
 @contextlib.asynccontextmanager
@@ -104,7 +103,7 @@ async def at_work(
                     agent.run(),
                     watch.run(),
                     Seeking(raft, node.config.join, node.us, node.dial, node.clock).run(),
-                    _register(node, me, asking),
+                    stay_registered(asking, node.clock, partial(_registration, node, me, asking)),
                 )
             ]
             settings = ApiSettings(version=__version__, served_by=me.name, metrics_open=node.config.metrics_open)
@@ -197,9 +196,8 @@ def _wake(node: Node, raft: RaftNode, agent: Agent, leading: Leading) -> None:
     raft.listen(heard)
 
 
-async def _register(node: Node, me: Member, asking: Asking) -> None:
-    """Tell the cluster what this node is, if it does not know. Raises RefusedError if it is too old for it."""
-    command = RegisterNode(
+def _registration(node: Node, me: Member, asking: Asking) -> RegisterNode:
+    return RegisterNode(
         at_ms=asking.now_ms(),
         actor=me.name,
         name=NodeName(me.name),
@@ -210,11 +208,3 @@ async def _register(node: Node, me: Member, asking: Asking) -> None:
         release=__version__,
         newest_command=NEWEST,
     )
-    while True:
-        try:
-            await asking.carry_out(command, b"", Done)
-        except RetryableError as exc:
-            log.debug("registration_waits", code=exc.code, reason=exc.message)
-            await node.clock.sleep(_RETRY_S)
-        else:
-            return
