@@ -82,7 +82,7 @@ class Process:
     async def _listen(self, lines: asyncio.StreamReader) -> None:
         try:
             while line := await lines.readline():
-                if line.startswith(b"{"):
+                if line.startswith(b"{") and line.endswith(b"\n"):  # who is killed has written a part of the last one
                     self._answered(msgspec.json.decode(line, type=Answer))
         finally:  # nobody waits for ever, whatever was said
             self._ended = True
