@@ -209,7 +209,11 @@ def _read(path: Path) -> Identity | None:
     except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
         raise _damaged(f"{path / _FILE} is damaged: {exc}", _ANEW) from exc
     identity = Identity(**{name: getattr(stored, name) for name in Identity.__struct_fields__})
-    if identity.cluster is not None and identity.parted is None and not has_log(path / identity.raft):
+    try:
+        lost = identity.cluster is not None and identity.parted is None and not has_log(path / identity.raft)
+    except OSError as exc:
+        raise refused(path, exc) from exc
+    if lost:
         message = f"the log in {path / identity.raft} is gone, and with it what the node knew of its cluster"
         hint = f"restore it from a copy; or `wire cluster remove {identity.name}`, empty {path}, and it joins anew"
         raise _damaged(message, hint)  # with nothing in its log it would vote against what it has confirmed

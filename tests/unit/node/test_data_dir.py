@@ -129,6 +129,16 @@ def test_a_member_that_lacks_what_it_knew_of_its_cluster_does_not_begin_with_not
     assert "wire cluster remove n1" in str(failure.value.hint)
 
 
+def test_a_log_that_can_not_be_looked_for_is_not_called_lost(path: Path) -> None:
+    with data_dir(path, "n1") as folder:
+        folder.found_cluster("c-1")
+    shutil.rmtree(folder.raft / "log")
+    (folder.raft / "log").write_text("a file in the place of the folder")
+    with pytest.raises(UnavailableError, match="not a directory") as failure, data_dir(path, "n1"):
+        pass
+    assert failure.value.code == "node.data_refused"
+
+
 def test_a_second_process_does_not_get_in(path: Path) -> None:
     script = (
         "import sys, pathlib\nfrom wire.node.data_dir import data_dir\n"

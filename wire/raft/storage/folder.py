@@ -40,5 +40,8 @@ def begin_log(folder: Path, cluster_id: str, me: MemberId) -> None:
 
 
 def has_log(folder: Path) -> bool:
-    """Whether anything of a log is there, whatever is in it. Blocking."""
-    return any(NAME.fullmatch(file.name) for file in (folder / _LOG).glob("*"))
+    """Whether anything of a log is there, whatever is in it. Blocking. Raises OSError where that can't be seen."""
+    try:
+        return any(NAME.fullmatch(file.name) for file in (folder / _LOG).iterdir())
+    except FileNotFoundError:
+        return False
