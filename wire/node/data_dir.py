@@ -29,7 +29,7 @@ from wire.raft.types import Member, MemberId
 FORMAT: Final = 1
 _FILE: Final = "node.json"
 _NEW: Final = f"{_FILE}~"
-_ANEW: Final = "restore it from a copy; or empty the folder, and the node joins anew under the same name"
+_ANEW: Final = "restore it from a copy; or empty the folder and start the node with --join: it is let in anew"
 
 
 class Identity(Struct, frozen=True, kw_only=True):
@@ -215,7 +215,9 @@ def _read(path: Path) -> Identity | None:
         raise refused(path, exc) from exc
     if lost:
         message = f"the log in {path / identity.raft} is gone, and with it what the node knew of its cluster"
-        hint = f"restore it from a copy; or `wire cluster remove {identity.name}`, empty {path}, and it joins anew"
+        hint = (
+            f"restore it from a copy; or `wire cluster remove {identity.name}`, empty {path} and start it with --join"
+        )
         raise _damaged(message, hint)  # with nothing in its log it would vote against what it has confirmed
     return identity
 
