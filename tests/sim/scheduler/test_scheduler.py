@@ -15,10 +15,6 @@ COUNT = int(os.environ.get("WIRE_SIM_SCHEDULERS", "20"))
 FIRST = first_seed()
 
 
-def test_a_node_that_comes_and_goes_moves_no_more_than_it_would_by_dying_and_coming_back_as_often() -> None:
-    Trial(2044231686).run()
-
-
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + COUNT))
 def test_tasks_run_where_they_should_whatever_happens(seed: int) -> None:
     Trial(seed).run()

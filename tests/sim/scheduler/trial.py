@@ -77,11 +77,9 @@ class Trial:
         after = {task.key: task.target for task in self.world.running()}
         come_and_gone = before.keys() ^ after.keys()
         there = {key for key in before.keys() & after.keys() if subject in (before[key], after[key])}
-        is_back = event in (self.flap, self.hiccup)
-        times = 3 if is_back else 1  # so often a node dies, as it seems
-        changes = 2 * times if is_back else times  # to be back is a change of its own
+        times = 3 if event in (self.flap, self.hiccup) else 1  # so often a node dies, as it seems, and is back
         moves = self.world.moves
-        assert moves.total() <= changes * HEAVIEST * len(come_and_gone | there), f"{moves.total()} moves"
+        assert moves.total() <= times * HEAVIEST * len(come_and_gone | there), f"{moves.total()} moves"
         assert max(moves.values(), default=0) <= 3 * times, f"moved again and again: {moves.most_common(3)}"
 
     def _happen(self, event: Callable[[], str | None]) -> str | None:
