@@ -9,7 +9,6 @@ import pytest
 
 from tests.unit.raft.replica.kit import B, Bench, C, D, code_of, entries, member, snapshot_of, vote
 from wire.core.errors import FatalError
-from wire.raft.replica.configurations import Configurations, command_of
 from wire.raft.replica.settings import RaftSettings
 from wire.raft.transport.messages import (
     Append,
@@ -18,7 +17,7 @@ from wire.raft.transport.messages import (
     SnapshotReply,
     VoteReply,
 )
-from wire.raft.types import Configuration, Entry, Unknown
+from wire.raft.types import Configuration, Unknown
 
 
 @pytest.fixture
@@ -118,12 +117,6 @@ def test_nobody_gets_a_vote_before_having_what_is_committed(bench: Bench) -> Non
     bench.put(D, AppendReply(term, 0, 2, True))
     assert bench.change(promoted) == []
     assert bench.replica.configuration == promoted, "it counts from when it is in the log"
-
-
-def test_what_is_older_than_all_that_is_known_has_the_oldest_members_that_are_known() -> None:
-    oldest, newer = Configuration((member("a"),)), Configuration((member("a"), member("b")))
-    known = Configurations(5, oldest, [Entry(7, 1, command_of(newer))])
-    assert [known.at(index) for index in (4, 5, 6, 7)] == [oldest, oldest, oldest, newer]
 
 
 def test_who_was_removed_never_comes_back_under_the_same_id(bench: Bench) -> None:
