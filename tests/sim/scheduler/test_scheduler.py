@@ -18,3 +18,10 @@ FIRST = first_seed()
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + COUNT))
 def test_tasks_run_where_they_should_whatever_happens(seed: int) -> None:
     Trial(seed).run()
+
+
+# seeds that failed
+
+
+def test_2044231686_a_node_is_moved_nothing_to_while_it_is_silent() -> None:
+    Trial(2044231686).run()

@@ -66,7 +66,7 @@ class Fleet:
         patience_ms = settings.lease_ms + settings.settle_ms
         self.missed = {name for name in lapsed if held[name].is_held(now_ms, patience_ms)}
         self._nodes = {name: nodes[name] for name in held if name not in lapsed}
-        ramps = {name: _ramp(held[name], now_ms, settings.return_ms) for name in self._nodes}
+        ramps = {name: _ramp(held[name], settings.return_ms) for name in self._nodes}
         full = max(ramps.values(), default=0.0) or 1.0  # where all have just come, none of them is spared
         self.hosts = {name: Host(node, ramps[name] / full) for name, node in self._nodes.items()}
         self._labelled: dict[tuple[str, str], set[NodeName]] = {}
@@ -151,11 +151,12 @@ def level_filled(hosts: Iterable[Host], load: int) -> float:
     return load / room if room else 0.0
 
 
-def _ramp(lease: Liveness, now_ms: int, return_ms: int) -> float:
-    """Return the part of its workers that counts of a node with that lease."""
+def _ramp(lease: Liveness, return_ms: int) -> float:
+    """Return the part of its workers that counts of a node with that lease; it does not grow while it is not heard."""
     if not lease.is_renewed:
         return 0.0
-    return max(_LEAST_RAMP, min(1.0, (now_ms - lease.since_ms) / return_ms)) if return_ms else 1.0
+    heard_ms = lease.renewed_ms - lease.since_ms
+    return max(_LEAST_RAMP, min(1.0, heard_ms / return_ms)) if return_ms else 1.0
 
 
 def _takes_work(node: Node) -> bool:

@@ -140,6 +140,22 @@ def test_what_a_node_that_comes_and_goes_costs_is_what_it_was_trusted_with(world
     assert world.moves.total() <= 10 * 2 * 4  # of 25 that were its part
 
 
+def test_a_node_that_dies_again_is_given_nothing_more_while_its_lease_runs_out(world: World) -> None:
+    for name in "abcd":
+        world.join(name, 4)
+    for _ in range(10):
+        world.run(10, parallelism=10)
+    world.settle()
+    world.die(NodeName("d"))
+    world.settle()
+    world.come_back(NodeName("d"))
+    world.pass_ms(2_000)
+    world.die(NodeName("d"))
+    world.moves.clear()
+    world.pass_ms(SETTINGS.lease_ms - 500)
+    assert not world.moves
+
+
 def test_few_tasks_are_on_their_way_to_a_node_at_once() -> None:
     world = World(SchedulerSettings(max_moves_per_node=3, return_ms=0))
     world.join("a", 4)

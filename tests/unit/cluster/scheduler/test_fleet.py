@@ -46,6 +46,11 @@ def test_how_much_counts_of_a_node_that_has_come_a_while_ago(ages: tuple[int, ..
     assert [each.room for each in found.hosts.values()] == pytest.approx(rooms)
 
 
+def test_a_node_that_is_not_heard_counts_no_more_as_time_passes() -> None:
+    found = fleet(a=Liveness(0, 10_000), b=Liveness(9_450, 9_950))
+    assert [each.room for each in found.hosts.values()] == pytest.approx([4, 2])
+
+
 def test_a_lease_that_was_not_renewed_gives_no_room() -> None:
     found = fleet(a=Liveness(9_950, 9_950), b=Liveness(9_950, 9_951))
     assert [each.room for each in found.hosts.values()] == [0, 4]
