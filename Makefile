@@ -53,10 +53,11 @@ chaos: $(VENV)/.test ## the tests that kill things, with far more kills than `ma
 	@WIRE_CHAOS_KILLS="$${WIRE_CHAOS_KILLS:-30}" WIRE_CHAOS_RAFT_SECONDS="$${WIRE_CHAOS_RAFT_SECONDS:-60}" $(BIN)/python -m pytest -m chaos --timeout=1800 $(ARGS)
 
 sim: $(VENV)/.test ## the engine, whole clusters, their founding and the scheduler against random faults in virtual time: SEEDS=100000 FIRST_SEED=n
-	@WIRE_SIM_SEEDS=$(SEEDS) $(BIN)/python -m pytest -m sim tests/sim/test_engine.py -n $(PROCESSES) --timeout=60 $(ARGS)
+	@$(BIN)/python -m tests.sim.engine --seeds $(SEEDS) $(FIRST)
 	@$(BIN)/python -m tests.sim.raft.small --thorough
 	@$(BIN)/python -m tests.sim.raft --seeds $(SEEDS) $(FIRST)
 	@$(BIN)/python -m tests.sim.founding --seeds $(SEEDS) $(FIRST)
+	@$(BIN)/python -m tests.sim.scheduler.figures
 	@$(BIN)/python -m tests.sim.scheduler --seeds $$(( ($(SEEDS) + 99) / 100 )) $(FIRST)
 
 kafka: $(VENV)/.test ## a real broker on port 9092, for the tutorial; Ctrl-C ends it

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from tests.sim.founding.trial import Trial
+from tests.sim.runner import how_to_repeat
 from tests.sim.seeds import first_seed
 
 pytestmark = pytest.mark.sim
@@ -23,5 +24,5 @@ def test_blank_nodes_found_one_cluster_whatever_happens(first: int) -> None:
         try:
             trial.run()
         except AssertionError as exc:
-            exc.add_note(f"python -m tests.sim.founding --first {seed} --seeds 1")
+            exc.add_note(how_to_repeat("tests.sim.founding", seed))
             raise

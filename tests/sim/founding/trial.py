@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 
 from tests.sim.founding.world import Machine, World
 
 _FAULTS_S = 60.0
 _HEALED_S = 400.0
+
+
+def play(seed: int) -> Counter[str]:
+    """Run what a seed stands for; the steps that its nodes took are told."""
+    trial = Trial(seed)
+    trial.run()
+    met = Counter(step for machine in trial.world.machines.values() for step in machine.steps)
+    met["a majority's disks lost"] += trial.lost_majority
+    return met
 
 
 class Trial:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable
 
 from tests.sim.raft.checks import ViolationError
@@ -20,9 +21,11 @@ def trial(seed: int) -> Trial:
     return Trial(seed, membership=seed % 2 == 1)
 
 
-def how_to_repeat(seed: int) -> str:
-    """Return how `trial` of a seed is run again."""
-    return f"repeat it: .venv/bin/python -m tests.sim.raft --first {seed} --seeds 1"
+def play(seed: int) -> Counter[str]:
+    """Run what a seed stands for; the membership changes that were made are told."""
+    one = trial(seed)
+    one.run()
+    return Counter({"a change of members": one.changes})
 
 
 class Trial:

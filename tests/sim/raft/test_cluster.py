@@ -10,7 +10,8 @@ import os
 import pysyncobj.syncobj
 import pytest
 
-from tests.sim.raft.faults import Trial, how_to_repeat, trial
+from tests.sim.raft.faults import Trial, trial
+from tests.sim.runner import how_to_repeat
 from tests.sim.seeds import first_seed
 
 pytestmark = [pytest.mark.sim, pytest.mark.timeout(300)]
@@ -30,7 +31,7 @@ def test_nothing_confirmed_is_lost(seed: int) -> None:
     try:
         one.run()
     except Exception as exc:
-        exc.add_note(how_to_repeat(seed))
+        exc.add_note(how_to_repeat("tests.sim.raft", seed))
         raise
     assert one.world.checker.confirmed
 

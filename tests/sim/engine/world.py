@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from wire.core.errors import FatalError, RecordError, RetryableError, WireError
@@ -43,6 +44,7 @@ class World:
         self.dead_letters: SimSink | None = None
         self.rows: dict[PartitionKey, Checkpoint] = {}
         self.epoch = 0
+        self.endings: Counter[str] = Counter()
 
     def begin(self, *, calm: bool) -> None:
         """Start an incarnation of the process; a calm one meets no faults."""
