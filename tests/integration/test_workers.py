@@ -84,7 +84,7 @@ async def test_an_older_epoch_commits_nothing_and_ends() -> None:
         old = cluster.begin(endless("fenced"), "generate")
         await until(lambda: bool(cluster.checkpoints))
         new = cluster.begin_again(old.task)
-        await until(lambda: cluster.lost == [old])
+        await until(lambda: cluster.fenced == [old])
         assert set(cluster.refusals) == {"fenced"}
         before = cluster.commits
         await until(lambda: cluster.commits > before + 3)

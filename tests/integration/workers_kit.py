@@ -16,6 +16,7 @@ from tests.waiting import until
 from wire.cluster.commands import TaskCheckpoints
 from wire.cluster.state import DISCOVERY, Error, JobId, PipelineKey, TaskKey
 from wire.core.clock import SystemClock
+from wire.core.errors import WireError
 from wire.core.permissions import EVERYTHING
 from wire.core.records import Checkpoint, PartitionId, PartitionKey
 from wire.core.units import Duration
@@ -42,6 +43,7 @@ class Cluster:
         self.released: list[Run] = []
         self.failed: dict[Run, Error] = {}
         self.lost: list[Run] = []
+        self.fenced: list[Run] = []
         self.found: list[tuple[PartitionKey, ...]] = []
         self.refusals: list[Refusal] = []
         self.commits = 0
@@ -105,8 +107,15 @@ class Cluster:
     def task_failed(self, run: Run, error: Error) -> None:
         self.failed[run] = error
 
-    def task_lost(self, run: Run) -> None:
+    def task_lost(self, run: Run, error: WireError) -> None:
         self.lost.append(run)
+        self._begin_anew(run)
+
+    def task_fenced(self, run: Run) -> None:
+        self.fenced.append(run)
+        self._begin_anew(run)
+
+    def _begin_anew(self, run: Run) -> None:
         if self.epochs[run.task] == run.epoch:
             asyncio.get_running_loop().call_soon(self.begin_again, run.task)
 

@@ -249,7 +249,7 @@ class EndTasks(Command, frozen=True, kw_only=True, tag="end_tasks"):
 class FailTask(Command, frozen=True, kw_only=True, tag="fail_task"):
     """A task can't go on and runs no more, and its job has failed. Answers Done.
 
-    Where a newer version fails in its grace period the proven one takes over as `fallback`.
+    Where a newer version fails in its grace period an older one takes over as `fallback` (`jobs.fallback`).
     """
 
     key: TaskKey

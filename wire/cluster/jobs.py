@@ -11,7 +11,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from wire.cluster.commands import Done, Prove
-from wire.cluster.state import DISCOVERY, Job, JobId, PipelineKey, State, Task, TaskKey
+from wire.cluster.state import DISCOVERY, UNPROVEN_FALLBACK, Job, JobId, PipelineKey, State, Task, TaskKey
 
 MAX_ENDED: Final = 20
 """Enough to see what a pipeline went through lately; a job that fails and is restarted adds one each time."""
@@ -42,6 +42,25 @@ def active(state: State, id_: JobId | None) -> Job | None:
     """Return the job of that id, if it is there and active. Its pipeline is there too, and the job is its job."""
     job = state.jobs.get(id_) if id_ is not None else None
     return job if job is not None and job.state == "active" else None
+
+
+def fallback(state: State, job: Job) -> int | None:
+    """Return the version that takes over if this job fails now: always an older one; None if there is none.
+
+    That is the proven one if there is. Before any is, it is the one that the job took over from, where that had not
+    failed itself and went on from the same positions.
+    """
+    pipeline = state.pipelines.get(job.pipeline)
+    if pipeline is None:
+        return None
+    if pipeline.proven is not None:
+        return pipeline.proven if pipeline.proven < job.version else None
+    if state.command_version < UNPROVEN_FALLBACK:
+        return None
+    older = [each for each in state.jobs.of(job.pipeline) if each.version < job.version]
+    if not older or older[-1].state == "failed" or older[-1].generation != pipeline.generation:
+        return None
+    return older[-1].version if pipeline.version(older[-1].version) is not None else None
 
 
 def end(state: State, id_: JobId | None) -> None:

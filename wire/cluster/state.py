@@ -10,11 +10,12 @@ and each start takes a new epoch. What an older epoch still commits is refused (
 
 All this is written into snapshots, which an older release may have to read. So a field that is added has a default, is
 left at it until its version of commands is enabled, and defaults never change: what is at its default is not written.
+What a command does may change only with that version, too.
 """
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, NewType, TypeVar
+from typing import Final, Literal, NamedTuple, NewType, TypeVar
 
 from msgspec import Struct, field
 
@@ -48,6 +49,12 @@ class TaskKey(NamedTuple):
 
 
 DISCOVERY = -1
+
+STARTS_KEPT: Final = 2
+"""From this version of commands on the state knows when each task was started last."""
+
+UNPROVEN_FALLBACK: Final = 2
+"""From this version of commands on a version that fails goes back to the one before, even if that is not proven."""
 
 
 class Row(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
@@ -100,9 +107,9 @@ class Pipeline(Row, frozen=True, kw_only=True):
 
     It is the index of the log's entry that made the change, so that a pipeline of the same name that comes later has
     none of those of this one. `versions` go from old to new. `current` is the version that is desired. `proven` is the
-    newest one that outlived its grace period, which a failing newer one falls back to; there is none any more once the
-    positions it could go on from are given up. `job` is the one that runs, or has failed or is done; None once it was
-    ended. `generation` rises with every reset of the positions (I3).
+    newest one whose tasks all ran through a grace period, which a failing newer one falls back to; there is none any
+    more once the positions it could go on from are given up. `job` is the one that runs, or has failed or is done; None
+    once it was ended. `generation` rises with every reset of the positions (I3).
     """
 
     key: PipelineKey
@@ -153,7 +160,8 @@ class Task(Row, frozen=True, kw_only=True):
     """One task.
 
     `share` is what it is to read, `held` what its running epoch reads: a partition held by one task is not started
-    by another one. `owner` runs it now, or did when it was last heard of; None while nobody may.
+    by another one. `owner` runs it now, or did when it was last heard of; None while nobody may. `epoch` is that of
+    its last start, at `started_ms`.
     """
 
     key: TaskKey
@@ -164,6 +172,7 @@ class Task(Row, frozen=True, kw_only=True):
     held: tuple[PartitionKey, ...] = ()
     ended: bool = False
     moved_ms: int = 0
+    started_ms: int = 0
 
 
 class StoredCheckpoint(Row, frozen=True):

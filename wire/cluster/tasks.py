@@ -24,7 +24,7 @@ from wire.cluster.commands import (
     Started,
     StartTasks,
 )
-from wire.cluster.state import DISCOVERY, Job, JobId, NodeName, State, Task, TaskKey
+from wire.cluster.state import DISCOVERY, STARTS_KEPT, Job, JobId, NodeName, State, Task, TaskKey
 from wire.core.records import PartitionKey
 
 
@@ -109,7 +109,8 @@ def _start(state: State, node: NodeName, key: TaskKey) -> int | None:
     if task is None or task.target != node or task.owner not in (None, node) or _is_held(state, task):
         return None
     state.last_epoch += 1
-    state.tasks[key] = replace(task, owner=node, epoch=state.last_epoch, held=task.share)
+    started_ms = state.now_ms if state.command_version >= STARTS_KEPT else 0
+    state.tasks[key] = replace(task, owner=node, epoch=state.last_epoch, held=task.share, started_ms=started_ms)
     return state.last_epoch
 
 
@@ -165,7 +166,7 @@ def _ended(task: Task) -> Task:
 
 
 def fail(state: State, index: int, command: FailTask) -> Done:
-    """Let the job fail, and go back to the version that is proven if this one is newer."""
+    """Let the job fail, and go back to an older version if there is one to go back to."""
     task = running(state, command.key, command.epoch)
     if task is None:
         return Done()
@@ -173,14 +174,13 @@ def fail(state: State, index: int, command: FailTask) -> Done:
     job = jobs.active(state, command.key.job)
     if job is None:
         return Done()
+    older = jobs.fallback(state, job)
     jobs.finish(state, replace(job, state="failed", error=command.error))
-    pipeline = state.pipelines[job.pipeline]
-    if pipeline.proven is not None and job.version > pipeline.proven and command.fallback not in state.jobs:
-        state.pipelines[job.pipeline] = replace(
-            pipeline, revision=index, current=pipeline.proven, updated_ms=state.now_ms
-        )
+    if older is not None and command.fallback not in state.jobs:
+        pipeline = state.pipelines[job.pipeline]
+        state.pipelines[job.pipeline] = replace(pipeline, revision=index, current=older, updated_ms=state.now_ms)
         jobs.begin(state, job.pipeline, command.fallback, fell_back_from=job.version)
-        detail = f"version {job.version} failed: {command.error.code}; back to version {pipeline.proven}"
+        detail = f"version {job.version} failed: {command.error.code}; back to version {older}"
         trail.record(state, index, command, "/".join(job.pipeline), detail)
     return Done()
 

@@ -274,6 +274,7 @@ CODES: Final[dict[str, str]] = {
     # worker processes
     "worker.crashed_task": "a task stopped by an error that nobody foresaw",
     "worker.exited": "a worker process ended by itself, or something killed it",
+    "worker.lost_repeatedly": "a new version was the end of its worker process again and again",
     "worker.memory_exceeded": "a worker process held more memory than it may",
     "worker.message_too_large": "a message between a node and its worker is too large to be sent",
     "worker.not_drained": "a task did not let go in time, and its worker process was killed",

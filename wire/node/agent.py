@@ -35,6 +35,7 @@ from wire.core.uuids import Uuids
 from wire.node.control.asking import Asking
 from wire.node.data_dir import Identity
 from wire.node.leases import OwnLease, awake
+from wire.node.losses import MOST_LOSSES, Losses
 from wire.node.reconciling import beginning, steps
 from wire.node.supervisor import Supervisor
 from wire.worker.protocol import Refusal, Run
@@ -46,6 +47,9 @@ _ROUND_S: Final = 0.05  # what changes within it is looked at once
 _RETRY_S: Final = 0.5
 _LEADERLESS_S: Final = 5.0  # several elections would have been over by then
 _FENCED: Final = "checkpoint.fenced"
+_LOST_HINT: Final = (
+    "look at the log of that node for `worker_lost`: a function that crashes or hangs, or too much memory"
+)
 
 
 class Agent:
@@ -69,6 +73,7 @@ class Agent:
         self._released: dict[Run, None] = {}
         self._failed: dict[Run, Error] = {}
         self._found: dict[Run, tuple[PartitionKey, ...]] = {}
+        self._losses = Losses()
         self._leaving = False
         self.leases_lost = 0
         """How often the lease was over while tasks ran."""
@@ -243,8 +248,19 @@ class Agent:
         self._failed[run] = error
         self.wake()
 
-    def task_lost(self, run: Run) -> None:  # noqa: D102 (contract in TaskOwner)
-        log.warning("task_lost", **self._about(run))
+    def task_lost(self, run: Run, error: WireError) -> None:  # noqa: D102 (contract in TaskOwner)
+        log.warning("task_lost", **self._about(run), code=error.code, error=error.message)
+        if self._losses.add(self._asking.known, run.task):
+            why = f"its worker was lost {MOST_LOSSES} times before this version was proven; at last: {error.message}"
+            self.task_failed(run, Error("worker.lost_repeatedly", why, hint=_LOST_HINT))
+        else:
+            self._begin_anew(run)
+
+    def task_fenced(self, run: Run) -> None:  # noqa: D102 (contract in TaskOwner)
+        log.warning("task_fenced", **self._about(run))
+        self._begin_anew(run)
+
+    def _begin_anew(self, run: Run) -> None:
         self._found.pop(run, None)
         self._runs.pop(run.task, None)
         self.wake()

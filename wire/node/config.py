@@ -117,6 +117,13 @@ class NodeConfig(Config, frozen=True, kw_only=True):
         Duration | None,
         doc("The leader removes a node for good that it has not heard of for so long; never unless given."),
     ] = None
+    version_grace: Annotated[
+        Duration,
+        doc(
+            "How long all tasks of a new version must run without being started anew until it is `proven`: one that "
+            "fails before that gives way to the version before. The leader's is what counts."
+        ),
+    ] = Duration(60_000)
     log_level: Annotated[Literal["debug", "info", "warning", "error"], doc("What is worth a line in the log.")] = "info"
     log_format: Annotated[
         Literal["auto", "json", "text"], doc("`auto` is text on a terminal and else JSON, a line per event.")

@@ -83,7 +83,8 @@ def _goes_on(task: Task, node: NodeName) -> bool:
 def beginning(state: State, node: NodeName, key: TaskKey, epoch: int, *, ran_before: bool) -> Begin | None:
     """Return what a worker needs to run an epoch; None if the state is past it by now.
 
-    A task that `ran_before` in the same job is as patient as one of a proven version: what it can't reach was there.
+    A task that `ran_before` in the same job is as patient as one of a proven version, or of one that was gone back to:
+    what it can't reach was there.
     """
     task, job, pipeline = state.tasks.get(key), state.jobs.get(key.job), state.pipeline_of(key.job)
     if task is None or job is None or pipeline is None or task.owner != node or task.epoch != epoch:
@@ -99,5 +100,5 @@ def beginning(state: State, node: NodeName, key: TaskKey, epoch: int, *, ran_bef
         spec=version.spec,
         share=task.held,
         checkpoints=tuple((partition, stored[partition].checkpoint) for partition in task.held if partition in stored),
-        patient=ran_before or pipeline.proven == job.version,
+        patient=ran_before or pipeline.proven == job.version or job.fell_back_from is not None,
     )

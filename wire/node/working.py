@@ -70,9 +70,8 @@ async def at_work(
         forwarding = leader(asking, node.dial, node.clock, cluster)
         lease = OwnLease()
         agent = Agent(node.data.identity, asking, lease, node.clock, node.uuids, node.hand_over_s)
-        leading = Leading(
-            asking, node.dismissing(asking), node.clock, SchedulerSettings(lease_ms=LEASE_MS), node.config.max_voters
-        )
+        scheduling = SchedulerSettings(lease_ms=LEASE_MS, grace_ms=round(node.config.version_grace.ms))
+        leading = Leading(asking, node.dismissing(asking), node.clock, scheduling, node.config.max_voters)
         renewing = Renewing(
             node.us, raft, leading, lease, tls=node.tls, renewed=agent.wake, clock=node.clock, rng=node.rng
         )

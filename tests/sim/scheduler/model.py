@@ -69,11 +69,11 @@ def hand_over(state: State, node: NodeName) -> None:
             let_go(state, task)
 
 
-def start(state: State, node: NodeName) -> None:
+def start(state: State, node: NodeName, at_ms: int) -> None:
     """A node starts what it is to run, nobody else owns, and reads what nobody else holds."""
     mine = [task for task in state.tasks.values() if task.target == node and task.owner is None and not task.ended]
     held = {(task.key.job, each) for task in state.tasks.values() for each in task.held}
     for task in mine:
         if is_wanted(state, task.key.job) and not any((task.key.job, each) in held for each in task.share):
             state.last_epoch += 1
-            state.tasks[task.key] = replace(task, owner=node, epoch=state.last_epoch, held=task.share)
+            state.tasks[task.key] = replace(task, owner=node, epoch=state.last_epoch, held=task.share, started_ms=at_ms)

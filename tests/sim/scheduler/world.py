@@ -152,9 +152,10 @@ class World:
             self.leases.renew(node, self.now_ms)
         self.last = self.decide()
         self.carry_out(self.last)
-        for act in (hand_over, start):
-            for node in awake:
-                act(self.state, node)
+        for node in awake:
+            hand_over(self.state, node)
+        for node in awake:
+            start(self.state, node, self.at_ms)
         return self.last
 
     def pass_ms(self, span_ms: int) -> None:

@@ -147,6 +147,7 @@ def new_task(job: str, slot: int) -> Row:
         "held": (),
         "ended": False,
         "moved_ms": 0,
+        "started_ms": 0,
     }
 
 

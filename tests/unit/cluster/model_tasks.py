@@ -69,6 +69,8 @@ class Tasks(Pipelines):
                 return None
         self.epoch += 1
         task["owner"], task["epoch"], task["held"] = node, self.epoch, task["share"]
+        if self.version >= 2:
+            task["started_ms"] = self.now
         return self.epoch
 
     def pipeline_name(self, task: Row) -> object:
@@ -110,14 +112,29 @@ class Tasks(Pipelines):
         job["state"], job["ended_ms"], job["error"] = "failed", self.now, command.error
         pipeline = find(self.pipelines, key=job["pipeline"])
         assert pipeline is not None
-        proven = pipeline["proven"]
-        if proven is not None and proven < job["version"] and not self.job(command.fallback):
-            pipeline["current"] = proven
+        back = self.version_before(pipeline, job)
+        if back is not None and not self.job(command.fallback):
+            pipeline["current"] = back
             self.touch(pipeline)
             self.begin(pipeline, command.fallback, job["version"])
-            detail = f"version {job['version']} failed: {command.error.code}; back to version {proven}"
+            detail = f"version {job['version']} failed: {command.error.code}; back to version {back}"
             self.changed("/".join(pipeline["key"]), detail)
         return Done()
+
+    def version_before(self, pipeline: Row, job: Row) -> int | None:
+        proven: int | None = pipeline["proven"]
+        if proven is not None:
+            return proven if proven < job["version"] else None
+        if self.version == 1:
+            return None
+        last: Row | None = None
+        for each in self.jobs:
+            if each["pipeline"] == pipeline["key"] and each["version"] < job["version"]:
+                last = each
+        if last is None or last["state"] == "failed" or last["generation"] != pipeline["generation"]:
+            return None
+        kept = [version["number"] for version in pipeline["versions"]]
+        return last["version"] if last["version"] in kept else None
 
     def commit_checkpoints(self, command: c.CommitCheckpoints) -> Answer:
         return Committed(tuple(self.commit(each) for each in command.tasks))

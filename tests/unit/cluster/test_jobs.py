@@ -7,7 +7,7 @@ import pytest
 from tests.unit.cluster.world_kit import ERROR, P, World
 from wire.cluster import commands as c
 from wire.cluster.jobs import MAX_ENDED
-from wire.cluster.state import DISCOVERY, JobId
+from wire.cluster.state import DISCOVERY, UNPROVEN_FALLBACK, JobId
 
 
 @pytest.fixture
@@ -187,10 +187,46 @@ def test_a_version_that_was_proven_by_this_job_does_not_fall_back(world: World) 
     assert world.pipeline().current == 2
 
 
-def test_without_a_proven_version_nothing_is_fallen_back_to(world: World) -> None:
+def test_before_any_version_is_proven_the_one_before_takes_over_again(world: World) -> None:
+    world.state.command_version = UNPROVEN_FALLBACK
+    world.apply("2", "k")
+    world.apply("3", "l")
+    world.fail("l", DISCOVERY, world.run("l", DISCOVERY, "a"), fallback="second")
+    assert (world.pipeline().current, world.pipeline().job) == (2, "second")
+    assert world.job("second").fell_back_from == 3
+    world.fail("second", DISCOVERY, world.run("second", DISCOVERY, "a"), fallback="first")
+    assert (world.pipeline().current, world.pipeline().job) == (1, "first")
+    world.fail("first", DISCOVERY, world.run("first", DISCOVERY, "a"), fallback="never")
+    assert world.pipeline().job == "first"
+    assert world.job("first").state == "failed"
+
+
+def test_a_version_that_had_failed_is_not_gone_back_to(world: World) -> None:
+    world.state.command_version = UNPROVEN_FALLBACK
+    world.fail("j", DISCOVERY, world.run("j", DISCOVERY, "a"))
     world.apply("2", "k")
     world.fail("k", DISCOVERY, world.run("k", DISCOVERY, "a"))
     assert world.pipeline().job == "k"
+    assert world.pipeline().current == 2
+
+
+def test_until_all_nodes_know_of_it_only_a_proven_version_is_gone_back_to(world: World) -> None:
+    world.apply("2", "k")
+    world.fail("k", DISCOVERY, world.run("k", DISCOVERY, "a"))
+    assert world.pipeline().job == "k"
+
+
+def test_a_version_that_ran_in_another_generation_is_not_gone_back_to(world: World) -> None:
+    world.state.command_version = UNPROVEN_FALLBACK
+    world.desire("stopped")
+    world.reset()
+    world.desire("running", job="k")
+    world.desire("stopped")
+    world.apply("2", "unused")
+    world.reset()
+    world.desire("running", job="l")
+    world.fail("l", DISCOVERY, world.run("l", DISCOVERY, "a"))
+    assert world.pipeline().job == "l"
 
 
 def test_nothing_is_fallen_back_to_once_the_positions_are_given_up(world: World) -> None:

@@ -116,6 +116,9 @@ class World:
     def desire(self, desired: Desired, job: str = "unused", key: PipelineKey = P) -> Applied:
         return self.the(Applied, self.desiring(desired, job, key))
 
+    def reset(self) -> Applied:
+        return self.the(Applied, c.ResetPositions(at_ms=self.at_ms, actor="ada", key=P))
+
     def delete(self, *, keep: bool = False) -> Answer:
         return self.do(c.DeletePipeline(at_ms=self.at_ms, actor="ada", key=P, keep_checkpoints=keep))
 

@@ -117,11 +117,11 @@ def _ending(tasks: list[Task], dealt: list[Task], work: Sequence[Work]) -> Itera
 
 
 def _running_since_ms(job: Job, tasks: Sequence[Task], at_ms: int) -> int:
-    """Return since when all of a job's tasks have run where they run: now, if they don't."""
+    """Return since when all of a job's tasks have run without being started anew: now, if they don't run."""
     readers = [task for task in tasks if task.share]
     if not readers or not all(task.ended or task.owner is not None for task in readers):
         return at_ms
-    return max(job.started_ms, *(task.moved_ms for task in readers))
+    return max(job.started_ms, *(max(task.moved_ms, task.started_ms) for task in readers))
 
 
 def _assignments(moves: Mapping[TaskKey, NodeName], at_ms: int, most: int) -> Iterator[AssignTasks]:

@@ -7,12 +7,13 @@ from typing import Protocol
 
 from wire.cluster.commands import TaskCheckpoints
 from wire.cluster.state import Error
+from wire.core.errors import WireError
 from wire.core.records import PartitionKey
 from wire.worker.protocol import Refusal, Run
 
 
 class TaskOwner(Protocol):
-    """Is told what becomes of the runs it began: of each exactly one of the first four, and then no more of it.
+    """Is told what becomes of the runs it began: of each exactly one of the first five, and then no more of it.
 
     All but `commit` are called from the event loop and must return at once, without calling the supervisor.
     """
@@ -29,11 +30,15 @@ class TaskOwner(Protocol):
         """Learn that a run can't go on, and does nothing any more."""
         ...
 
-    def task_lost(self, run: Run) -> None:
-        """Learn that a run does nothing any more, though it was not to end: it died with its worker, or is fenced.
+    def task_lost(self, run: Run, error: WireError) -> None:
+        """Learn that a run does nothing any more, though it was not to end: it went with its worker, for that `error`.
 
         Where it is still the newest of its task, begin that again under a new epoch.
         """
+        ...
+
+    def task_fenced(self, run: Run) -> None:
+        """Learn that a run has let go by itself: it was told that it is not the newest of its task."""
         ...
 
     def partitions_found(self, run: Run, partitions: tuple[PartitionKey, ...]) -> None:

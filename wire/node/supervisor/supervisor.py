@@ -17,7 +17,7 @@ from msgspec import Struct
 from wire.cluster.commands import TaskCheckpoints
 from wire.cluster.state import DISCOVERY, PipelineKey, TaskKey
 from wire.core.clock import Clock
-from wire.core.errors import RetryableError
+from wire.core.errors import RetryableError, WireError
 from wire.node.supervisor.commits import Commits
 from wire.node.supervisor.ports import TaskOwner
 from wire.node.supervisor.process import LostError, WorkerProcess
@@ -229,27 +229,23 @@ class Supervisor:
                 error=error.message,
                 tasks=len(worker.runs),
             )
-            self._lose(worker)
+            self._lose(worker, error)
             if self._clock.monotonic() - began_s > _STABLE_S:
                 backoff.reset()
             await self._clock.sleep(backoff.next_s(RetryableError(error.code, error.message)))
 
-    def _lose(self, worker: WorkerProcess) -> None:
+    def _lose(self, worker: WorkerProcess, error: WireError) -> None:
         place = self._places[worker.number]
         place.losses += 1
         place.lost_at_s = self._clock.monotonic()
         place.cpu_s += worker.pulse.cpu_s
         place.lost = frozenset(run.task for run in worker.runs)
         for run in list(worker.runs):
-            self._gone(run)
+            if self._forget(run).ending is None:
+                self._owner.task_lost(run, error)
+            else:
+                self._owner.task_released(run)
         self._place()  # those that waited for this place may go elsewhere by now
-
-    def _gone(self, run: Run) -> None:
-        """Tell the owner that a run does nothing any more: as it was asked to, or before it was."""
-        if self._forget(run).ending is not None:
-            self._owner.task_released(run)
-        else:
-            self._owner.task_lost(run)
 
     def _place(self) -> None:
         """Give the runs that wait for one a worker, where there is one for them."""
@@ -320,7 +316,10 @@ class Supervisor:
                 self._owner.task_ended(message.run)
             case Released():
                 self._hosted(worker, message.run)
-                self._gone(message.run)
+                if self._forget(message.run).ending is None:
+                    self._owner.task_fenced(message.run)
+                else:
+                    self._owner.task_released(message.run)
             case Failed():
                 self._done(worker, message.run)
                 self._owner.task_failed(message.run, message.error)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.sim.scheduler.checks import check_decision
+from tests.sim.scheduler.model import let_go, start
 from tests.sim.scheduler.world import QUICK, World
 from wire.cluster.commands import AssignTasks, DealShares, Prove
 from wire.cluster.scheduler import ACTOR, Liveness, SchedulerSettings
@@ -205,6 +206,20 @@ def test_time_in_which_a_job_could_not_run_does_not_prove_it() -> None:
     world.pass_ms(GRACE_MS)
     assert world.state.pipelines[world.state.jobs[job].pipeline].proven is None
     world.pass_ms(500)
+    assert world.state.pipelines[world.state.jobs[job].pipeline].proven == 1
+
+
+def test_a_job_whose_task_is_started_again_and_again_is_not_proven() -> None:
+    world = World(SchedulerSettings())
+    a = world.join("a", 2)
+    job = world.run(2, parallelism=2)
+    key = TaskKey(job, 1)
+    for _ in range(4 * GRACE_MS // 1_000):
+        world.pass_ms(1_000)
+        let_go(world.state, world.state.tasks[key])
+        start(world.state, a, world.at_ms)
+    assert world.state.pipelines[world.state.jobs[job].pipeline].proven is None
+    world.pass_ms(GRACE_MS + 500)
     assert world.state.pipelines[world.state.jobs[job].pipeline].proven == 1
 
 
