@@ -41,7 +41,9 @@ async def failures(client: httpx.AsyncClient) -> list[str]:
     return [job["error"]["code"] for job in jobs if job["state"] == "failed"]
 
 
-@pytest.mark.parametrize(("function", "code"), [("refuse", "transform.python.failed"), ("die", "worker.lost_repeatedly")])
+@pytest.mark.parametrize(
+    ("function", "code"), [("refuse", "transform.python.failed"), ("die", "worker.lost_repeatedly")]
+)
 async def test_a_version_that_fails_gives_way_to_the_one_before_which_goes_on_where_that_was(
     tmp_path: Path, function: str, code: str
 ) -> None:

@@ -132,3 +132,14 @@ async def test_a_node_and_its_workers_may_open_as_many_files_as_the_system_lets_
                 assert resource.prlimit(pid, resource.RLIMIT_NOFILE) == (hard, hard)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+async def test_a_snapshot_of_the_state_is_taken_when_the_last_one_is_long_ago(tmp_path: Path) -> None:
+    node = NodeProcess(tmp_path, "n1", "--snapshot-interval", "1s", "--log-compression", "zstd")
+    snapshots = node.folder / "raft" / "snapshots"
+    async with node.running() as client:
+        founding = set(snapshots.iterdir())
+        await create(client, endless("endless"))
+        await until(lambda: len(set(snapshots.iterdir()) - founding) > 0)
+    async with node.running() as client:
+        await reaches(client, "endless", "running")

@@ -124,6 +124,17 @@ class NodeConfig(Config, frozen=True, kw_only=True):
             "fails before that gives way to the version before. The leader's is what counts."
         ),
     ] = Duration(60_000)
+    snapshot_interval: Annotated[
+        Duration,
+        doc(
+            "How long after the last snapshot of the cluster's state another one is taken, if anything is new. Much "
+            "that is new is a reason of its own."
+        ),
+    ] = Duration(3_600_000)
+    log_compression: Annotated[
+        Literal["none", "zstd"],
+        doc("Compress the parts of the cluster's log that are not written to any more; what is there is read anyway."),
+    ] = "none"
     log_level: Annotated[Literal["debug", "info", "warning", "error"], doc("What is worth a line in the log.")] = "info"
     log_format: Annotated[
         Literal["auto", "json", "text"], doc("`auto` is text on a terminal and else JSON, a line per event.")

@@ -50,7 +50,7 @@ from wire.node.rpc.messages import Caller
 from wire.node.rpc.server import RpcServer
 from wire.node.supervisor import Supervisor
 from wire.node.tapping import TAP, LocalTaps, TapService
-from wire.raft import Event, LeaderChanged, Member, MemberRemoved, RaftNode
+from wire.raft import Event, LeaderChanged, Member, MemberRemoved, RaftNode, RaftSettings
 from wire.raft.transport.handshake import ALPN as RAFT
 
 log = structlog.get_logger()
@@ -63,7 +63,12 @@ async def at_work(
     """Take part: in consensus, in leading where that is asked for, and with workers of its own."""
     cluster = str(node.us.cluster)
     dialing = None if node.credentials is None else node.credentials.current.raft
-    raft = node.raft = RaftNode(me, cluster, node.data.raft, node.machine, tls=dialing, rng=node.rng)
+    consensus = RaftSettings(
+        snapshot_interval_s=node.config.snapshot_interval.s, compress_segments=node.config.log_compression == "zstd"
+    )
+    raft = node.raft = RaftNode(
+        me, cluster, node.data.raft, node.machine, tls=dialing, rng=node.rng, settings=consensus
+    )
     async with raft, Submissions(node.permissions, node.environ) as submissions:
         listener.hear(RAFT, raft.transport.accept)
         asking = Asking(raft, node.machine, node.clock)
@@ -84,7 +89,7 @@ async def at_work(
         agent.use(supervisor)
         watch, requests = LoopWatch(), Requests(node.clock)
         metrics = MetricsService(
-            *_readers(node, raft, http, rpc),
+            *_readers(node, raft, http, listener, rpc),
             work_reader(supervisor, agent, leading, lease),
             watch.put_on,
             requests.put_on,
@@ -105,8 +110,8 @@ async def at_work(
                     stay_registered(asking, node.clock, partial(_registration, node, me, asking)),
                 )
             ]
-            settings = ApiSettings(version=__version__, served_by=me.name, metrics_open=node.config.metrics_open)
-            node.front.app = requests.around(build_app(behind, settings, node.uuids))
+            serving = ApiSettings(version=__version__, served_by=me.name, metrics_open=node.config.metrics_open)
+            node.front.app = requests.around(build_app(behind, serving, node.uuids))
             try:
                 yield agent, renewing, raft
             finally:
@@ -114,11 +119,11 @@ async def at_work(
                     task.cancel()
 
 
-def _readers(node: Node, raft: RaftNode, http: HttpServer, rpc: RpcServer) -> Iterator[Reader]:
+def _readers(node: Node, raft: RaftNode, http: HttpServer, listener: Listener, rpc: RpcServer) -> Iterator[Reader]:
     """Return what tells of the node itself."""
     yield ConsensusReader(raft)
     yield cluster_reader(node.machine)
-    yield connections_reader(http, rpc.counters)
+    yield connections_reader(http, listener.counters, rpc.counters)
     yield build_reader(__version__, node.us.name)
     if node.credentials is not None:
         yield certificate_reader(node.credentials)

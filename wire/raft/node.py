@@ -31,7 +31,7 @@ from wire.raft.snapshotting import Snapshotting
 from wire.raft.status import Figures, Status, peers_of
 from wire.raft.storage.folder import open_member_log, open_member_snapshots
 from wire.raft.storage.locking import locked
-from wire.raft.storage.ports import SnapshotInfo
+from wire.raft.storage.ports import LogStore, SnapshotInfo
 from wire.raft.threads import in_thread
 from wire.raft.transport.handshake import Place
 from wire.raft.transport.messages import Message, held_bytes
@@ -112,13 +112,20 @@ class RaftNode:
 
     def _open_storage(self) -> Replica:
         self._storage.enter_context(locked(self._folder))
-        self._store = open_member_log(self._folder, self._cluster_id, self.me.id, self._settings.segment_bytes)
+        self._store = self._open_log()
         self._storage.callback(self._store.close)
-        if self._store.recovered is not None:
-            log.warning("raft_log_cut", recovery=str(self._store.recovered))
         self._snapshots = open_member_snapshots(self._folder, self._cluster_id)
         self._storage.callback(self._snapshots.close)
         return Replica(self.me, self._store, self._snapshots, self._machine, self._settings, self._rng)
+
+    def _open_log(self) -> LogStore:
+        segment_bytes, compress = self._settings.segment_bytes, self._settings.compress_segments
+        found = open_member_log(
+            self._folder, self._cluster_id, self.me.id, segment_bytes=segment_bytes, compress=compress
+        )
+        if found.recovered is not None:
+            log.warning("raft_log_cut", recovery=str(found.recovered))
+        return found
 
     # what callers ask
 

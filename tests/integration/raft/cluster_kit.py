@@ -28,7 +28,10 @@ PIECES = replace(QUICK, snapshot_entries=10, trailing_entries=0, snapshot_piece_
 class Host:
     """One member's process, as a task."""
 
-    def __init__(self, member: Member, folder: Path, tls: TlsFiles, settings: RaftSettings) -> None:
+    def __init__(
+        self, member: Member, folder: Path, tls: TlsFiles, settings: RaftSettings, kind: type[RaftNode]
+    ) -> None:
+        self._kind = kind
         self.member = member
         self.folder = folder
         self.machine = Ledger()
@@ -67,7 +70,7 @@ class Host:
         self.machine = Ledger()
         host, _, port = self.member.address.rpartition(":")
         rng = random.Random(self.member.id)
-        node = RaftNode(
+        node = self._kind(
             self.member, CLUSTER, self.folder, self.machine, tls=client_context(self.tls), rng=rng,
             settings=self._settings,
         )  # fmt: skip
@@ -86,7 +89,8 @@ class Host:
 class Cluster:
     """Hosts by name."""
 
-    def __init__(self, folder: Path, settings: RaftSettings) -> None:
+    def __init__(self, folder: Path, settings: RaftSettings, kind: type[RaftNode]) -> None:
+        self._kind = kind
         self._folder = folder
         self._settings = settings
         self.hosts: dict[str, Host] = {}
@@ -96,7 +100,8 @@ class Cluster:
     def host(self, name: str, incarnation: str = "a") -> Host:
         (port,) = free_ports(1)
         member = Member(MemberId(f"{name}/{incarnation}"), f"127.0.0.1:{port}")
-        self.hosts[name] = Host(member, self._folder / f"{name}-{incarnation}", self.pki.good(name), self._settings)
+        folder = self._folder / f"{name}-{incarnation}"
+        self.hosts[name] = Host(member, folder, self.pki.good(name), self._settings, self._kind)
         return self.hosts[name]
 
     def found(self, *names: str) -> None:
@@ -120,9 +125,11 @@ class Cluster:
 
 
 @contextlib.asynccontextmanager
-async def cluster(folder: Path, *names: str, settings: RaftSettings = QUICK) -> AsyncIterator[Cluster]:
+async def cluster(
+    folder: Path, *names: str, settings: RaftSettings = QUICK, kind: type[RaftNode] = RaftNode
+) -> AsyncIterator[Cluster]:
     """A running cluster that these have founded."""
-    its = Cluster(folder, settings)
+    its = Cluster(folder, settings, kind)
     its.found(*names)
     try:
         for host in its.hosts.values():

@@ -129,6 +129,10 @@ DECISIONS = _histogram("wire_leader_decision_seconds", "How long it took to deci
 
 # the node
 
+PORT_CONNECTIONS = _counter("wire_port_connections_total", "Connections that were let in, by protocol.", "protocol")
+PORT_REFUSED = _counter(
+    "wire_port_refused_connections_total", "Connections turned away before they said a word, by code.", "code"
+)
 RPC_REQUESTS = _histogram("wire_rpc_request_seconds", "How long it took to answer another node.", "method")
 RPC_FAILURES = _counter("wire_rpc_failures_total", "Requests of other nodes that failed, by code.", "code")
 RPC_REFUSED = _counter("wire_rpc_refused_connections_total", "Connections for calls turned away, by code.", "code")

@@ -11,6 +11,7 @@ from wire.node.credentials import Credentials
 from wire.node.leading import Leading
 from wire.node.leases import OwnLease, awake
 from wire.node.listener.http import HttpServer
+from wire.node.listener.listener import ListenerCounters
 from wire.node.metrics import declarations as m
 from wire.node.metrics.service import Reader
 from wire.node.metrics.sheet import Sheet
@@ -94,10 +95,14 @@ def work_reader(supervisor: Supervisor, agent: Agent, leading: Leading, lease: O
     return read
 
 
-def connections_reader(http: HttpServer, counters: RpcCounters) -> Reader:
-    """Return what tells of clients, and of the calls of other nodes that this one has answered."""
+def connections_reader(http: HttpServer, port: ListenerCounters, counters: RpcCounters) -> Reader:
+    """Return what tells of the port, of clients, and of the calls of other nodes that this one has answered."""
 
     def read(sheet: Sheet) -> None:
+        for protocol, count in port.accepted.items():
+            sheet.put(m.PORT_CONNECTIONS, count, protocol)
+        for code, count in port.refused.items():
+            sheet.put(m.PORT_REFUSED, count, code)
         sheet.put(m.HTTP_CONNECTIONS, http.connections)
         for method, timings in counters.answered.items():
             sheet.put(m.RPC_REQUESTS, timings, method)

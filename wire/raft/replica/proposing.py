@@ -47,6 +47,7 @@ class Proposing(Replication):
         self._handover: tuple[Peer, float, bool] | None = None
         self._backlog = Backlog()
         self._applied_bytes = 0
+        self._captured_at = monotonic()
         super().__init__(me, store, snapshots, recovered, settings, rng)
 
     # applying

@@ -189,11 +189,15 @@ class Replica(Proposing):
     # snapshots
 
     def snapshot_due(self) -> bool:
-        """Say whether so much was applied since the last snapshot that another one is worth its while."""
-        newest = self._snapshots.newest
+        """Say whether another snapshot is worth its while: much was applied since the last one, or it is long ago."""
+        newest, settings = self._snapshots.newest, self._settings
         fresh = self.applied - (newest.index if newest is not None else 0)
-        return fresh >= self._settings.snapshot_entries or (
-            fresh > 0 and self._applied_bytes >= self._settings.snapshot_bytes
+        return fresh >= settings.snapshot_entries or (
+            fresh > 0
+            and (
+                self._applied_bytes >= settings.snapshot_bytes
+                or monotonic() - self._captured_at >= settings.snapshot_interval_s
+            )
         )
 
     def capture(self) -> Capture:
@@ -202,6 +206,7 @@ class Replica(Proposing):
         if term is None:
             raise FatalError("raft.order", f"the log does not have entry {self.applied}, which was applied")
         self._applied_bytes = 0
+        self._captured_at = monotonic()
         state = self._machine.snapshot()
         begun = next(state, None)  # what a generator gives is as of when it is first asked
         chunks = chain(self._requests.snapshot(), () if begun is None else (begun,), state)

@@ -24,8 +24,10 @@ class RaftSettings(Struct, frozen=True, kw_only=True):
     max_requests_bytes: int = 32 * _MIB
     snapshot_bytes: int = 64 * _MIB  # of commands behind the last snapshot, for the next
     snapshot_entries: int = 100_000
+    snapshot_interval_s: float = 3600.0  # after so long also for less, if there is anything new
     trailing_entries: int = 10_000  # kept behind a snapshot for members that are a little late
     snapshot_piece_bytes: int = _MIB
     segment_bytes: int = SEGMENT_BYTES  # of the log, in one file
+    compress_segments: bool = False  # with zstd, once they are not written to any more
     learner_messages_per_s: int = 2000  # with entries, to all together: beyond that entries wait for each other
     apply_budget_s: float = 0.005  # of applying in one turn, then others may run

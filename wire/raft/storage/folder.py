@@ -15,9 +15,12 @@ from wire.raft.types import MemberId
 _LOG: Final = "log"
 
 
-def open_member_log(folder: Path, cluster_id: str, me: MemberId, segment_bytes: int = SEGMENT_BYTES) -> WriteAheadLog:
+def open_member_log(
+    folder: Path, cluster_id: str, me: MemberId, *, segment_bytes: int = SEGMENT_BYTES, compress: bool = False
+) -> WriteAheadLog:
     """Open a member's log, or begin one. Blocking. Raises as `WriteAheadLog` does."""
-    return WriteAheadLog(DiskFiles(folder / _LOG), f"{cluster_id}/{me}".encode(), segment_bytes=segment_bytes)
+    owner = f"{cluster_id}/{me}".encode()
+    return WriteAheadLog(DiskFiles(folder / _LOG), owner, segment_bytes=segment_bytes, compress=compress)
 
 
 def open_member_snapshots(folder: Path, cluster_id: str) -> FileSnapshots:

@@ -43,6 +43,11 @@ class LogStore(Protocol):
         """Bytes of the commands behind the base."""
         ...
 
+    @property
+    def disk_bytes(self) -> int:
+        """What it takes on disk, as far as that can be told quickly."""
+        ...
+
     def term_at(self, index: int) -> int | None:
         """Return the term of an entry or of the base; None outside the log. Takes constant time."""
         ...

@@ -11,7 +11,7 @@ from wire.node.metrics.declarations import ALL, Metric
 UNITS = ("records", "bytes", "seconds", "writes", "entries", "index", "tasks", "leases", "members", "nodes",
          "pipelines", "connections", "info", "up", "role", "term", "trouble")  # fmt: skip
 LABELS = {"namespace", "pipeline", "component", "code", "state", "outcome", "worker", "role", "vote", "method", "route",
-          "status", "version", "python", "node"}  # fmt: skip
+          "protocol", "status", "version", "python", "node"}  # fmt: skip
 
 
 @pytest.mark.parametrize("metric", ALL, ids=lambda metric: metric.name)

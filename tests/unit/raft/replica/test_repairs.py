@@ -392,3 +392,20 @@ def test_snapshots_are_taken_for_what_was_applied_not_for_what_is_kept(monkeypat
             snapshot_of(bench)
             taken += 1
     assert 5 <= taken <= 11
+
+
+def test_when_the_last_snapshot_is_long_ago_one_is_taken_of_what_little_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(monkeypatch, "a", RaftSettings(snapshot_interval_s=60))
+    bench.wait(5)
+    bench.turn()
+    bench.propose(b"v")
+    bench.turn()
+    assert not bench.replica.snapshot_due()
+    bench.wait(60)
+    assert bench.replica.snapshot_due()
+    snapshot_of(bench)
+    bench.wait(600)
+    assert not bench.replica.snapshot_due(), "nothing is new"
+    bench.propose(b"w")
+    bench.turn()
+    assert bench.replica.snapshot_due()

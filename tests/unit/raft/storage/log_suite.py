@@ -216,6 +216,13 @@ class LogStoreSuite:
             pass
         assert content(log) == content(open_log()) == before
 
+    def test_what_is_synced_takes_room_on_disk(self, open_log: Open) -> None:
+        log = open_log()
+        before = log.disk_bytes
+        log.append(Entry(1, 1, bytes(100_000)))
+        log.sync()
+        assert log.disk_bytes >= before + 100_000
+
     def test_closing_twice_is_closing_once(self, open_log: Open) -> None:
         log = open_log()
         log.close()
