@@ -12,8 +12,10 @@ What was wrong in the library underneath, and how each of it is repaired and tes
 from wire.raft.events import Event, LeaderChanged, MemberRemoved, MembersChanged
 from wire.raft.founding import found_cluster
 from wire.raft.node import RaftNode
+from wire.raft.replica.proposals import Outcome
 from wire.raft.replica.settings import RaftSettings
 from wire.raft.status import PeerStatus, Status
+from wire.raft.storage.ports import SnapshotInfo
 from wire.raft.types import Configuration, Member, MemberId, Rejected, Role, StateMachine, Unknown
 
 __all__ = [
@@ -24,11 +26,13 @@ __all__ = [
     "MemberId",
     "MemberRemoved",
     "MembersChanged",
+    "Outcome",
     "PeerStatus",
     "RaftNode",
     "RaftSettings",
     "Rejected",
     "Role",
+    "SnapshotInfo",
     "StateMachine",
     "Status",
     "Unknown",
