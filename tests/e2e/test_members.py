@@ -148,6 +148,29 @@ async def is_silent(client: httpx.AsyncClient, name: str) -> bool:
     return any(each["name"] == name and each["state"] == "silent" for each in found)
 
 
+@pytest.mark.parametrize("role", ["voter", pytest.param("leader", marks=[pytest.mark.long, pytest.mark.chaos])])
+async def test_one_that_votes_and_is_not_heard_of_for_long_is_reaped_and_one_that_did_not_vote_takes_its_place(
+    tmp_path: Path, role: str
+) -> None:
+    pipelines = [f"endless-{i}" for i in range(4)]
+    async with contextlib.AsyncExitStack() as stack:
+        nodes = await certified(tmp_path, ("n1", "n2", "n3", "n4"), "--max-voters", "3", "--reap-after", "10s")
+        clients = {node.name: await stack.enter_async_context(node.running()) for node in nodes}
+        await comes_true(lambda: has(clients["n1"], voter=2, nonvoter=1), DEADLINE_S)
+        for pipeline in pipelines:
+            await create(clients["n1"], endless(pipeline))
+        await settle(clients["n1"], pipelines, *clients)
+        found = (await clients["n1"].get("/api/v1/cluster")).json()["members"]
+        dead = next(node for node in nodes for each in found if (node.name, role) == (each["name"], each["role"]))
+        await dead.kill()
+        left = sorted(clients.keys() - {dead.name})
+        await comes_true(lambda: has(clients[left[0]], voter=2, nonvoter=0), DEADLINE_S)
+        assert sorted(await members(clients[left[0]])) == left
+        await settle(clients[left[0]], pipelines, *left)
+        assert any("member_reaped" in node.said for node in nodes)
+        await refused(dead)
+
+
 @pytest.mark.long
 @pytest.mark.chaos
 async def test_a_node_that_is_not_heard_of_for_long_is_reaped_and_its_tasks_go_to_others(tmp_path: Path) -> None:
