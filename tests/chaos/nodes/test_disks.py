@@ -9,12 +9,11 @@ import pytest
 import pytest_asyncio
 
 from tests.chaos.nodes.cluster import DEADLINE_S, cluster
-from tests.chaos.nodes.trial import DOCUMENTS, MARKS, SCALE, SEED, Services, Trial, begin
+from tests.chaos.nodes.trial import DOCUMENTS, FAULT_S, MARKS, SEED, Services, Trial, begin
 from tests.services.disks import Disk, disk
 from tests.waiting import until
 
 NAMES = ("n1", "n2", "n3")
-FULL_S = 3.0 * SCALE**2  # beyond what it takes until others have its tasks
 
 pytestmark = [*MARKS, pytest.mark.long, pytest.mark.asyncio(loop_scope="module")]
 
@@ -32,7 +31,7 @@ class Disks:
         node, its_disk = self.trial.cluster.nodes[name], self._by_name[name]
         its_disk.fill()
         try:
-            async with self.trial.without(name, FULL_S):
+            async with self.trial.without(name, FAULT_S):
                 await until(lambda: "raft_disk_full" in node.said, DEADLINE_S)
                 yield
         finally:

@@ -12,11 +12,9 @@ import pytest
 import pytest_asyncio
 
 from tests.chaos.nodes.cluster import cluster
-from tests.chaos.nodes.trial import DOCUMENTS, MARKS, SCALE, SEED, Services, Trial, begin
+from tests.chaos.nodes.trial import DOCUMENTS, FAULT_S, MARKS, SEED, Services, Trial, begin
 from tests.services.hosts import Hosts, hosts
 from tests.services.relays import Relays
-
-ISOLATED_S = 3.0 * SCALE**2  # beyond what it takes until others have its tasks
 
 pytestmark = [*MARKS, pytest.mark.slow, pytest.mark.asyncio(loop_scope="module")]
 
@@ -32,7 +30,7 @@ class Islands:
         """Cut a node off from the others, until all goes on without it and then for a while."""
         self._network.pull(name[-1])
         try:
-            async with self.trial.without(name, ISOLATED_S):
+            async with self.trial.without(name, FAULT_S):
                 pass
         finally:
             self._network.plug(name[-1])
@@ -42,7 +40,7 @@ class Islands:
         others = self._others(name)
         self._network.mute(name[-1], *others)
         try:
-            async with self.trial.without(name, ISOLATED_S):
+            async with self.trial.without(name, FAULT_S):
                 pass
         finally:
             self._network.unmute(name[-1], *others)
@@ -53,7 +51,7 @@ class Islands:
         for way in ways:
             self._network.mute(*way)
         try:
-            async with self.trial.without(other, ISOLATED_S):
+            async with self.trial.without(other, FAULT_S):
                 pass
         finally:
             for way in ways:
@@ -80,7 +78,6 @@ async def islands(
             yield Islands(await begin(nodes, services), network)
 
 
-@pytest.mark.long
 async def test_the_leader_is_cut_off(islands: Islands) -> None:
     async with islands.trial.going_on():
         await islands.isolate(await islands.trial.cluster.leader())

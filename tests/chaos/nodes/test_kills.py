@@ -6,13 +6,14 @@ import asyncio
 import os
 import re
 import signal
+import time
+from pathlib import Path
 
 import pytest
 
-from tests.chaos.nodes.trial import DOCUMENTS, MARKS, SCALE, Trial
+from tests.chaos.nodes.trial import DOCUMENTS, FAULT_S, MARKS, SCALE, Trial
 from tests.waiting import until
 
-FROZEN_S = 3.0 * SCALE**2  # beyond what it takes until others have its tasks
 KILLS = round(2 * SCALE)
 
 pytestmark = [*MARKS, pytest.mark.slow, pytest.mark.asyncio(loop_scope="session")]
@@ -40,7 +41,6 @@ async def test_the_owner_of_a_task_is_killed(trial: Trial) -> None:
         await kill_and_start(trial, await owner(trial))
 
 
-@pytest.mark.long
 async def test_two_nodes_are_killed(trial: Trial) -> None:
     async with trial.going_on():
         await kill_and_start(trial, *trial.rng.sample(trial.cluster.up, 2))
@@ -51,7 +51,6 @@ async def test_all_nodes_are_killed(trial: Trial) -> None:
         await kill_and_start(trial, *trial.cluster.up)
 
 
-@pytest.mark.long
 async def test_a_worker_is_killed(trial: Trial) -> None:
     async with trial.going_on():
         node = trial.cluster.nodes[await owner(trial)]
@@ -61,14 +60,26 @@ async def test_a_worker_is_killed(trial: Trial) -> None:
             await until(lambda pid=pid: pid not in node.workers())  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("workers", [True, pytest.param(False, marks=pytest.mark.long)])
+@pytest.mark.parametrize("workers", [True, False])
 async def test_the_owner_of_a_task_is_frozen_for_longer_than_its_lease(trial: Trial, workers: bool) -> None:
     async with trial.going_on():
-        with trial.cluster.freezing(await owner(trial)) as its:
-            for pid in [] if workers else its:
+        name = await owner(trial)
+        with trial.cluster.freezing(name) as its:
+            frozen_s = time.monotonic()
+            still = [trial.cluster.nodes[name].process.pid, *(its if workers else [])]
+            for pid in set(its).difference(still):
                 os.kill(pid, signal.SIGCONT)
             await trial.advances("while its owner was frozen")
-            await asyncio.sleep(FROZEN_S)  # the length of the fault
+            await asyncio.sleep(frozen_s + FAULT_S - time.monotonic())  # the length of the fault
+            assert all(state_of(pid) == "T" for pid in still)
+            frozen_s = time.monotonic() - frozen_s
+        print(f"frozen for {frozen_s:.1f} s")
+        assert frozen_s >= 30 or SCALE < 3
+
+
+def state_of(pid: int) -> str:
+    """The state of a process: T while it is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 async def test_nodes_are_restarted_one_after_the_other(trial: Trial) -> None:

@@ -6,10 +6,8 @@ import asyncio
 
 import pytest
 
-from tests.chaos.nodes.trial import MARKS, SCALE, Services, Trial
+from tests.chaos.nodes.trial import FAULT_S, MARKS, Services, Trial
 from tests.services.server import Server
-
-FROZEN_S = 3.0 * SCALE**2  # more than a request to Elasticsearch may take
 
 pytestmark = [*MARKS, pytest.mark.long, pytest.mark.asyncio(loop_scope="session")]
 
@@ -36,6 +34,6 @@ async def test_a_server_is_frozen_and_goes_on(trial: Trial, name: str) -> None:
         its = server(trial.services, name)
         its.pause()
         try:
-            await asyncio.sleep(FROZEN_S)  # the length of the fault
+            await asyncio.sleep(FAULT_S)  # more than a request to Elasticsearch may take
         finally:
             its.resume()

@@ -32,6 +32,8 @@ from tests.waiting import comes_true, until
 SEED = int(os.environ.get("WIRE_CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
 SCALE = int(os.environ.get("WIRE_CHAOS_KILLS", "10")) / 10
 RATE = round(100 * SCALE)
+FAULT_S = 30.0 * (SCALE / 3) ** 2
+"""How long faults last: half a minute in `make chaos`, and always beyond what it takes until others have the tasks."""
 PARTITIONS = 3
 RECORDS, DOCUMENTS, CHANGED = "records", "documents", "changed"
 PIPELINES = [RECORDS, DOCUMENTS]
