@@ -21,6 +21,7 @@ from msgspec import Struct
 
 from tests.chaos.documents import Watcher
 from tests.chaos.nodes.cluster import DEADLINE_S, Cluster
+from tests.chaos.nodes.definitions import Definitions
 from tests.chaos.nodes.load import HOT, Documents, Records
 from tests.chaos.nodes.watchers import Watchers, same_everywhere
 from tests.e2e.nodes_kit import create, endless
@@ -76,6 +77,7 @@ class Trial:
         self.cluster = cluster
         self.services = services
         self.watchers = Watchers(cluster, PIPELINES, CHANGED, self.rng)
+        self.definitions = Definitions(cluster, self.rng)
         self._whole = True
         self._index, self._out = names["index"], names["out"]
         self._records = Records(names["topic"], RATE, self.rng)
@@ -89,7 +91,7 @@ class Trial:
         self._whole = False
         stop, over = asyncio.Event(), asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            for watch in self.watchers.all():
+            for watch in [*self.watchers.all(), *self.definitions.all()]:
                 group.create_task(_run(watch(over)))
             group.create_task(self._versions.go_on_until(self.services.elasticsearch, over))
             loads = [
@@ -151,7 +153,8 @@ class Trial:
         print(
             f"all there {time.monotonic() - began:.1f} s after the last: {len(expected)} documents in the index; of "
             f"{self._documents.made} changes {total} records, {total - different} more than once; "
-            f"{self.watchers.confirmed} changes confirmed, {self.watchers.read} times read"
+            f"{self.watchers.confirmed} changes confirmed, {self.watchers.read} times read; "
+            f"{self.definitions.confirmed} of definitions, {self.definitions.repeated} asked for again"
         )
 
     async def _indexed(self, expected: dict[str, int]) -> bool:
@@ -178,6 +181,7 @@ class Trial:
     async def settles(self) -> None:
         """Wait until all nodes are well and have the same in them, and nothing has failed."""
         await self.cluster.healthy()
+        await self.definitions.same_on_all()
         await comes_true(lambda: _or_not(self._same()), DEADLINE_S)
         for pipeline in PIPELINES:
             status = await self.cluster.get(await self.cluster.leader(), f"/api/v1/pipelines/{pipeline}/status")
