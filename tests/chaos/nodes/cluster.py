@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 
+from tests.e2e.command import wire
 from tests.e2e.nodes_kit import NodeProcess
 from tests.services.hosts import Hosts
 from tests.services.ports import free_ports
@@ -52,9 +53,9 @@ class Cluster:
         self._certificates = CertificateFolder(folder / "certs")
         now, day = datetime.now(UTC), timedelta(days=1)
         self._certificates.init("Wire trials", day, now, replace=False)
-        client = self._certificates.issue_client("ada", day, now, replace=False)
+        self._client = self._certificates.issue_client("ada", day, now, replace=False)
         self._tls = ssl.create_default_context(cafile=self._certificates.authority)
-        self._tls.load_cert_chain(client.certificate, client.key)
+        self._tls.load_cert_chain(self._client.certificate, self._client.key)
 
     @property
     def up(self) -> list[str]:
@@ -112,6 +113,17 @@ class Cluster:
             await self.nodes[name].start()
         for name in names:
             await self.nodes[name].ready(self.clients[name])
+
+    async def leave(self, name: str) -> None:
+        """Let a member go for good, with the command that an operator types, and see it end by itself."""
+        environ = {"WIRE_CONTEXTS": str(self._folder / "contexts.json")}
+        servers = [word for each in self.connected if each != name for word in ("--server", self.nodes[each].url)]
+        files = ["--ca", self._certificates.authority, "--cert", self._client.certificate, "--key", self._client.key]
+        for words in (["context", "set", "trial", *servers, *files], ["cluster", "leave", name, "--yes", "--wait"]):
+            outcome = await wire(*words, cwd=self._folder, environ=environ)
+            assert outcome.code == 0, outcome.err
+        assert await self.nodes[name].ended() == 0, self.nodes[name].said
+        self.members.remove(name)
 
     async def kill(self, *names: str) -> None:
         """Kill nodes at the same moment, as far as there is one."""
