@@ -83,7 +83,7 @@ SINK_IN_FLIGHT = _gauge("wire_sink_in_flight_writes", "Writes under way.", *_COM
 SINK_WRITES = _histogram("wire_sink_write_seconds", "How long a write took.", *_COMPONENT)
 DELIVERIES = _histogram(
     "wire_sink_delivery_seconds",
-    "From a batch's leaving the transforms until it is durable in the sink; the oldest batch of each write.",
+    "End to end: from a batch's being read until it is durable in the sink; the oldest batch of each write.",
     *_COMPONENT,
 )
 

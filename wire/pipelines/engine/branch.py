@@ -128,8 +128,8 @@ class Branch:
         self._progress.written += records
         self._progress.bytes += size
         if records and self._oldest_at is not None:
-            self._progress.deliveries.observe(asyncio.get_running_loop().time() - self._oldest_at)
-            self._oldest_at = None
+            self._progress.deliveries.observe(self._clock.monotonic() - self._oldest_at)
+        self._oldest_at = None
 
     def update_progress(self) -> None:
         """Bring the gauges of this branch's progress up to date."""
@@ -250,8 +250,8 @@ class Branch:
     def _took(self, items: list[Item], seconds: float) -> None:
         self._sizer.wrote(sum(len(item.batch.records) for item in items), seconds)
         self._progress.writes.observe(seconds)
-        if self._oldest_at is None or items[0].at < self._oldest_at:
-            self._oldest_at = items[0].at
+        oldest_at = min(item.ticket.read_at for item in items)
+        self._oldest_at = oldest_at if self._oldest_at is None else min(oldest_at, self._oldest_at)
         before = self._progress.latency_ms or seconds * 1000
         self._progress.latency_ms = before + (seconds * 1000 - before) * 0.1
 
@@ -259,7 +259,11 @@ class Branch:
         by_item: dict[int, list[Failure]] = {}
         for failure in failures:
             by_item.setdefault(failure.batch, []).append(failure)
-        left = [part for index, item in enumerate(items) for part in self._settle(item, by_item.get(index, ()))]
+        try:
+            left = [part for index, item in enumerate(items) for part in self._settle(item, by_item.get(index, ()))]
+        finally:  # what was taken counts, though a verdict after it stops the pipeline
+            if not self._transactional:
+                self.committed()
         errors = [failure.error for failure in failures if isinstance(failure.error, RetryableError)]
         if errors:
             self._again(Failed(number, left, max(errors, key=lambda error: error.after_s)))
@@ -306,8 +310,6 @@ class Branch:
 
     def _count(self, records: int, size: int) -> None:
         self._uncommitted = (self._uncommitted[0] + records, self._uncommitted[1] + size)
-        if not self._transactional:
-            self.committed()
 
 
 def _part(item: Item, indices: Sequence[int]) -> Item:

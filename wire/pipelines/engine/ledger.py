@@ -14,10 +14,11 @@ from wire.core.records import PartitionKey, Position
 
 
 class Ticket(Struct, eq=False):
-    """One batch under way. `open` counts the holders that have not settled it yet."""
+    """One batch under way, read at `read_at`. `open` counts the holders that have not settled it yet."""
 
     partition: PartitionKey
     position: Position
+    read_at: float
     records: int
     bytes: int
     open: int
@@ -34,13 +35,13 @@ class Ledger:
         self.pending_bytes = 0
         self.pending_batches = 0
 
-    def track(self, partition: PartitionKey, position: Position, records: int, size: int) -> Ticket:
+    def track(self, partition: PartitionKey, position: Position, read_at: float, records: int, size: int) -> Ticket:
         """Enter a batch read from `partition`; it is held open once, by whoever dispatches it.
 
         Batches of one partition are entered in the order they were read. The dispatcher calls `hold` for each branch
         and then `settle` for itself, so that a batch that went nowhere is settled too.
         """
-        ticket = Ticket(partition, position, records, 0, 0)
+        ticket = Ticket(partition, position, read_at, records, 0, 0)
         self._queues.setdefault(partition, deque()).append(ticket)
         self.pending_records += records
         self.pending_batches += 1

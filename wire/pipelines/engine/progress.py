@@ -30,8 +30,8 @@ class SinkProgress(Struct):
     """One sink. `written` counts records that are durable there and stay; `target` is the batch size aimed at.
 
     `counts` holds what the sink itself counts of its records, by name. `writes` is how long writes took, `deliveries`
-    how long it took from a batch's leaving the transforms until it was durable and stays: one for each write, of the
-    oldest batch in it, or for each transaction.
+    how long it took from a batch's being read until it was durable here and stays: one for each write, of the batch in
+    it that was read first, or for each transaction.
     """
 
     name: str

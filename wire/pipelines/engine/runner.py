@@ -242,10 +242,11 @@ class Runner:
 
         turn = 0
         while (batch := await self._patiently(key, attempt)) is not None:
+            read_at = self._clock.monotonic()
             waited = await self._waited_for(entry, key, batch) if entry.stage.waits else None
             while not self._open.is_set():
                 await self._open.wait()
-            self._dispatch(entry, key, batch, waited or entry.stage.run(batch))
+            self._dispatch(entry, key, batch, read_at, waited or entry.stage.run(batch))
             if not begun:
                 begun = True
                 if not batch.records:  # it only tells where the partition begins: a restart must begin there, too (I2)
@@ -288,12 +289,12 @@ class Runner:
             max(_FEWEST_BYTES, min(batch.max_bytes.bytes, self._max_bytes // readers)),
         )
 
-    def _dispatch(self, entry: Input, key: PartitionKey, batch: Batch, result: StageResult) -> None:
+    def _dispatch(self, entry: Input, key: PartitionKey, batch: Batch, read_at: float, result: StageResult) -> None:
         size = size_of(batch.records)
         entry.progress.read += len(batch.records)
         entry.progress.bytes += size
         self._progress.filtered += result.filtered
-        ticket = self._ledger.track(key, batch.position, len(batch.records), size)
+        ticket = self._ledger.track(key, batch.position, read_at, len(batch.records), size)
         self._idle.clear()
         for branch, output in zip(self._branches, result.outputs, strict=True):
             if output.records:

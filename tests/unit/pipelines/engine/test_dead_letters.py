@@ -51,7 +51,7 @@ def test_whatever_is_wrong_with_a_record_can_be_written_down() -> None:
     policy = DeadLetter("test", Progress(), as_is, lambda ticket, source, batch, origin: put.append(batch))
     record = Record(b"\xff", None, 0, (), 7)
     origin = Batch(PartitionId("in-\udcff.jsonl"), Position(b""), [record])
-    ticket = Ledger().track(PartitionKey("in", origin.partition), origin.position, 1, 1)
+    ticket = Ledger().track(PartitionKey("in", origin.partition), origin.position, 0.0, 1, 1)
     policy.reject(ticket, "in", origin, [Rejected(record, RecordError("transform.python.failed", "\ud800"))])
     headers = dict(put[0].records[0].headers)
     assert headers["wire-error-message"] == rb"\ud800"

@@ -12,7 +12,7 @@ P = PartitionKey("in", PartitionId("p"))
 
 
 def track(ledger: Ledger, number: int, key: PartitionKey = P) -> Ticket:
-    return ledger.track(key, Position(b"%d" % number), records=2, size=10)
+    return ledger.track(key, Position(b"%d" % number), 0.0, records=2, size=10)
 
 
 def test_the_low_water_waits_for_the_oldest_open_batch() -> None:

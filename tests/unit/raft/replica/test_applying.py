@@ -1,0 +1,29 @@
+"""How long the state machine takes for what it is given."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.unit.raft.replica.kit import B, Bench, leading
+from wire.raft.transport.messages import AppendReply
+
+
+def test_each_command_is_timed_once_and_what_is_known_or_no_command_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(monkeypatch)
+    apply = bench.machine.apply
+
+    def slowly(index: int, command: bytes) -> bytes:
+        bench.wait(0.2)
+        return apply(index, command)
+
+    monkeypatch.setattr(bench.machine, "apply", slowly)
+    term = leading(bench)
+    outcomes = [bench.propose(*each) for each in ((b"once", b"id"), (b"twice", b""), (b"again", b"id"))]
+    bench.turn()
+    last = bench.log.last[0]
+    bench.put(B, AppendReply(term, 0, last, True))
+    while not all(outcomes):
+        bench.turn()
+    assert (bench.replica.applied, last) == (last, 4)
+    assert bench.replica.applies.count == 2
+    assert bench.replica.applies.sum_s == pytest.approx(0.4)
