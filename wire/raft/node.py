@@ -90,6 +90,7 @@ class RaftNode:
         except BaseException:
             await in_thread(self._storage.close)
             raise
+        self.figures.applies = self._replica.applies
         await self._stack.enter_async_context(self.transport)
         group = await self._stack.enter_async_context(asyncio.TaskGroup())
         self._watch.see(self._replica)

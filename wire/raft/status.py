@@ -19,10 +19,14 @@ class PeerStatus(Struct, frozen=True, order=True):
 
 
 class Figures(Struct):
-    """What a member has counted since its start: how long it waited for the disk and for its proposals."""
+    """What a member has counted since its start.
+
+    How long it waited for the disk and for its proposals, and how long the state machine took for each command.
+    """
 
     syncs: Timings = field(default_factory=Timings)
     proposals: Timings = field(default_factory=Timings)
+    applies: Timings = field(default_factory=Timings)
 
 
 class Status(Struct, frozen=True):

@@ -109,6 +109,7 @@ RAFT_TROUBLE = _gauge("wire_raft_storage_trouble", "1 while nothing can be writt
 RAFT_LEADER_CHANGES = _counter("wire_raft_leader_changes_total", "How often the node learned of another leader.")
 RAFT_SYNCS = _histogram("wire_raft_sync_seconds", "How long it took to have the log on disk.")
 RAFT_PROPOSALS = _histogram("wire_raft_propose_seconds", "From a proposal made here until it was applied here.")
+RAFT_APPLIES = _histogram("wire_raft_apply_seconds", "How long the state machine took to carry out a command.")
 RAFT_DROPPED = _counter("wire_raft_dropped_messages_total", "Messages that were dropped because too many waited.")
 RAFT_REFUSED = _counter("wire_raft_refused_connections_total", "Connections the node turned away, by code.", "code")
 RAFT_REFUSALS = _counter("wire_raft_refusals_total", "How often others turned the node away, by code.", "code")

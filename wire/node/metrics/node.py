@@ -50,6 +50,7 @@ class ConsensusReader:
         sheet.put(m.RAFT_LEADER_CHANGES, self._leader_changes)
         sheet.put(m.RAFT_SYNCS, figures.syncs)
         sheet.put(m.RAFT_PROPOSALS, figures.proposals)
+        sheet.put(m.RAFT_APPLIES, figures.applies)
         sheet.put(m.RAFT_DROPPED, status.dropped)
         sheet.put(m.RAFT_SENT_BYTES, status.transport.sent_bytes)
         sheet.put(m.RAFT_RECEIVED_BYTES, status.transport.received_bytes)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final, assert_never
 
 from wire.core.errors import FatalError
+from wire.core.timings import Timings
 from wire.raft.replica.backlog import Backlog
 from wire.raft.replica.library import Peer, monotonic
 from wire.raft.replica.proposals import Outcome, Proposals, Ticket
@@ -40,6 +41,7 @@ class Proposing(Replication):
     ) -> None:
         """Begin with what was recovered; the state machine and `requests` are as of then."""
         self.unapplied = False
+        self.applies = Timings()
         self._machine = machine
         self._requests = requests
         self._proposals = Proposals(rng.getrandbits(60))  # a late reply to an earlier life matches nothing
@@ -80,7 +82,9 @@ class Proposing(Replication):
         request_id, body = command[2 : 2 + length], command[2 + length :]
         if request_id and (known := self._requests.result(request_id)) is not None:
             return known
+        began = monotonic()
         result = self._machine.apply(entry.index, body)
+        self.applies.observe(monotonic() - began)
         if request_id:
             self._requests.add(request_id, result)
         return result

@@ -22,8 +22,9 @@ def test_each_command_is_timed_once_and_what_is_known_or_no_command_is_not(monke
     bench.turn()
     last = bench.log.last[0]
     bench.put(B, AppendReply(term, 0, last, True))
-    while not all(outcomes):
+    for _ in range(3):  # each applies for a few milliseconds, which one command uses up
         bench.turn()
+    assert all(outcomes)
     assert (bench.replica.applied, last) == (last, 4)
     assert bench.replica.applies.count == 2
-    assert bench.replica.applies.sum_s == pytest.approx(0.4)
+    assert bench.replica.applies.sum_s == pytest.approx(0.4, abs=0.02)  # a look at the time takes some, too
