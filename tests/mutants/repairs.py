@@ -121,6 +121,12 @@ MUTANTS: Final = [
         "if True:",
     ),
     Mutant(
+        "5 what an entry follows is not compared",
+        _REPLICATION,
+        "if previous <= self.commit or term == message.previous_term:",
+        "if True:",
+    ),
+    Mutant(
         "9 everything is sent before the log is on disk",
         _REPLICATION,
         "        if not self.is_leader or not self.other_voters:  # one alone may not even have its vote on disk\n            return []\n        held, self.outbox = self.outbox, []",

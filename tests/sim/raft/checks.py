@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from tests.sim.raft.machine import Ledger
 from wire.raft.replica.replica import Replica
-from wire.raft.types import MemberId
+from wire.raft.types import Entry, MemberId
 
 
 class ViolationError(Exception):
@@ -14,15 +14,17 @@ class ViolationError(Exception):
 
 
 class Checker:
-    """Sees every member after each of its steps, and every call of a client as it begins and as it ends."""
+    """Sees every change of a log, every member after each of its steps, and every call of a client."""
 
     def __init__(self) -> None:
         self._leaders: dict[int, MemberId] = {}
+        self._entries: dict[tuple[int, int], tuple[bytes, int]] = {(0, 0): (b"", 0)}
         self._committed: dict[int, tuple[int, bytes]] = {}
         self._committed_in: dict[int, int] = {}
         self._highest = 0
         self._values: list[bytes] = []
         self._checked: dict[MemberId, int] = {}
+        self._applied: dict[MemberId, tuple[list[bytes], int]] = {}
         self._seen: dict[MemberId, tuple[int, int, int]] = {}
         self._free = 0
         self.confirmed: dict[bytes, int] = {}
@@ -33,8 +35,32 @@ class Checker:
         self._checked.pop(member, None)
         self._seen.pop(member, None)
 
+    # logs, as they change
+
+    def appended(self, member: MemberId, previous_term: int, entry: Entry) -> None:
+        """Check log matching: whoever has an entry of that index and term has the same one, behind one of that term.
+
+        So what is before it is the same, too, entry by entry down to the first.
+        """
+        mine = (entry.command, previous_term)
+        if self._entries.setdefault((entry.index, entry.term), mine) != mine:
+            raise ViolationError(f"{member} has another entry {entry.index} of term {entry.term} than somebody else")
+
+    def begins_behind(self, member: MemberId, index: int, term: int) -> None:
+        """Check that a log begins behind an entry that there was, and not before what is committed in it."""
+        if (index, term) not in self._entries:
+            raise ViolationError(f"the log of {member} begins behind entry {index} of term {term}: there was none")
+        self.dropped(member, index + 1)
+
+    def dropped(self, member: MemberId, first: int) -> None:
+        """Check that nothing that is committed leaves a log for something else."""
+        if first <= self._checked.get(member, 0):
+            raise ViolationError(f"{member} has committed entry {first}, and drops it")
+
+    # members, after each step
+
     def step(self, member: MemberId, replica: Replica, machine: Ledger) -> None:
-        """Check one leader per term, leader completeness, log matching, and what is committed and applied."""
+        """Check one leader per term, leader completeness, and that all have committed and applied the same."""
         commit, (last, _) = replica.commit, replica._store.last
         if commit > last:
             raise ViolationError(f"{member} has committed {commit}, and its log ends at {last}")
@@ -42,7 +68,7 @@ class Checker:
             raise ViolationError(f"{member} has applied {replica.applied} of {commit}")
         if replica.is_leader:
             self._leads(member, replica)
-        now = (replica.term, commit, len(machine.values))
+        now = (replica.term, commit, len(machine.values))  # what was committed can't be replaced: `dropped`
         if self._seen.get(member) == now:
             return
         self._seen[member] = now
@@ -77,10 +103,14 @@ class Checker:
 
     def _applied_alike(self, member: MemberId, machine: Ledger) -> None:
         mine, all_ = machine.values, self._values
+        before, start = self._applied.get(member, (None, 0))
+        if before is not mine:
+            start = 0  # it began anew, or installed a snapshot
         common = min(len(mine), len(all_))
-        if mine[max(0, common - 8) : common] != all_[max(0, common - 8) : common]:
+        if mine[start:common] != all_[start:common]:
             raise ViolationError(f"{member} has applied something else than somebody else before {common}")
         all_ += mine[common:]
+        self._applied[member] = mine, len(mine)
 
     # the clients' history: every value has one place, so linearizability is a matter of comparing places
 

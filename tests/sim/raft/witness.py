@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from tests.sim.raft.checks import ViolationError
 from tests.sim.raft.machine import Ledger
 from wire.raft.replica.replica import Replica
-from wire.raft.types import MemberId
+from wire.raft.types import Entry, MemberId
 
 
 class Fact(Struct, frozen=True):
@@ -75,6 +75,30 @@ class Leadership(Struct, frozen=True):
             if fact.seen_in < self.term and at >= 0 and self.terms[at : at + 1] != (fact.term,):
                 return index
         return None
+
+
+class Log(Struct, frozen=True):
+    """What is in a member's log: the entries, and the terms of these with that of the base before them."""
+
+    base: int
+    terms: tuple[int, ...]
+    entries: tuple[Entry, ...]
+
+
+def match(one: MemberId, mine: Log, other: MemberId, theirs: Log) -> None:
+    """Check log matching: two logs with an entry of the same index and term are the same up to it."""
+    base = max(mine.base, theirs.base)
+    at, their = base - mine.base, base - theirs.base
+    pairs = list(zip(mine.entries[at:], theirs.entries[their:], strict=False))
+    same = [place for place, (entry, another) in enumerate(pairs) if entry.term == another.term]
+    if not same:
+        return
+    for entry, another in pairs[: same[-1]]:
+        if entry != another:
+            raise ViolationError(f"{one} and {other} agree on an entry behind {entry.index}, and not on that one")
+    entry, another = pairs[same[-1]]
+    if entry != another or mine.terms[at] != theirs.terms[their]:
+        raise ViolationError(f"{one} has another entry {entry.index} of term {entry.term} than {other}, or before it")
 
 
 def compare(one: MemberId, mine: Witness, other: MemberId, theirs: Witness) -> None:

@@ -19,6 +19,7 @@ from tests.sim.raft.checks import Checker, ViolationError
 from tests.sim.raft.clock import START_S, VirtualTime
 from tests.sim.raft.machine import Ledger
 from tests.sim.raft.network import Network
+from tests.sim.raft.watched import WatchedLog
 from wire.core.errors import FatalError
 from wire.raft.replica.recovery import found
 from wire.raft.replica.replica import Replica
@@ -26,7 +27,6 @@ from wire.raft.replica.requests import Requests
 from wire.raft.replica.settings import RaftSettings
 from wire.raft.storage.errors import StorageError
 from wire.raft.storage.snapshots import FileSnapshots
-from wire.raft.storage.wal import WriteAheadLog
 from wire.raft.transport.messages import Message
 from wire.raft.types import Configuration, Member, MemberId, Rejected, Unknown
 
@@ -96,7 +96,7 @@ class World:
         self.checker.restarted(node.member.id)
         try:
             node.machine = Ledger()
-            log = WriteAheadLog(node.log_files, b"sim/" + node.member.id.encode())
+            log = WatchedLog(node.log_files, b"sim/" + node.member.id.encode(), node.member.id, self.checker)
             snapshots = FileSnapshots(node.snapshot_files, b"sim")
             rng = random.Random(self.rng.getrandbits(64))
             node.replica = self._replica(node.member, log, snapshots, node.machine, self.settings, rng)

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tests.sim.raft.small.frozen import frozen
 from tests.sim.raft.small.host import Choice, Host, Sent
-from tests.sim.raft.witness import Leadership, Witness
+from tests.sim.raft.witness import Leadership, Log, Witness
 from wire.raft.types import Configuration, Member, MemberId
 
 _KEPT_ALIVE: Final = 400
@@ -18,6 +18,7 @@ class Local(Struct, frozen=True):
     """A state, as far as others have to know it: `shape` is what makes it rare or common."""
 
     witness: Witness
+    log: Log
     leadership: Leadership | None
     is_voter: bool
     lit: bool
@@ -73,11 +74,12 @@ class Automaton:
 
 def _local(me: MemberId, host: Host) -> Local:
     replica, log, newest = host.replica, host.log, host.snapshots.newest
-    entries = log.entries(log.base[0] + 1, 1 << 60)
+    entries = tuple(log.entries(log.base[0] + 1, 1 << 60))
     terms = tuple(entry.term for entry in entries)
     covered = newest.index if newest is not None else 0
     return Local(
         host.witness,
+        Log(log.base[0], (log.base[1], *terms), entries),
         Leadership(replica.term, log.base[0], terms) if replica.is_leader else None,
         any(each.id == me for each in replica.configuration.voters) and not replica.removed,
         host.cut_in > 0,

@@ -20,7 +20,7 @@ from tests.sim.raft.small.host import (
     Restart,
     Snapshot,
 )
-from tests.sim.raft.witness import compare
+from tests.sim.raft.witness import compare, match
 from wire.raft.transport.messages import Message
 from wire.raft.types import Configuration, Member, MemberId
 
@@ -189,6 +189,7 @@ class SmallWorld:
             theirs = self.automata[other].locals[state]
             one, two = self.members[at].id, self.members[other].id
             compare(one, mine.witness, two, theirs.witness)
+            match(one, mine.log, two, theirs.log)
             for leader, local, witness in ((one, mine, theirs.witness), (two, theirs, mine.witness)):
                 lacking = local.leadership.lacks(witness) if local.leadership is not None else None
                 if lacking is not None:
