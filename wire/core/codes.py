@@ -338,6 +338,7 @@ CODES: Final[dict[str, str]] = {
     "node.unencrypted": "other machines could reach the node, and nothing would be encrypted",
     # calls between nodes
     "rpc.busy": "too many calls are under way on a connection",
+    "rpc.certificate_refused": "another node does not accept this node's certificate",
     "rpc.failed": "a call failed in a way nobody foresaw",
     "rpc.incompatible_protocol": "two nodes have no version of the protocol in common",
     "rpc.lost": "the connection broke during a call: whether it was carried out is not known",
@@ -348,6 +349,7 @@ CODES: Final[dict[str, str]] = {
     "rpc.too_large": "a request or an answer is larger than is allowed",
     "rpc.unknown_method": "the other node does not know what is asked for",
     "rpc.unreachable": "another node can't be reached",
+    "rpc.untrusted_certificate": "this node does not accept another node's certificate",
     "rpc.wrong_certificate": "a node's certificate is not one of its name",
     "rpc.wrong_cluster": "the other node belongs to another cluster",
     "rpc.wrong_node": "at a node's address there is another one",

@@ -25,7 +25,7 @@ from tests.integration.node.rpc_kit import (
 )
 from tests.integration.raft.transport_kit import Pki
 from tests.waiting import until
-from wire.core.errors import FatalError, RetryableError
+from wire.core.errors import FatalError, RetryableError, WireError
 from wire.node.rpc.client import RpcClient
 from wire.node.rpc.messages import (
     Call,
@@ -52,20 +52,53 @@ async def test_who_connects_and_says_nothing_is_given_up(pki: Pki) -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "code"),
+    ("files", "code", "reason", "hint"),
     [
-        (lambda pki: pki.good("n4"), "rpc.wrong_certificate"),
-        (lambda pki: pki.expired("n2"), "rpc.unreachable"),
-        (lambda pki: pki.foreign("n2"), "rpc.unreachable"),
+        (lambda pki: pki.good("n4"), "rpc.wrong_certificate", "is one for localhost, n4", "wire certs issue NODE"),
+        (lambda pki: pki.expired("n2"), "rpc.certificate_refused", "certificate expired", "wire certs issue n2 …"),
+        (lambda pki: pki.foreign("n2"), "rpc.certificate_refused", "unknown ca", "of the same authority"),
     ],
     ids=["another's", "expired", "another authority's"],
 )
 async def test_who_calls_must_prove_its_name(
-    one: Service, pki: Pki, files: Callable[[Pki], TlsFiles], code: str
+    one: Service, pki: Pki, files: Callable[[Pki], TlsFiles], code: str, reason: str, hint: str
 ) -> None:
     error = await refused(client(pki, one.address, files=files(pki)))
     assert error.code == code
+    assert reason in error.message
+    assert hint in (error.hint or "")
     assert one.server.counters.calls == 0
+
+
+async def test_why_nobody_is_called_is_said_also_while_nothing_is_tried(one: Service, pki: Pki) -> None:
+    slow = RpcSettings(backoff_initial_s=1000)
+    errors: list[WireError] = []
+    async with client(pki, one.address, files=pki.foreign("n2"), settings=slow) as there:
+        for _ in range(2):
+            with pytest.raises(WireError) as failure:
+                await there.call(ECHO, Ask("x"), timeout_s=30)
+            errors.append(failure.value)
+    assert errors[0].code == errors[1].code == "rpc.certificate_refused"
+    assert errors[0].hint == errors[1].hint is not None
+    await until(lambda: one.here.counters.refused == {"node.tls": 1})
+
+
+@pytest.mark.parametrize(
+    ("files", "reason", "hint"),
+    [
+        (lambda pki: pki.expired("n1"), "certificate has expired", "wire certs issue n1 …"),
+        (lambda pki: pki.foreign("n1"), "unable to get local issuer certificate", "of the same authority"),
+    ],
+    ids=["expired", "another authority's"],
+)
+async def test_who_is_called_must_have_a_certificate_that_is_trusted(
+    pki: Pki, files: Callable[[Pki], TlsFiles], reason: str, hint: str
+) -> None:
+    async with service(files(pki)) as one:
+        error = await refused(client(pki, one.address))
+    assert error.code == "rpc.untrusted_certificate"
+    assert error.message == f"the certificate of {one.address} is not trusted: {reason}"
+    assert hint in (error.hint or "")
 
 
 async def test_who_calls_without_a_certificate_is_refused(one: Service, pki: Pki) -> None:

@@ -22,6 +22,8 @@ _NOT_DONE: Final = (
     "raft.not_leader",
     "raft.stopped",
     "rpc.unreachable",
+    "rpc.untrusted_certificate",
+    "rpc.certificate_refused",
     "rpc.wrong_node",
     "rpc.busy",
 )

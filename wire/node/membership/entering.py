@@ -23,7 +23,7 @@ from wire.node.calls import JOIN, Joined, Joining
 from wire.node.control import listing
 from wire.node.data_dir import DataDir, refused
 from wire.node.membership.founding import cluster_of
-from wire.node.membership.waiting import Waiting
+from wire.node.membership.waiting import Trouble, Waiting
 from wire.node.rpc.client import RpcClient
 from wire.node.rpc.messages import Us
 from wire.raft import Configuration, Member, RaftNode, Rejected, Role, Unknown, found_cluster
@@ -43,7 +43,7 @@ _BAD_TOKEN: Final = (
 _MAKE_ONE: Final = (
     "`wire cluster token create`, asked of the cluster, makes one; WIRE_JOIN_TOKEN or --join-token shows it"
 )
-_REFUSED: Final = ("raft.removed_member", "rpc.wrong_certificate", "rpc.incompatible_protocol")
+_REFUSED: Final = ("raft.removed_member", "rpc.incompatible_protocol")
 
 
 def found(data: DataDir, address: str, on_error: Callable[[Exception], None]) -> str:
@@ -109,7 +109,8 @@ class Entrance(Struct, frozen=True):
 async def join(data: DataDir, entrance: Entrance, peers: Sequence[str], waiting: Waiting, clock: Clock) -> str:
     """Ask `peers` again and again until one lets us in, and return the cluster's id.
 
-    Raises FatalError where they don't want us, ConfigError where they don't take our token.
+    Raises FatalError where they don't want us, ConfigError where they don't take our token, UnavailableError where
+    certificates keep us from all of them.
     """
     while True:
         cluster, troubles = await ask_all(data, entrance, peers)
@@ -119,13 +120,13 @@ async def join(data: DataDir, entrance: Entrance, peers: Sequence[str], waiting:
         await clock.sleep(_RETRY_S)
 
 
-async def ask_all(data: DataDir, entrance: Entrance, peers: Sequence[str]) -> tuple[str | None, dict[str, str | None]]:
+async def ask_all(data: DataDir, entrance: Entrance, peers: Sequence[str]) -> tuple[str | None, dict[str, Trouble]]:
     """Ask `peers`, and whom they name, once; return the cluster that has let us in, or what each of them has said.
 
-    Raises as `join` does.
+    Raises FatalError and ConfigError as `join` does.
     """
     waiting = list(peers)
-    troubles: dict[str, str | None] = {}
+    troubles: dict[str, Trouble] = {}
     for peer in waiting:
         try:
             joined = await _ask(data, entrance, peer)
@@ -136,7 +137,7 @@ async def ask_all(data: DataDir, entrance: Entrance, peers: Sequence[str]) -> tu
                 ) from exc
             if exc.code in _REFUSED:
                 raise
-            troubles[peer] = exc.message
+            troubles[peer] = exc
             continue
         if joined.cluster is not None:
             await in_thread(data.found_cluster, joined.cluster)

@@ -15,7 +15,7 @@ from wire.node.calls import WHO, Who
 from wire.node.data_dir import DataDir
 from wire.node.membership.entering import Entrance, ask_all, begin_anew, found_with
 from wire.node.membership.founding import Agree, Found, Join, Meeting, Renew, Resume, Standing, Step, Wait, Withdraw
-from wire.node.membership.waiting import Waiting
+from wire.node.membership.waiting import Trouble, Waiting
 from wire.node.rpc.client import RpcClient
 from wire.node.rpc.messages import Us
 from wire.raft import Member
@@ -62,7 +62,7 @@ class Together:
         self._clock = clock
         self._on_error = on_error
         self._clients: dict[str, RpcClient] = {}
-        self._troubles: dict[str, str | None] = {}
+        self._troubles: dict[str, Trouble] = {}
 
     async def found_or_join(self) -> str:
         """Return the cluster's id once this node belongs to it. Raises as `entering.join` does."""
@@ -95,7 +95,7 @@ class Together:
         try:
             answer = await self._clients[address].call(WHO, Who(), timeout_s=_ANSWER_S)
         except WireError as exc:
-            self._troubles[address] = exc.message
+            self._troubles[address] = exc
             return None
         self._troubles[address] = None
         return answer

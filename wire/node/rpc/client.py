@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import re
 import ssl
 from collections.abc import Callable
 from types import TracebackType
@@ -39,6 +40,11 @@ from wire.raft.transport.framing import HEADER_SIZE, ProtocolError, framed
 from wire.raft.transport.ports import count
 
 _LONGEST_MESSAGE: Final = 512
+_REFUSAL: Final = re.compile(r"\w+_ALERT_(UNKNOWN_CA|\w*CERTIFICATE\w*)")
+"""How OpenSSL calls what the other side says of our certificate, and in which words."""
+_NOT_IN_TIME: Final = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
+_SAME: Final = "give both nodes certificates of the same authority, and its ca.pem: `wire certs issue` makes them"
+_NAMED: Final = "a node's certificate must carry the node's name: `wire certs issue NODE` makes one"
 
 
 class RpcClient:
@@ -73,7 +79,7 @@ class RpcClient:
         self._running = False
         self._ceiling_s = self._settings.backoff_initial_s
         self._not_before = 0.0
-        self._trouble = ""
+        self._trouble = RetryableError("rpc.unreachable")
         self._number = 0
         self._answers: dict[str, msgspec.msgpack.Decoder[Any]] = {}
 
@@ -98,8 +104,9 @@ class RpcClient:
 
         Raises what the other node's handler raised, as RetryableError where it was one and else as FatalError; and
         RetryableError of its own if there is no connection or no answer in time (`rpc.unreachable`, `rpc.lost`,
-        `rpc.timeout`, `rpc.busy`), FatalError if the other node does not want us or sends what is no answer. After
-        `rpc.lost` and `rpc.timeout` it is not known whether the request was carried out.
+        `rpc.timeout`, `rpc.busy`), or if one side does not trust the other's certificate, which may be renewed
+        (`rpc.untrusted_certificate`, `rpc.certificate_refused`); FatalError if the other node does not want us or sends
+        what is no answer. After `rpc.lost` and `rpc.timeout` it is not known whether the request was carried out.
         """
         self.counters.calls += 1
         try:
@@ -137,7 +144,8 @@ class RpcClient:
                 return self._link
             now = asyncio.get_running_loop().time()
             if now < self._not_before:
-                raise RetryableError("rpc.unreachable", self._trouble, after_s=self._not_before - now)
+                known = self._trouble
+                raise RetryableError(known.code, known.message, hint=known.hint, after_s=self._not_before - now)
             try:
                 connection = await self._dial()
             except (OSError, ProtocolError, WireError) as exc:
@@ -161,10 +169,22 @@ class RpcClient:
         elif isinstance(exc, WireError):
             error = exc
         else:
-            message = f"{self.address} can't be reached: {_reason(exc)}"
-            error = RetryableError("rpc.unreachable", message[:_LONGEST_MESSAGE], after_s=self._not_before - now)
-        self._trouble = error.message
+            code, message, hint = self._explained(exc)
+            error = RetryableError(code, message[:_LONGEST_MESSAGE], hint=hint, after_s=self._not_before - now)
+        self._trouble = error if isinstance(error, RetryableError) else RetryableError("rpc.unreachable", error.message)
         return error
+
+    def _explained(self, exc: OSError) -> tuple[str, str, str | None]:
+        """Return what it means that no connection was made: a code, a message and a hint."""
+        refusal = _refusal(exc)
+        if refusal is not None:
+            message = f"{self.address} does not accept this node's certificate: {refusal}"
+            return "rpc.certificate_refused", message, _renewing(self._us.name) if "expired" in refusal else _SAME
+        if isinstance(exc, ssl.SSLCertVerificationError):
+            message = f"the certificate of {self.address} is not trusted: {exc.verify_message}"
+            hint = _renewing(self._name or "NODE") if exc.verify_code in _NOT_IN_TIME else _SAME
+            return "rpc.untrusted_certificate", message, hint
+        return "rpc.unreachable", f"{self.address} can't be reached: {_reason(exc)}", None
 
     async def _dial(self) -> Connection:
         limit_s = self._settings.dial_timeout_s
@@ -203,20 +223,30 @@ class RpcClient:
             answer = decode_greeting(await connection.read_frame(MAX_GREETING_BYTES))
         except LostError as exc:
             doubt = "" if self._tls is None else ": perhaps it is only starting, or does not accept our certificate"
-            raise LostError(f"{exc} before it answered{doubt}") from exc
+            raise LostError(f"{exc} before it answered{doubt}") from exc.__cause__
         if isinstance(answer, Welcome):
             self._insist(judge_names(answer.name, connection.certificate_names))
         self._insist(answer)
 
     def _insist(self, verdict: Welcome | Refusal | None) -> None:
         if isinstance(verdict, Refusal):
-            raise FatalError(verdict.code, f"{self.address}: {verdict.message}")
+            hint = _NAMED if verdict.code == "rpc.wrong_certificate" else None
+            raise FatalError(verdict.code, f"{self.address}: {verdict.message}", hint=hint)
+
+
+def _refusal(exc: OSError) -> str | None:
+    """Return what the other side says of our certificate, if that is why it hung up."""
+    cause = exc.__cause__ if isinstance(exc, LostError) else exc
+    said = _REFUSAL.fullmatch(cause.reason or "") if isinstance(cause, ssl.SSLError) else None
+    return None if said is None else said[1].lower().replace("_", " ")
+
+
+def _renewing(name: str) -> str:
+    return f"`wire certs issue {name} … --replace` renews it; if it is still good, set the clocks of both machines"
 
 
 def _reason(exc: OSError) -> str:
     """Say why nobody was reached, without numbers of errors and addresses that are known."""
-    if isinstance(exc, ssl.SSLCertVerificationError):
-        return f"its certificate is not accepted: {exc.verify_message}"
     if not isinstance(exc, ssl.SSLError) and (exc.errno or 0) > 0:  # below are those of name resolution
         return os.strerror(exc.errno or 0).lower()
     return str(exc) or type(exc).__name__

@@ -12,6 +12,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 from enum import Enum
 from functools import partial
 from types import TracebackType
@@ -138,6 +139,27 @@ class Arrival(asyncio.Protocol):
                 self._transport.abort()
 
 
+_failures: Final[ContextVar[list[ssl.SSLError]]] = ContextVar("failures")
+"""Why a handshake in this context failed, which asyncio forgets where the other side hangs up for it."""
+
+
+class _Handshake(ssl.SSLObject):
+    """Tells the other side that its certificate is not accepted, and why: TLS sends that only while it goes on.
+
+    So it goes on until the other side hangs up, or there is no more time. Cut off at once, that might not hear it.
+    """
+
+    def do_handshake(self) -> None:
+        """Go on, as asyncio does: SSLWantReadError asks for more from the other side."""
+        failures = _failures.get()
+        if not failures:
+            try:
+                return super().do_handshake()
+            except ssl.SSLCertVerificationError as exc:
+                failures.append(exc)
+        raise ssl.SSLWantReadError
+
+
 class DoorSettings(Struct, frozen=True, kw_only=True):
     """Limits of those who are not let in yet."""
 
@@ -239,16 +261,14 @@ class Door:
     async def _enter(self, arrived: socket.socket, remote: str) -> None:
         arrival = Arrival()
         arrival.remote = remote
+        failures: list[ssl.SSLError] = []
+        _failures.set(failures)
         try:
             async with asyncio.timeout(self._settings.handshake_timeout_s):
                 await self._shake_hands(arrived, arrival)
                 await arrival.recognise(self._preambles)
-        except ssl.SSLError as exc:
-            why = exc.verify_message if isinstance(exc, ssl.SSLCertVerificationError) else exc.reason
-            self._turned_away(remote, Trouble.TLS, why or str(exc))
         except OSError as exc:
-            silent = "nothing came in time" if isinstance(exc, TimeoutError) else "the other side hung up"
-            self._turned_away(remote, Trouble.LOST, str(exc) or silent)
+            self._turned_away(remote, *_explained(failures[0] if failures else exc))
         else:
             await self._let_in(arrival)
         finally:
@@ -257,6 +277,8 @@ class Door:
     async def _shake_hands(self, arrived: socket.socket, arrival: Arrival) -> None:
         loop = asyncio.get_running_loop()
         tls = None if self._tls is None else self._tls()
+        if tls is not None:
+            tls.sslobject_class = _Handshake
         await loop.connect_accepted_socket(
             lambda: arrival,
             arrived,
@@ -270,6 +292,14 @@ class Door:
         if task is not None and self._shaking.pop(task, None) is not None:
             self._inside.add(task)
             await self._welcome(arrival)
+
+
+def _explained(exc: OSError) -> tuple[Trouble, str]:
+    if isinstance(exc, ssl.SSLError):
+        why = exc.verify_message if isinstance(exc, ssl.SSLCertVerificationError) else exc.reason
+        return Trouble.TLS, why or str(exc)
+    silent = "nothing came in time" if isinstance(exc, TimeoutError) else "the other side hung up"
+    return Trouble.LOST, str(exc) or silent
 
 
 async def _somebody_dials(server: socket.socket) -> None:
