@@ -11,7 +11,7 @@ from fastapi import Response
 from msgspec import Struct
 
 from wire.core.codes import CODES
-from wire.core.errors import ConfigError, RetryableError, WireError
+from wire.core.errors import ConfigError, RefusedError, RetryableError, WireError
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -31,7 +31,7 @@ class Problem(Struct, frozen=True, kw_only=True):
     """Why a request was not answered as it was meant.
 
     `code` is stable and listed in the reference, `type` is made of it; `detail` says what went wrong here, `hint` what
-    to do. `errors` holds every mistake found in what was sent.
+    to do, always. `errors` holds every mistake found in what was sent.
     """
 
     type: str
@@ -40,7 +40,7 @@ class Problem(Struct, frozen=True, kw_only=True):
     detail: str
     code: str
     path: str | None = None
-    hint: str | None = None
+    hint: str
     request_id: str
     errors: tuple[Mistake, ...] = ()
 
@@ -95,6 +95,18 @@ STATUS: Final[dict[str, int]] = {
 }
 """By code; `status_of` says what holds for the others."""
 
+_HINTS: Final[dict[str, str]] = {
+    "cluster.pipeline_exists": "choose another name, or change that one: PUT /api/v1/pipelines/NAME",
+    "cluster.unknown_node": "GET /nodes?nonvoters lists them; one that has just joined is known within seconds",
+    "cluster.unknown_pipeline": "GET .../pipelines lists those there are",
+    "raft.change_refused": "GET /api/v1/cluster says who the members are now",
+    "raft.no_such_voter": "only another node that votes can lead: GET /nodes lists them",
+    "raft.not_leader": "ask again: another node leads by now",
+    "raft.removed_member": "empty its data folder, and let it join as somebody new",
+    "raft.too_large": "send less at once",
+}
+"""By code: what to do where the error does not say it. What the log has refused can't: all nodes keep it as it was."""
+
 
 def status_of(error: WireError) -> int:
     """Return the HTTP status of an error: the code's own, or what its kind suggests."""
@@ -115,7 +127,7 @@ def problem(error: WireError, request_id: str) -> Response:
         detail=error.message,
         code=error.code,
         path=error.path,
-        hint=error.hint,
+        hint=error.hint or _hint(error),
         request_id=request_id,
         errors=_mistakes(error),
     )
@@ -123,6 +135,14 @@ def problem(error: WireError, request_id: str) -> Response:
     if isinstance(error, RetryableError):
         headers["retry-after"] = str(max(1, math.ceil(error.after_s)))
     return Response(msgspec.json.encode(document), status, headers, MEDIA_TYPE)
+
+
+def _hint(error: WireError) -> str:
+    if isinstance(error, ConfigError):
+        return "/docs describes what is sent here, the reference what a pipeline is made of"
+    if isinstance(error, RefusedError):
+        return _HINTS.get(error.code, "/docs describes what can be asked for")
+    return "ask again later; the node's log says more"
 
 
 def _mistakes(error: WireError) -> tuple[Mistake, ...]:

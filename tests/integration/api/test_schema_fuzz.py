@@ -14,8 +14,10 @@ import requests
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import not_a_server_error
+from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
+    negative_data_rejection,
     response_headers_conformance,
     response_schema_conformance,
     status_code_conformance,
@@ -31,13 +33,34 @@ OPERATIONS = [
     for operation in (result.ok() for result in SCHEMA.get_all_operations())
     if "/pipelines/" not in operation.path or "/namespaces/" in operation.path  # the others are the same functions
 ]
+
+
+def told_what_to_do(_: object, response: Any, __: schemathesis.Case) -> None:
+    """Fail unless a refusal says what it is, what to do about it, and which request it was."""
+    if response.status_code >= 400:
+        problem = response.json()
+        missing = [each for each in ("code", "detail", "hint", "request_id") if not problem[each]]
+        assert not missing, f"{missing} of {problem}"
+
+
 CHECKS = [
     content_type_conformance,
+    negative_data_rejection,
     not_a_server_error,
     response_headers_conformance,
     response_schema_conformance,
     status_code_conformance,
+    told_what_to_do,
 ]
+
+
+def called(operation: Any) -> str:
+    return f"{operation.method.upper()} {operation.path}"
+
+
+def takes_something(operation: Any) -> bool:
+    """Whether there is anything that could be sent wrong."""
+    return bool(operation.body or operation.path_parameters or operation.query or operation.headers)
 
 
 class Hasty(SystemClock):
@@ -94,12 +117,30 @@ def background(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Background]
     node.stop()
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: f"{operation.method.upper()} {operation.path}")
+def some(case: Any) -> Any:
+    return settings(max_examples=10, deadline=None, database=None, suppress_health_check=list(HealthCheck))(case)
+
+
+def check(case: schemathesis.Case, node: Background) -> None:
+    prepared = requests.Request(**case.as_transport_kwargs(base_url="http://n1")).prepare()
+    case.validate_response(node.send(prepared), checks=CHECKS)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=called)
 def test_every_answer_is_as_described(operation: Any, background: Background) -> None:
-    @settings(max_examples=10, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @some
     @given(case=operation.as_strategy())
     def answered(case: schemathesis.Case) -> None:
-        prepared = requests.Request(**case.as_transport_kwargs(base_url="http://n1")).prepare()
-        case.validate_response(background.send(prepared), checks=CHECKS)
+        check(case, background)
 
     answered()
+
+
+@pytest.mark.parametrize("operation", [each for each in OPERATIONS if takes_something(each)], ids=called)
+def test_what_the_description_forbids_is_refused(operation: Any, background: Background) -> None:
+    @some
+    @given(case=operation.as_strategy(GenerationMode.NEGATIVE))
+    def refused(case: schemathesis.Case) -> None:
+        check(case, background)
+
+    refused()

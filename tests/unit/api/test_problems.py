@@ -44,6 +44,19 @@ def test_an_error_has_the_status_of_its_code_or_else_of_its_kind(error: WireErro
     assert status_of(error) == status
 
 
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        (RefusedError("cluster.unknown_pipeline", hint="as it says itself"), "as it says itself"),
+        (RefusedError("cluster.unknown_pipeline"), "GET .../pipelines lists those there are"),
+        (RefusedError("raft.storage.locked"), "/docs describes what can be asked for"),
+        (RetryableError("raft.busy"), "ask again later; the node's log says more"),
+    ],
+)
+def test_it_is_always_said_what_to_do(error: WireError, hint: str) -> None:
+    assert json.loads(bytes(problem(error, "r").body))["hint"] == hint
+
+
 @pytest.mark.parametrize(("after_s", "expected"), [(0.0, "1"), (0.2, "1"), (1.5, "2"), (30, "30")])
 def test_who_may_try_again_is_told_when(after_s: float, expected: str) -> None:
     response = problem(RetryableError("raft.no_leader", after_s=after_s), "r")
