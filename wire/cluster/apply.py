@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from wire.cluster import checkpoints, jobs, nodes, pipelines, restoring, tasks, tokens
 from wire.cluster import commands as c
+from wire.cluster import committing, jobs, nodes, pipelines, restoring, tasks, tokens
 from wire.cluster.commands import Answer, AnyCommand, NodeCommand, OperatorCommand
 from wire.cluster.state import State
 
@@ -41,12 +41,22 @@ def _from_operators(state: State, index: int, command: OperatorCommand) -> Answe
             return pipelines.restart(state, index, command)
         case c.DeletePipeline():
             return pipelines.delete(state, index, command)
-        case c.ResetPositions():
-            return pipelines.reset_positions(state, index, command)
+        case c.ResetPositions() | c.ForgetCheckpoints():
+            return _about_positions(state, index, command)
         case c.RestoreCheckpoints() | c.RestorePipelines():
             return _from_backups(state, index, command)
         case c.CreateToken() | c.UseToken() | c.RevokeToken():
             return _about_tokens(state, index, command)
+        case _:
+            assert_never(command)
+
+
+def _about_positions(state: State, index: int, command: c.ResetPositions | c.ForgetCheckpoints) -> Answer:
+    match command:
+        case c.ResetPositions():
+            return pipelines.reset_positions(state, index, command)
+        case c.ForgetCheckpoints():
+            return pipelines.forget_checkpoints(state, index, command)
         case _:
             assert_never(command)
 
@@ -76,7 +86,7 @@ def _about_tokens(state: State, index: int, command: c.CreateToken | c.UseToken 
 def _from_nodes(state: State, index: int, command: NodeCommand) -> Answer:
     match command:
         case c.CommitCheckpoints():
-            return checkpoints.commit(state, command)
+            return committing.commit(state, command)
         case c.StartTasks():
             return tasks.start(state, command)
         case c.ReleaseTasks():

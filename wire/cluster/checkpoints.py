@@ -1,39 +1,23 @@
-"""Checkpoints: they belong to a pipeline, so that the next job goes on from where the one before came to."""
+"""Checkpoints: they belong to a pipeline, so that the next job goes on from where the one before came to.
+
+What is gone may come back: a source that was away, a file that was moved, a pipeline that is made again. So of what is
+gone much is remembered, but not for ever (I8): whatever went first is forgotten first.
+"""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Collection
+from typing import Final
 
-from wire.cluster import tasks
-from wire.cluster.commands import CommitCheckpoints, Committed, TaskCheckpoints
-from wire.cluster.state import PipelineKey, State, StoredCheckpoint
+from wire.cluster.state import Kept, PipelineKey, State, StoredCheckpoint
 from wire.core.records import PartitionKey
 
-
-def commit(state: State, command: CommitCheckpoints) -> Committed:
-    """Store what may be stored."""
-    return Committed(tuple(_commit(state, theirs) for theirs in command.tasks))
-
-
-def _commit(state: State, theirs: TaskCheckpoints) -> Literal["fenced", "moved_back"] | None:
-    task = tasks.running(state, theirs.key, theirs.epoch)
-    pipeline = state.pipeline_of(theirs.key.job) if task is not None else None
-    if pipeline is None:
-        return "fenced"  # I4: this epoch was released or revoked, or another one runs
-    stored = state.checkpoints.get(pipeline.key, {})
-    new: dict[PartitionKey, StoredCheckpoint] = {}
-    for partition, checkpoint in theirs.checkpoints:
-        if checkpoint.generation != pipeline.generation:
-            return "fenced"  # I3: the positions were reset; all that is stored is of the newest generation
-        if state.tasks.holder(theirs.key.job, partition) != theirs.key:
-            return "fenced"
-        last = new.get(partition) or stored.get(partition)
-        if last is not None and checkpoint.seq <= last.checkpoint.seq:
-            return "moved_back"  # I3
-        new[partition] = StoredCheckpoint(theirs.epoch, checkpoint)
-    if new:
-        put(state, pipeline.key, new)
-    return None
+MAX_PARTITIONS: Final = 100_000
+"""Of one job at a time."""
+MAX_GONE: Final = MAX_PARTITIONS
+"""Of one pipeline. Not fewer than there can be at a time: that all of them vanish at once makes none forgotten."""
+MAX_KEPT: Final = 1000
+"""Deleted pipelines: far more than anybody means to make again."""
 
 
 def put(state: State, key: PipelineKey, new: dict[PartitionKey, StoredCheckpoint]) -> None:
@@ -48,6 +32,7 @@ def put(state: State, key: PipelineKey, new: dict[PartitionKey, StoredCheckpoint
 def forget(state: State, key: PipelineKey) -> None:
     """Forget all checkpoints of a pipeline."""
     state.checkpoints.pop(key, None)
+    state.kept.pop(key, None)
     state.unshared.discard(key)
 
 
@@ -59,3 +44,34 @@ def first_generation(state: State, key: PipelineKey) -> int:
     for stored in state.checkpoints.get(key, {}).values():
         return stored.checkpoint.generation
     return max((job.generation + 1 for job in state.jobs.of(key)), default=0)
+
+
+def prune(state: State, key: PipelineKey, there: Collection[PartitionKey]) -> None:
+    """Learn which partitions there are, and forget those that are gone beyond `MAX_GONE`, the ones gone longest first.
+
+    What a task is to read or reads still is not forgotten: nobody could commit for what is (I3).
+    """
+    rows = state.checkpoints.get(key)
+    if rows is None or not state.bounded:
+        return
+    in_use = set(there)
+    for job in state.jobs.of(key):
+        for task in state.tasks.of(job.id):
+            in_use.update(task.share, task.held)
+    idle = [partition for partition in rows if partition not in in_use]
+    forgotten = set(idle[: max(len(idle) - MAX_GONE, 0)])
+    reported = {partition: rows[partition] for partition in there if partition in rows}
+    gone = {each: row for each, row in rows.items() if each not in reported and each not in forgotten}
+    state.checkpoints[key] = gone | reported  # in this order: what was not reported for longest comes first
+    state.unshared.add(key)
+
+
+def keep(state: State, key: PipelineKey, deleted_by: str) -> list[PipelineKey]:
+    """Let the checkpoints of a pipeline outlive it; return of which others they are forgotten instead."""
+    if not state.bounded or key not in state.checkpoints:
+        return []
+    state.kept[key] = Kept(state.now_ms, deleted_by)
+    oldest = list(state.kept)[: max(len(state.kept) - MAX_KEPT, 0)]
+    for each in oldest:
+        forget(state, each)
+    return oldest

@@ -132,7 +132,7 @@ class RestartPipeline(Command, frozen=True, kw_only=True, tag="restart_pipeline"
 class DeletePipeline(Command, frozen=True, kw_only=True, tag="delete_pipeline"):
     """Forget a pipeline and end its job; its checkpoints are kept for a namesake where `keep_checkpoints`.
 
-    Answers Done.
+    From version 3 on those that were kept for longest are forgotten where there are too many. Answers Done.
     """
 
     key: PipelineKey
@@ -142,6 +142,15 @@ class DeletePipeline(Command, frozen=True, kw_only=True, tag="delete_pipeline"):
 
 class ResetPositions(Command, frozen=True, kw_only=True, tag="reset_positions"):
     """Forget the checkpoints of a stopped pipeline and raise its generation (I3). Answers Applied."""
+
+    key: PipelineKey
+
+
+class ForgetCheckpoints(Command, frozen=True, kw_only=True, tag="forget_checkpoints"):
+    """Forget the checkpoints of a pipeline that is gone. Answers Done. Came with version 3.
+
+    Refused while there is such a pipeline, and where it has left none.
+    """
 
     key: PipelineKey
 
@@ -179,7 +188,11 @@ class Prove(Command, frozen=True, kw_only=True, tag="prove"):
 
 
 class ReportPartitions(Command, frozen=True, kw_only=True, tag="report_partitions"):
-    """Discovery, under its epoch, tells which partitions the sources of its job have now. Answers Done."""
+    """Discovery, under its epoch, tells which partitions the sources of its job have now. Answers Done.
+
+    From version 3 on it is refused where there are too many, and of those that are not there any more the checkpoints
+    are forgotten once too many others went later.
+    """
 
     job: JobId
     epoch: int
@@ -315,6 +328,7 @@ OperatorCommand = (
     | RestartPipeline
     | DeletePipeline
     | ResetPositions
+    | ForgetCheckpoints
     | RestoreCheckpoints
     | RestorePipelines
     | CreateToken

@@ -4,7 +4,8 @@
     answer     a msgpack map, "type" saying which it is
 
 A version's set of commands, with their fields, never changes once it was released: whatever is added gets the next
-number in `VERSIONS`, and is proposed only when `EnableCommands` has said that all nodes know it.
+number in `VERSIONS`, and is proposed only when `EnableCommands` has said that all nodes know it. What a command does
+changes in the same way: from the version on that the state has enabled, as `State.bounded` (I6).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from wire.cluster.commands import (
     Answer,
     AnyCommand,
     Command,
+    ForgetCheckpoints,
     LeaveNode,
     Refused,
     RestoreCheckpoints,
@@ -29,6 +31,7 @@ from wire.core.errors import FatalError
 VERSIONS: Final[Mapping[type[Command], int]] = {
     **dict.fromkeys(get_args(AnyCommand), 1),
     **dict.fromkeys((LeaveNode, RestoreCheckpoints, RestorePipelines), 2),
+    ForgetCheckpoints: 3,
 }
 """The version of commands with which each of them came."""
 NEWEST: Final = max(VERSIONS.values())

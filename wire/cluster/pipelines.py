@@ -12,6 +12,7 @@ from wire.cluster.commands import (
     ApplyPipeline,
     DeletePipeline,
     Done,
+    ForgetCheckpoints,
     Refused,
     ResetPositions,
     RestartPipeline,
@@ -108,9 +109,12 @@ def delete(state: State, index: int, command: DeletePipeline) -> Done | Refused:
     jobs.end(state, pipeline.job)
     del state.pipelines[command.key]
     jobs.forget_old(state, command.key)
-    if not command.keep_checkpoints:
+    detail = ""
+    if command.keep_checkpoints:
+        given_up = map(_name, checkpoints.keep(state, command.key, command.actor))
+        detail = "; ".join(["its checkpoints are kept", *(f"those of {name} no longer" for name in given_up)])
+    else:
         checkpoints.forget(state, command.key)
-    detail = "its checkpoints are kept" if command.keep_checkpoints else ""
     trail.record(state, index, command, _name(command.key), detail)
     return Done()
 
@@ -131,6 +135,24 @@ def reset_positions(state: State, index: int, command: ResetPositions) -> Applie
     state.pipelines[command.key] = after
     trail.record(state, index, command, _name(command.key), f"generation {after.generation}")
     return _answer(after)
+
+
+def forget_checkpoints(state: State, index: int, command: ForgetCheckpoints) -> Done | Refused:
+    """Forget what a pipeline has left."""
+    if command.key in state.pipelines:
+        return Refused(
+            code="cluster.pipeline_exists",
+            message=f"there is a pipeline {_name(command.key)}",
+            hint="stop it, and reset its positions",
+        )
+    if command.key not in state.checkpoints:
+        return Refused(
+            code="cluster.unknown_pipeline",
+            message=f"there is no pipeline {_name(command.key)}, and no checkpoints of one that was deleted",
+        )
+    checkpoints.forget(state, command.key)
+    trail.record(state, index, command, _name(command.key))
+    return Done()
 
 
 def _give(state: State, index: int, command: ApplyPipeline | RollBack, version: PipelineVersion) -> Applied | Refused:
@@ -160,6 +182,7 @@ def _give(state: State, index: int, command: ApplyPipeline | RollBack, version: 
 def _with_version(state: State, index: int, key: PipelineKey, version: PipelineVersion) -> Pipeline:
     before = state.pipelines.get(key)
     if before is None:
+        state.kept.pop(key, None)
         return Pipeline(
             key=key,
             revision=index,

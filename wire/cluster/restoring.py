@@ -40,6 +40,7 @@ def make_pipelines(state: State, index: int, command: RestorePipelines) -> Done 
         return Refused(code="cluster.damaged_backup", message="the pipelines of the backup are not whole")
     state.last_epoch = max(state.last_epoch, command.last_epoch)
     for pipeline, job in zip(command.pipelines, command.jobs, strict=True):
+        state.kept.pop(pipeline.key, None)
         state.pipelines[pipeline.key] = replace(pipeline, revision=index, job=None)
         if pipeline.desired == "running":
             jobs.begin(state, pipeline.key, job)

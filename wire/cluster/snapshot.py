@@ -10,7 +10,7 @@ Frames are small, and cut into chunks wherever that falls.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from typing import Final, TypeVar, assert_never
 
 import msgspec
@@ -22,6 +22,7 @@ from wire.cluster.state import (
     Change,
     Job,
     JoinToken,
+    Kept,
     Node,
     Pipeline,
     PipelineKey,
@@ -77,6 +78,12 @@ class _Checkpoints(_Frame, frozen=True, tag="checkpoints"):
     rows: list[tuple[PartitionKey, StoredCheckpoint]]
 
 
+class _Kept(_Frame, frozen=True, tag="kept"):
+    """Came with version 3."""
+
+    rows: list[tuple[PipelineKey, Kept]]
+
+
 class _Tokens(_Frame, frozen=True, tag="tokens"):
     rows: list[JoinToken]
 
@@ -89,7 +96,7 @@ class _End(_Frame, frozen=True, tag="end"):
     frames: int
 
 
-_Part = _Counters | _Nodes | _Pipeline | _Version | _Jobs | _Tasks | _Checkpoints | _Tokens | _Changes
+_Part = _Counters | _Nodes | _Pipeline | _Version | _Jobs | _Tasks | _Checkpoints | _Kept | _Tokens | _Changes
 _AnyFrame = _Part | _End
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -103,41 +110,30 @@ def chunks(state: State) -> Iterator[bytes]:
     most, nothing is copied here: whoever changes those of a pipeline next does that.
     """
     state.unshared = set()
-    frames = _frames(
-        _Counters(state.now_ms, state.last_epoch),
-        list(state.nodes.values()),
-        list(state.pipelines.values()),
-        list(state.jobs.values()),
-        list(state.tasks.values()),
-        state.checkpoints.copy(),
-        list(state.tokens.values()),
-        state.changes.copy(),
+    frames: Iterator[_Part] = chain(
+        [_Counters(state.now_ms, state.last_epoch)],
+        map(_Nodes, _batches(list(state.nodes.values()))),
+        _pipelines(list(state.pipelines.values())),
+        map(_Jobs, _batches(list(state.jobs.values()))),
+        map(_Tasks, _batches(list(state.tasks.values()))),
+        _checkpoints(state.checkpoints.copy()),
+        map(_Kept, _batches(list(state.kept.items()))),
+        map(_Tokens, _batches(list(state.tokens.values()))),
+        map(_Changes, _batches(state.changes.copy())),
     )
     return _cut(state.command_version, frames)
 
 
-def _frames(
-    counters: _Counters,
-    nodes: list[Node],
-    pipelines: list[Pipeline],
-    jobs: list[Job],
-    tasks: list[Task],
-    checkpoints: dict[PipelineKey, dict[PartitionKey, StoredCheckpoint]],
-    tokens: list[JoinToken],
-    changes: list[Change],
-) -> Iterator[_Part]:
-    yield counters
-    yield from map(_Nodes, _batches(nodes))
+def _pipelines(pipelines: list[Pipeline]) -> Iterator[_Part]:
     for pipeline in pipelines:
         yield _Pipeline(replace(pipeline, versions=()))
         yield from (_Version(pipeline.key, version) for version in pipeline.versions)
-    yield from map(_Jobs, _batches(jobs))
-    yield from map(_Tasks, _batches(tasks))
+
+
+def _checkpoints(checkpoints: dict[PipelineKey, dict[PartitionKey, StoredCheckpoint]]) -> Iterator[_Part]:
     for key, rows in checkpoints.items():
         for batch in _batches(rows.items()):
             yield _Checkpoints(key, batch)
-    yield from map(_Tokens, _batches(tokens))
-    yield from map(_Changes, _batches(changes))
 
 
 def _batches(rows: Iterable[T]) -> Iterator[list[T]]:
@@ -206,6 +202,8 @@ def _put_back(state: State, frame: _Part) -> None:
             state.tasks.update((row.key, row) for row in frame.rows)
         case _Checkpoints():
             state.checkpoints.setdefault(frame.pipeline, {}).update(frame.rows)
+        case _Kept():
+            state.kept.update(frame.rows)
         case _Tokens():
             state.tokens.update((row.id, row) for row in frame.rows)
         case _Changes():

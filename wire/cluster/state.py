@@ -182,6 +182,13 @@ class StoredCheckpoint(Row, frozen=True):
     checkpoint: Checkpoint
 
 
+class Kept(Row, frozen=True):
+    """A pipeline was deleted, and its checkpoints were kept for a namesake."""
+
+    deleted_ms: int
+    deleted_by: str
+
+
 class JoinToken(Row, frozen=True, kw_only=True):
     """Lets somebody join. Of the secret only a salted hash is kept; `uses_left` None is any number."""
 
@@ -297,10 +304,18 @@ class State:
         self.jobs = Jobs()
         self.tasks = Tasks()
         self.checkpoints: dict[PipelineKey, dict[PartitionKey, StoredCheckpoint]] = {}
+        """Of each pipeline the partitions first that were not reported for longest."""
         self.unshared: set[PipelineKey] = set()
         """Of which pipelines the checkpoints may be changed in place: no snapshot under way goes through them."""
+        self.kept: dict[PipelineKey, Kept] = {}
+        """Whose checkpoints outlive them, those first that were deleted first; empty before version 3."""
         self.tokens: dict[str, JoinToken] = {}
         self.changes: list[Change] = []
+
+    @property
+    def bounded(self) -> bool:
+        """Whether what is gone is forgotten in the end: a node that knows no version 3 forgets nothing (I6)."""
+        return self.command_version >= 3
 
     def pipeline_of(self, job: JobId) -> Pipeline | None:
         """Return the pipeline of a job, if both are still there."""

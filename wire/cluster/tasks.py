@@ -6,11 +6,12 @@ ended, and one without a share are never given a target, and lose theirs when th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import Final
 
 from msgspec.structs import replace
 
-from wire.cluster import jobs, trail
+from wire.cluster import checkpoints, jobs, trail
 from wire.cluster.commands import (
     AssignTasks,
     DealShares,
@@ -27,6 +28,10 @@ from wire.cluster.commands import (
 from wire.cluster.state import DISCOVERY, STARTS_KEPT, Job, JobId, NodeName, State, Task, TaskKey
 from wire.core.records import PartitionKey
 
+TOO_MANY_PARTITIONS: Final = "cluster.too_many_partitions"
+MAX_NAMES_BYTES: Final = 8 << 20
+"""Of all partitions of a job: a command with them is half of what a node can pass on to the leader."""
+
 
 def running(state: State, key: TaskKey, epoch: int) -> Task | None:
     """Return a task if this is the epoch that runs (I4): one that was released or revoked is burnt."""
@@ -37,13 +42,37 @@ def running(state: State, key: TaskKey, epoch: int) -> Task | None:
 # what there is to read
 
 
-def report(state: State, command: ReportPartitions) -> Done:
+def report(state: State, command: ReportPartitions) -> Done | Refused:
     """Take over which partitions there are."""
     job = jobs.active(state, command.job)
-    if job is not None and running(state, TaskKey(job.id, DISCOVERY), command.epoch) is not None:
-        state.jobs[job.id] = replace(job, partitions=tuple(sorted(set(command.partitions))))
-        _finish_if_done(state, job.id)
+    if job is None or running(state, TaskKey(job.id, DISCOVERY), command.epoch) is None:
+        return Done()
+    refusal = too_many(command.partitions)
+    if refusal is not None and state.bounded:
+        return refusal
+    there = tuple(sorted(set(command.partitions)))
+    state.jobs[job.id] = replace(job, partitions=there)
+    checkpoints.prune(state, job.pipeline, there)
+    _finish_if_done(state, job.id)
     return Done()
+
+
+def too_many(partitions: Collection[PartitionKey]) -> Refused | None:
+    """Return why a job may not have these partitions: all are in one command, and a row of the state is left of each.
+
+    None where it may.
+    """
+    if len(partitions) > checkpoints.MAX_PARTITIONS:
+        problem = f"there are {len(partitions)} partitions, and {checkpoints.MAX_PARTITIONS} are allowed"
+    elif (size := sum(len(name.encode()) for key in partitions for name in key)) > MAX_NAMES_BYTES:
+        problem = f"the names of {len(partitions)} partitions have {size} bytes, and {MAX_NAMES_BYTES} are allowed"
+    else:
+        return None
+    return Refused(
+        code=TOO_MANY_PARTITIONS,
+        message=problem,
+        hint="narrow what the sources read, as by another `path`, or divide it among several pipelines",
+    )
 
 
 def deal(state: State, command: DealShares) -> Done | Refused:

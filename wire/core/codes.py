@@ -261,6 +261,7 @@ CODES: Final[dict[str, str]] = {
     "cluster.token_expired": "the token to join with has expired",
     "cluster.token_required": "the cluster lets nobody in without a token",
     "cluster.token_used_up": "the token to join with was used as often as allowed",
+    "cluster.too_many_partitions": "the sources of a pipeline have more partitions than a job may have",
     "cluster.too_many_tokens": "there are as many tokens as the cluster keeps",
     "cluster.unknown_answer": "the answer to a command can't be read",
     "cluster.unknown_command": "the log holds a command that this release does not know",

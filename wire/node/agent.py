@@ -28,8 +28,9 @@ from wire.cluster.commands import (
     TaskCheckpoints,
 )
 from wire.cluster.state import Error, JobId, NodeName, TaskKey
+from wire.cluster.tasks import TOO_MANY_PARTITIONS
 from wire.core.clock import Clock
-from wire.core.errors import RetryableError, WireError
+from wire.core.errors import RefusedError, RetryableError, WireError
 from wire.core.records import PartitionKey
 from wire.core.uuids import Uuids
 from wire.node.control.asking import Asking
@@ -189,11 +190,7 @@ class Agent:
     async def _tell(self) -> None:
         """Propose what the workers have said, and forget it once the cluster knows."""
         for run, partitions in list(self._found.items()):
-            await self._propose(
-                ReportPartitions(
-                    at_ms=self._now_ms(), actor=self._node, job=run.task.job, epoch=run.epoch, partitions=partitions
-                )
-            )
+            await self._report(run, partitions)
             if self._found.get(run) == partitions:
                 del self._found[run]
         for run, error in list(self._failed.items()):
@@ -207,6 +204,19 @@ class Agent:
             await self._propose(ReleaseTasks(at_ms=self._now_ms(), actor=self._node, tasks=released))
             for run in released:
                 self._forget(run)
+
+    async def _report(self, run: Run, partitions: tuple[PartitionKey, ...]) -> None:
+        """Tell what discovery has found. Where that is too much, it has failed."""
+        command = ReportPartitions(
+            at_ms=self._now_ms(), actor=self._node, job=run.task.job, epoch=run.epoch, partitions=partitions
+        )
+        try:
+            await self._propose(command)
+        except RefusedError as exc:
+            if exc.code != TOO_MANY_PARTITIONS:
+                raise
+            self._supervised.end(run, 0)
+            self._failed[run] = Error(exc.code, exc.message, hint=exc.hint)
 
     def _failure(self, run: Run, error: Error) -> FailTask | ReleaseTasks:
         """Return what to propose for a run that failed: one that was fenced has not failed, but is over (I4)."""

@@ -8,8 +8,9 @@ from typing import Final
 
 import structlog
 
+from wire.cluster.tasks import too_many
 from wire.core.clock import Clock
-from wire.core.errors import RetryableError, UnavailableError, WireError
+from wire.core.errors import FatalError, RetryableError, UnavailableError, WireError
 from wire.core.ports import Source
 from wire.core.records import PartitionId, PartitionKey
 from wire.pipelines.building import build_source
@@ -42,7 +43,10 @@ class Discovery:
         self._last: tuple[PartitionKey, ...] | None = None
 
     async def look(self) -> None:
-        """Ask every source once, and wait for those that are away. Raises UnavailableError or FatalError."""
+        """Ask every source once, and wait for those that are away.
+
+        Raises UnavailableError, or FatalError also where there are more partitions than a job may have.
+        """
         if not self._sources:
             self._sources = [(each, build_source(each, self._pipeline)) for each in self._pipeline.sources]
         found = [
@@ -50,6 +54,9 @@ class Discovery:
             for component, source in self._sources
             for partition in await self._partitions(component, source)
         ]
+        refusal = too_many(found)
+        if refusal is not None:
+            raise FatalError(refusal.code, refusal.message, hint=refusal.hint)
         self._progress.state = "running"
         if tuple(found) != self._last:
             self._last = tuple(found)

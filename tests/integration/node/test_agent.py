@@ -9,16 +9,23 @@ import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
+from msgspec.structs import replace
+
 from tests.e2e.nodes_kit import numbered
 from tests.integration.node.agent_kit import JOB, Worked, working
 from tests.waiting import until
+from wire.cluster import checkpoints
+from wire.cluster import commands as c
+from wire.cluster.encoding import NEWEST
 from wire.cluster.scheduler import SchedulerSettings
-from wire.cluster.state import DISCOVERY, NodeName
+from wire.cluster.state import DISCOVERY, NodeName, PipelineKey
 from wire.core.errors import RetryableError
 from wire.node.leases import awake
 
 DEADLINE_S = 120.0
 SETTINGS = SchedulerSettings(lease_ms=600_000)
+REGISTER = c.RegisterNode(at_ms=1, name=NodeName("n1"), incarnation="i", address="n1:1", workers=1)
 
 
 @contextlib.asynccontextmanager
@@ -117,6 +124,26 @@ async def test_a_task_of_a_new_version_that_begins_again_waits_for_what_is_away(
         away.rename(file)
         await until(lambda: commits(worked) > reached, DEADLINE_S)
         assert worked.state.jobs[JOB].state == "active"
+
+
+async def test_a_job_fails_whose_partitions_the_cluster_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "MAX_PARTITIONS", 2)  # here, and not in the worker
+    files = [numbered(tmp_path / f"{name}.jsonl") for name in "abc"]
+    async with idle(tmp_path) as worked:
+        await worked.served.propose(replace(REGISTER, newest_command=NEWEST))
+        await until(lambda: worked.state.bounded, DEADLINE_S)
+        hold(worked)
+        await worked.create("files", {"type": "file", "config": {"path": str(files[0].parent / "*.jsonl")}})
+        await until(lambda: worked.state.jobs[JOB].state == "failed", DEADLINE_S)
+        error = worked.state.jobs[JOB].error
+        assert error is not None
+        assert error.code == "cluster.too_many_partitions"
+        assert error.hint is not None
+        await until(lambda: worked.agent.running == 0 and not worked.supervisor.progress(), DEADLINE_S)
+        await worked.served.propose(c.DeletePipeline(at_ms=1, key=PipelineKey("default", "files")))
+        assert JOB not in worked.state.jobs, "nothing of it is left"
 
 
 async def test_leaving_ends_all_tasks_tells_the_cluster_and_begins_none(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ INTERNAL = {
     "cluster.damaged_snapshot",
     "cluster.job_not_active",
     "cluster.shares_changed",
+    "cluster.too_many_partitions",
     "cluster.unknown_answer",
     "cluster.unknown_command",
     "cluster.unknown_snapshot",

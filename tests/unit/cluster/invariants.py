@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from tests.unit.cluster.model_rows import picture
-from wire.cluster.commands import Answer, AnyCommand, Done, Refused, RestoreCheckpoints, RestorePipelines, Started
+from wire.cluster import checkpoints
+from wire.cluster.commands import (
+    Answer,
+    AnyCommand,
+    Done,
+    Refused,
+    ReportPartitions,
+    RestoreCheckpoints,
+    RestorePipelines,
+    Started,
+)
 from wire.cluster.jobs import MAX_ENDED
 from wire.cluster.pipelines import MAX_VERSIONS
 from wire.cluster.state import DISCOVERY, PipelineKey, State, TaskKey
@@ -20,6 +30,7 @@ class Invariants:
         self._epochs: set[int] = set()
         self._revisions: dict[PipelineKey, int] = {}
         self._committed: dict[tuple[PipelineKey, PartitionKey], tuple[int, int]] = {}
+        self._left: set[PipelineKey] = set()
 
     def check(self, state: State, index: int, command: AnyCommand, answer: Answer) -> None:
         now = picture(state)
@@ -33,7 +44,8 @@ class Invariants:
         self._epochs_rise(state, answer)
         self._tasks(state)
         self._jobs(state)
-        self._checkpoints(state)
+        self._checkpoints(state, command)
+        self._size(state, command, answer)
         self._revisions_rise(state, index, now)
         self._before = now
 
@@ -97,7 +109,25 @@ class Invariants:
             assert pipeline.job is None or state.jobs[pipeline.job].state != "ended"
             assert pipeline.desired != "stopped" or pipeline.job is None
 
-    def _checkpoints(self, state: State) -> None:
+    def _size(self, state: State, command: AnyCommand, answer: Answer) -> None:
+        """I8: what is gone is not remembered for ever."""
+        left = set(state.checkpoints) - set(state.pipelines)
+        assert set(state.kept) <= left
+        assert len(state.kept) <= checkpoints.MAX_KEPT
+        if state.bounded:
+            restored = {command.key} if isinstance(command, RestoreCheckpoints) else set()
+            assert left - self._left <= {*state.kept, *restored}, "left for ever"
+        self._left = left
+        if not state.bounded or not isinstance(command, ReportPartitions) or isinstance(answer, Refused):
+            return
+        if _counts(state, command):
+            job = state.jobs[command.job]
+            assert len(job.partitions or ()) <= checkpoints.MAX_PARTITIONS
+            rows = state.checkpoints.get(job.pipeline, {})
+            idle = set(rows).difference(job.partitions or (), _in_use(state, job.pipeline))
+            assert len(idle) <= checkpoints.MAX_GONE, "partitions that are gone are remembered for ever"
+
+    def _checkpoints(self, state: State, command: AnyCommand) -> None:
         """I3."""
         now = {
             (key, partition): (row.checkpoint.generation, row.checkpoint.seq)
@@ -110,7 +140,9 @@ class Invariants:
             assert self._committed.get((key, partition), (0, -100)) <= (generation, seq)
         for (key, partition), (generation, _) in self._committed.items():
             if (key, partition) not in now and key in state.pipelines and key in self._revisions:
-                assert state.pipelines[key].generation > generation, "forgotten, and not fenced"
+                fenced = state.pipelines[key].generation > generation
+                assert fenced or isinstance(command, ReportPartitions), "forgotten, and not fenced"
+                assert fenced or partition not in _in_use(state, key), "forgotten, and somebody goes on from there"
         self._committed = now
 
     def _revisions_rise(self, state: State, index: int, now: dict[str, Any]) -> None:
@@ -132,3 +164,16 @@ class Invariants:
             assert row["proven"] is None or row["proven"] in numbers
         for key in before.keys() - {row["key"] for row in now["pipelines"]}:
             assert key not in state.pipelines
+
+
+def _counts(state: State, command: ReportPartitions) -> bool:
+    discovery = state.tasks.get(TaskKey(command.job, DISCOVERY))
+    is_active = command.job in state.jobs and state.jobs[command.job].state == "active"
+    runs = discovery is not None and discovery.owner is not None and discovery.epoch == command.epoch
+    return is_active and runs
+
+
+def _in_use(state: State, key: PipelineKey) -> set[PartitionKey]:
+    """Return what the tasks of a pipeline are to read, or read still."""
+    tasks = [task for task in state.tasks.values() if state.jobs[task.key.job].pipeline == key]
+    return {partition for task in tasks for partition in (*task.share, *task.held)}

@@ -96,12 +96,15 @@ class Model(Tasks):
         if len(generations | {stored.checkpoint.generation for _, stored in command.rows}) > 1:
             return refused("damaged_backup")
         if command.anew:
+            self.kept = [row for row in self.kept if row["pipeline"] != command.key]
             self.checkpoints = [row for row in self.checkpoints if row["pipeline"] != command.key]
         for partition, stored in command.rows:
             known = find(self.checkpoints, pipeline=command.key, partition=partition)
-            self.checkpoints = [row for row in self.checkpoints if row is not known]
             row = {"epoch": stored.epoch, "checkpoint": stored.checkpoint}
-            self.checkpoints.append({"pipeline": command.key, "partition": partition, **row})
+            if known is not None:
+                known.update(row)
+            else:
+                self.checkpoints.append({"pipeline": command.key, "partition": partition, **row})
         return Done()
 
     def restore_pipelines(self, command: c.RestorePipelines) -> Answer:

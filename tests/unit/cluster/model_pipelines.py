@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.unit.cluster.model_rows import Row, Rows, find, new_task, refused
+from wire.cluster import checkpoints
 from wire.cluster import commands as c
 from wire.cluster.commands import Answer, Applied, Done, Refused
 
@@ -179,7 +180,27 @@ class Pipelines(Rows):
         self.pipelines.remove(pipeline)
         if not command.keep_checkpoints:
             self.forget_positions(pipeline)
-        self.changed("/".join(command.key), "its checkpoints are kept" if command.keep_checkpoints else "")
+        self.changed("/".join(command.key), self.keep(command) if command.keep_checkpoints else "")
+        return Done()
+
+    def keep(self, command: c.DeletePipeline) -> str:
+        said = "its checkpoints are kept"
+        if self.version < 3 or find(self.checkpoints, pipeline=command.key) is None:
+            return said
+        self.kept.append({"pipeline": command.key, "deleted_ms": self.now, "deleted_by": command.actor})
+        while len(self.kept) > checkpoints.MAX_KEPT:
+            oldest = self.kept.pop(0)["pipeline"]
+            self.checkpoints = [row for row in self.checkpoints if row["pipeline"] != oldest]
+            said += f"; those of {'/'.join(oldest)} no longer"
+        return said
+
+    def forget_checkpoints(self, command: c.ForgetCheckpoints) -> Answer:
+        if find(self.pipelines, key=command.key):
+            return refused("pipeline_exists")
+        if find(self.checkpoints, pipeline=command.key) is None:
+            return refused("unknown_pipeline")
+        self.checkpoints = [row for row in self.checkpoints if row["pipeline"] != command.key]
+        self.changed("/".join(command.key))
         return Done()
 
     def reset_positions(self, command: c.ResetPositions) -> Answer:

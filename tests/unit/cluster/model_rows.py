@@ -44,6 +44,7 @@ def picture(state: State) -> Row:
             "pipeline",
             "partition",
         ),
+        "kept": [{"pipeline": key, **asdict(row)} for key, row in state.kept.items()],
         "tokens": by([asdict(row) for row in state.tokens.values()], "id"),
         "changes": [asdict(row) for row in state.changes],
     }
@@ -68,6 +69,7 @@ class Rows:
         self.jobs: list[Row] = []
         self.tasks: list[Row] = []
         self.checkpoints: list[Row] = []
+        self.kept: list[Row] = []
         self.tokens: list[Row] = []
         self.changes: list[Row] = []
 
@@ -81,6 +83,7 @@ class Rows:
             "jobs": self.jobs,
             "tasks": by(self.tasks, "key"),
             "checkpoints": by(self.checkpoints, "pipeline", "partition"),
+            "kept": self.kept,
             "tokens": by(self.tokens, "id"),
             "changes": self.changes,
         }
@@ -118,6 +121,10 @@ class Rows:
             keep = 20 if find(self.pipelines, key=name) else 0
             while len(old) > keep:
                 self.jobs.remove(old.pop(0))
+        for row in list(self.kept):
+            is_there = find(self.pipelines, key=row["pipeline"]) is not None
+            if is_there or find(self.checkpoints, pipeline=row["pipeline"]) is None:
+                self.kept.remove(row)
         del self.changes[:-10_000]
 
     def changed(self, subject: str, detail: str = "") -> None:

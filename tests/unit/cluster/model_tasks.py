@@ -6,9 +6,11 @@ from typing import Literal
 
 from tests.unit.cluster.model_pipelines import Pipelines
 from tests.unit.cluster.model_rows import Row, find, new_task, refused
+from wire.cluster import checkpoints
 from wire.cluster import commands as c
 from wire.cluster.commands import Answer, Committed, Done, Started
 from wire.cluster.state import TaskKey
+from wire.core.records import PartitionKey
 
 
 class Tasks(Pipelines):
@@ -18,9 +20,35 @@ class Tasks(Pipelines):
 
     def report_partitions(self, command: c.ReportPartitions) -> Answer:
         job = self.job(command.job)
-        if job is not None and job["state"] == "active" and self.running((command.job, -1), command.epoch):
-            job["partitions"] = tuple(sorted(set(command.partitions)))
+        if job is None or job["state"] != "active" or not self.running((command.job, -1), command.epoch):
+            return Done()
+        if self.version >= 3 and len(command.partitions) > checkpoints.MAX_PARTITIONS:
+            return refused("too_many_partitions")
+        job["partitions"] = tuple(sorted(set(command.partitions)))
+        if self.version >= 3:
+            self.prune(job["pipeline"], job["partitions"])
         return Done()
+
+    def prune(self, name: object, there: tuple[PartitionKey, ...]) -> None:
+        """What was reported comes to the end of all rows; what is in no report and no task goes from the beginning."""
+        for partition in there:
+            row = find(self.checkpoints, pipeline=name, partition=partition)
+            if row is not None:
+                self.checkpoints.remove(row)
+                self.checkpoints.append(row)
+        idle = [
+            row
+            for row in self.checkpoints
+            if row["pipeline"] == name
+            and row["partition"] not in there
+            and not any(
+                row["partition"] in (*task["share"], *task["held"])
+                for task in self.tasks
+                if self.pipeline_name(task) == name
+            )
+        ]
+        while len(idle) > checkpoints.MAX_GONE:
+            self.checkpoints.remove(idle.pop(0))
 
     def deal_shares(self, command: c.DealShares) -> Answer:
         job = self.job(command.job)
@@ -155,14 +183,12 @@ class Tasks(Pipelines):
                 before = last["checkpoint"]
                 if (checkpoint.generation, checkpoint.seq) <= (before.generation, before.seq):
                     return "moved_back"
-                rows.remove(last)
-            rows.append(
-                {
-                    "pipeline": pipeline["key"],
-                    "partition": partition,
-                    "epoch": theirs.epoch,
-                    "checkpoint": checkpoint,
-                }
-            )
+            row = {
+                "pipeline": pipeline["key"],
+                "partition": partition,
+                "epoch": theirs.epoch,
+                "checkpoint": checkpoint,
+            }
+            rows = [row if each is last else each for each in rows] if last is not None else [*rows, row]
         self.checkpoints = rows
         return None

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from wire.cluster import commands as c
 from wire.cluster.commands import AnyCommand, TaskCheckpoints
+from wire.cluster.encoding import NEWEST
 from wire.cluster.state import (
     DISCOVERY,
     Desired,
@@ -27,8 +28,8 @@ from wire.core.records import Checkpoint, Fingerprint, PartitionId, PartitionKey
 T = TypeVar("T")
 
 NODES = [NodeName(name) for name in ("a", "b", "c")]
-KEYS = [PipelineKey("default", "p"), PipelineKey("default", "q")]
-PARTITIONS = [PartitionKey(source, PartitionId(f"t/{n}")) for source in ("s1", "s2") for n in range(2)]
+KEYS = [PipelineKey("default", name) for name in ("p", "q", "r")]
+PARTITIONS = [PartitionKey(source, PartitionId(f"t/{n}")) for source in ("s1", "s2") for n in range(5)]
 
 
 class Play:
@@ -52,6 +53,8 @@ class Play:
             return self.register(state)
         if not active or state.pipelines[active[0].pipeline].desired != "running":
             return self.choose(self.apply, self.desire)(state)
+        if state.command_version < NEWEST and self.rarely():
+            return self.enable(state)
         job = self.random.choice(active)
         idle = [task for task in state.tasks_of(job.id) if task.target is None and not task.ended]
         waiting = [task for task in state.tasks_of(job.id) if task.target not in (None, task.owner)]
@@ -66,7 +69,13 @@ class Play:
             return c.StartTasks(at_ms=self.at_ms, node=node.name, incarnation=node.incarnation, tasks=tasks)
         if job.partitions is None:
             return self.report(state)
-        return self.deal(state) if job.shares_revision == 0 else self.commit(state)
+        changed = [task for task in state.tasks_of(job.id) if task.owner is not None and task.held != task.share]
+        if changed:
+            return c.ReleaseTasks(at_ms=self.at_ms, tasks=((changed[0].key, changed[0].epoch),))
+        shares = {partition for task in state.tasks_of(job.id) for partition in task.share}
+        if job.shares_revision == 0 or shares != set(job.partitions):
+            return self.deal(state)
+        return self.choose(self.commit, self.commit, self.report)(state)
 
     def choose(self, *options: T) -> T:
         return self.random.choice(options)
@@ -110,7 +119,7 @@ class Play:
             address=self.choose("h:1", "h:2"),
             workers=2,
             labels=self.choose({}, {"zone": "a"}),
-            newest_command=self.choose(1, 2, 2, 2),
+            newest_command=self.choose(1, 2, 3, 3, 3, 3),
         )
 
     def drain(self, _: State) -> AnyCommand:
@@ -125,7 +134,7 @@ class Play:
         return c.RemoveNode(at_ms=self.at_ms, actor="o", name=self.random.choice(NODES))
 
     def enable(self, _: State) -> AnyCommand:
-        return c.EnableCommands(at_ms=self.at_ms, version=self.choose(1, 2))
+        return c.EnableCommands(at_ms=self.at_ms, version=self.choose(1, 2, 3, 3))
 
     # pipelines
 
@@ -177,6 +186,9 @@ class Play:
     def reset(self, _: State) -> AnyCommand:
         return c.ResetPositions(at_ms=self.at_ms, actor="u", key=self.key())
 
+    def forget(self, _: State) -> AnyCommand:
+        return c.ForgetCheckpoints(at_ms=self.at_ms, actor="u", key=self.key())
+
     def put_back(self, state: State) -> AnyCommand:
         """Mostly of pipelines that are there, which is refused."""
         if self.choose(True, False):
@@ -220,7 +232,7 @@ class Play:
 
     def report(self, state: State) -> AnyCommand:
         discovery = self.task(state, lambda task: task.key.slot == DISCOVERY and task.owner is not None)
-        partitions = self.random.sample(PARTITIONS, self.choose(0, 2, 3, 4, 4)) * self.choose(1, 1, 2)
+        partitions = self.random.sample(PARTITIONS, self.choose(0, 2, 3, 4, 4, 6)) * self.choose(1, 1, 2)
         return c.ReportPartitions(
             at_ms=self.at_ms, job=discovery.key.job, epoch=discovery.epoch, partitions=tuple(partitions)
         )
@@ -322,8 +334,9 @@ _KINDS: dict[Callable[[Play, State], AnyCommand], int] = {
     Play.roll_back: 1,
     Play.desire: 3,
     Play.restart: 1,
-    Play.delete: 1,
+    Play.delete: 3,
     Play.reset: 1,
+    Play.forget: 1,
     Play.put_back: 2,
     Play.prove: 2,
     Play.report: 12,

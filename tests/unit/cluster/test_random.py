@@ -14,7 +14,7 @@ from tests.unit.cluster.invariants import Invariants
 from tests.unit.cluster.model import Model
 from tests.unit.cluster.model_rows import picture
 from tests.unit.cluster.play import Play
-from wire.cluster import snapshot
+from wire.cluster import checkpoints
 from wire.cluster.commands import Answer, Refused
 from wire.cluster.encoding import decode_answer, encode
 from wire.cluster.machine import ClusterMachine
@@ -24,10 +24,16 @@ def fail(exc: Exception) -> None:
     raise exc
 
 
+def bound(patch: pytest.MonkeyPatch) -> None:
+    """Let there be so little of everything that its bounds are met."""
+    for name, most in (("MAX_PARTITIONS", 5), ("MAX_GONE", 2), ("MAX_KEPT", 1)):
+        patch.setattr(checkpoints, name, most)
+
+
 @pytest.fixture(autouse=True)
-def _a_release_that_knows_version_2() -> Iterator[None]:
+def _small_bounds() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(snapshot, "NEWEST", 2)
+        bound(patch)
         yield
 
 
@@ -74,7 +80,7 @@ def test_long_sequences(seed: int) -> None:
 
 
 if __name__ == "__main__":  # for a long search: python -m tests.unit.cluster.test_random FIRST COUNT
-    pytest.MonkeyPatch().setattr(snapshot, "NEWEST", 2)
+    bound(pytest.MonkeyPatch())
     for each in range(int(sys.argv[1]), int(sys.argv[1]) + int(sys.argv[2])):
         try:
             play(Random(each), 400)

@@ -12,6 +12,7 @@ import pytest
 import structlog
 
 from tests.waiting import until
+from wire.cluster import checkpoints
 from wire.cluster.state import DISCOVERY, JobId, PipelineKey, TaskKey
 from wire.core.clock import SystemClock
 from wire.core.permissions import EVERYTHING
@@ -226,6 +227,21 @@ async def test_discovery_waits_for_a_source_that_was_there(tmp_path: Path) -> No
         assert node.hosted.progress().state == "running"
         node.hosted.stop.set()
         await running
+
+
+async def test_discovery_fails_where_there_is_more_than_a_job_may_have(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "MAX_PARTITIONS", 2)
+    for name in "abc":
+        (tmp_path / name).touch()
+    node = Node(read_from(tmp_path / "*"), slot=DISCOVERY)
+    outcome = await node.run()
+    assert isinstance(outcome, Failed)
+    assert outcome.error.code == "cluster.too_many_partitions"
+    assert "3 partitions, and 2 are allowed" in outcome.error.message
+    assert outcome.error.hint is not None
+    assert not node.found
 
 
 async def test_discovery_of_a_new_version_fails_where_nothing_is_found(tmp_path: Path) -> None:
