@@ -104,6 +104,13 @@ EXAMPLES: Final[dict[Any, Any]] = {
     views.Page[views.Version]: views.Page(items=(_VERSION,)),
     views.Page[views.Task]: views.Page(items=(_TASK,)),
     views.Page[views.Checkpoint]: views.Page(items=(_CHECKPOINT,)),
+    views.Page[views.KeptCheckpoints]: views.Page(
+        items=(
+            views.KeptCheckpoints(
+                name="delayed-flights", namespace="default", checkpoints=2, deleted_at=_THEN, deleted_by="ada"
+            ),
+        )
+    ),
     views.Page[views.Job]: views.Page(items=(_JOB_VIEW,)),
     views.Page[views.PipelineFigures]: views.Page(items=(_FIGURES,)),
     views.Page[views.Token]: views.Page(

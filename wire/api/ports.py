@@ -19,6 +19,7 @@ from wire.api.views import (
     Desired,
     Diff,
     Job,
+    KeptCheckpoints,
     Member,
     NewToken,
     NodeStatus,
@@ -125,8 +126,8 @@ class Pipelines(Protocol):
         """Forget a pipeline."""
         ...
 
-    async def reset_positions(self, name: Name, by: By) -> Pipeline:
-        """Forget where a stopped pipeline had come to."""
+    async def reset_positions(self, name: Name, by: By) -> Pipeline | None:
+        """Forget where a stopped pipeline had come to, or what one has left that was deleted: then there is None."""
         ...
 
 
@@ -154,7 +155,11 @@ class Runs(Protocol):
         ...
 
     async def checkpoints(self, name: Name, part: Part) -> Page[Checkpoint]:
-        """Return the checkpoints of a pipeline, by source and partition."""
+        """Return the checkpoints of a pipeline, or those that one has left, by source and partition."""
+        ...
+
+    async def kept(self, namespace: str, part: Part) -> Page[KeptCheckpoints]:
+        """Return which pipelines of a namespace were deleted and have left checkpoints, by name."""
         ...
 
     async def jobs(self, name: Name | None, part: Part) -> Page[Job]:

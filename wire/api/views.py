@@ -165,6 +165,19 @@ class Checkpoint(Struct, frozen=True, kw_only=True):
     position: bytes
 
 
+class KeptCheckpoints(Struct, frozen=True, kw_only=True):
+    """What a pipeline left that was deleted: how many checkpoints, for one that is given the same name.
+
+    `deleted_at` is null where that is not known: an older release has kept them, or they are put back from a backup.
+    """
+
+    name: str
+    namespace: str
+    checkpoints: int
+    deleted_at: datetime.datetime | None
+    deleted_by: str
+
+
 class Sample(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A record on its way to a sink, as the transforms have left it.
 

@@ -12,6 +12,7 @@ from tests.integration.api.api_kit import Served
 from wire.api.openapi import COMPONENTS, EXAMPLES, example_of, schema_of
 
 IN_NAMESPACE = """\
+GET    /checkpoints
 GET    /metrics
 GET    /pipelines
 POST   /pipelines

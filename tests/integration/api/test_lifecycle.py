@@ -8,9 +8,11 @@ import pytest
 
 from tests.integration.api.api_kit import Served, spec
 from wire.cluster import commands as c
+from wire.cluster.encoding import NEWEST
 from wire.cluster.state import Error, JobId, NodeName, TaskKey
 
 A = "/api/v1/pipelines/a"
+KEPT = "/api/v1/checkpoints"
 
 
 async def state_of(api: Served) -> tuple[str, str]:
@@ -134,6 +136,37 @@ async def test_a_namesake_goes_on_where_checkpoints_were_kept(api: Served) -> No
     assert (await api.client.delete(A)).status_code == 204
     await api.create("a")
     assert (await api.client.get(f"{A}/checkpoints")).json()["items"] == []
+
+
+async def test_what_is_kept_of_a_deleted_pipeline_is_listed_and_can_be_forgotten(api: Served) -> None:
+    for name in ("a", "b"):
+        made = await api.create(name)
+        await api.commit(made, await api.run(made, "p0", "p1"), 1, "p0", "p1")
+    assert (await api.client.get(KEPT)).json()["items"] == []
+    await api.client.delete("/api/v1/pipelines/b?keep_checkpoints")
+    too_old = await api.client.delete("/api/v1/pipelines/b/checkpoints")
+    assert (too_old.status_code, too_old.json()["code"]) == (409, "cluster.version_not_enabled")
+    node = c.RegisterNode(
+        at_ms=1, name=NodeName("n1"), incarnation="i", address="x:1", workers=1, newest_command=NEWEST
+    )
+    await api.propose(node)
+    await api.propose(c.EnableCommands(at_ms=1, version=NEWEST))
+    await api.client.delete(f"{A}?keep_checkpoints")
+    a, b = (await api.client.get(KEPT)).json()["items"]
+    assert (a["name"], a["namespace"], a["checkpoints"], a["deleted_by"]) == ("a", "default", 2, "")
+    assert a["deleted_at"] is not None
+    assert (b["name"], b["checkpoints"], b["deleted_at"], b["deleted_by"]) == ("b", 2, None, ""), "an older release's"
+    assert (await api.client.get("/api/v1/namespaces/other/checkpoints")).json()["items"] == []
+    rows = (await api.client.get(f"{A}/checkpoints")).json()["items"]
+    assert [each["partition"] for each in rows] == ["p0", "p1"]
+    for _ in range(2):  # the second time because the first answer was lost
+        forgotten = await api.client.delete(f"{A}/checkpoints", headers={"idempotency-key": "once"})
+        assert (forgotten.status_code, forgotten.content) == (204, b"")
+    assert (await api.client.delete("/api/v1/pipelines/b/checkpoints")).status_code == 204
+    assert (await api.client.get(KEPT)).json()["items"] == []
+    for method in ("GET", "DELETE"):
+        gone = await api.client.request(method, f"{A}/checkpoints")
+        assert (gone.status_code, gone.json()["code"]) == (404, "cluster.unknown_pipeline")
 
 
 async def test_a_failed_pipeline_says_why_and_starts_again(api: Served) -> None:

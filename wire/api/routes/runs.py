@@ -8,7 +8,8 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from wire.api import answers, views
 from wire.api.openapi import answers as described
-from wire.api.requests import Asked, Asker, Fresh, Named, Paged
+from wire.api.openapi import nothing
+from wire.api.requests import Asked, Asker, Fresh, Named, NamedNamespace, Paged
 
 pipeline_router = APIRouter(tags=["runs"])
 job_router = APIRouter(tags=["runs"])
@@ -60,16 +61,33 @@ async def list_tasks(request: Request, services: Asked, name: Named, part: Paged
     responses=described(views.Page[views.Checkpoint], "Checkpoints, by source and partition."),
 )
 async def list_checkpoints(request: Request, services: Asked, name: Named, part: Paged) -> Response:
-    """List where each partition goes on after a restart."""
+    """List where each partition goes on after a restart, also of a pipeline that was deleted and has left that."""
     return answers.page(request, await services.runs.checkpoints(name, part))
 
 
 @pipeline_router.delete(
-    "/pipelines/{name}/checkpoints", responses=described(views.Pipeline, "The positions are forgotten.")
+    "/pipelines/{name}/checkpoints",
+    responses={
+        **described(views.Pipeline, "The positions are forgotten."),
+        **nothing("What a pipeline has left that was deleted is forgotten."),
+    },
 )
 async def reset_checkpoints(request: Request, services: Asked, name: Named, by: Asker) -> Response:
-    """Forget where a stopped pipeline had come to: it begins anew when it is started."""
-    return answers.pipeline(request, await services.pipelines.reset_positions(name, by))
+    """Forget where a stopped pipeline had come to: it begins anew when it is started.
+
+    Or forget what was kept of one that was deleted: one that is given the same name begins anew.
+    """
+    found = await services.pipelines.reset_positions(name, by)
+    return Response(status_code=204) if found is None else answers.pipeline(request, found)
+
+
+@pipeline_router.get(
+    "/checkpoints",
+    responses=described(views.Page[views.KeptCheckpoints], "Pipelines that are gone, by name."),
+)
+async def list_kept_checkpoints(request: Request, services: Asked, namespace: NamedNamespace, part: Paged) -> Response:
+    """List the pipelines that were deleted and whose checkpoints are kept."""
+    return answers.page(request, await services.runs.kept(namespace, part))
 
 
 @pipeline_router.get("/pipelines/{name}/jobs", responses=described(views.Page[views.Job], "Jobs, the newest first."))

@@ -166,6 +166,12 @@ def checkpoints(found: Sequence[views.Checkpoint]) -> None:
     print_table(["SOURCE", "PARTITION", "GENERATION", "SEQ", "POSITION"], rows)
 
 
+def kept(found: Sequence[views.KeptCheckpoints]) -> None:
+    """Print which pipelines have left checkpoints."""
+    rows = [[each.name, count(each.checkpoints), moment(each.deleted_at), each.deleted_by] for each in found]
+    print_table(["NAME", "CHECKPOINTS", "DELETED", "BY"], rows)
+
+
 def _position(position: bytes) -> str:
     """Return a position as it is where that can be read, else in base64."""
     text = position.decode(errors="replace")

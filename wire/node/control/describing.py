@@ -175,6 +175,18 @@ def checkpoint(row: tuple[PartitionKey, StoredCheckpoint]) -> views.Checkpoint:
     )
 
 
+def kept_checkpoints(state: State, key: PipelineKey) -> views.KeptCheckpoints:
+    """Return what a pipeline has left."""
+    known = state.kept.get(key)
+    return views.KeptCheckpoints(
+        name=key.name,
+        namespace=key.namespace,
+        checkpoints=len(state.checkpoints[key]),
+        deleted_at=moment(known.deleted_ms) if known else None,
+        deleted_by=known.deleted_by if known else "",
+    )
+
+
 def _counts(tasks: Sequence[Task]) -> views.TaskCounts:
     states = [task_state(task) for task in tasks]
     return views.TaskCounts(

@@ -16,12 +16,14 @@ from wire.cluster.commands import (
     ApplyPipeline,
     DeletePipeline,
     Done,
+    ForgetCheckpoints,
     OperatorCommand,
     ResetPositions,
     RestartPipeline,
     RollBack,
     SetDesired,
 )
+from wire.cluster.encoding import not_enabled
 from wire.cluster.state import Desired, JobId, Pipeline, PipelineKey, State
 from wire.core.clock import Clock
 from wire.core.errors import ConfigError, Finding, RefusedError
@@ -137,9 +139,21 @@ class PipelineService:
         at_ms, job = self._asking.now_ms(), self._job()
         return await self._changed(name, RestartPipeline(at_ms=at_ms, actor=by.actor, key=_key(name), job=job), by)
 
-    async def reset_positions(self, name: Name, by: By) -> views.Pipeline:  # noqa: D102
-        command = ResetPositions(at_ms=self._asking.now_ms(), actor=by.actor, key=_key(name))
-        return await self._changed(name, command, by)
+    async def reset_positions(self, name: Name, by: By) -> views.Pipeline | None:  # noqa: D102
+        at_ms, key = self._asking.now_ms(), _key(name)
+        reset = ResetPositions(at_ms=at_ms, actor=by.actor, key=key)
+        forget = ForgetCheckpoints(at_ms=at_ms, actor=by.actor, key=key)
+        try:
+            answer = await self._asking.carry_out(reset, by.request_id, Applied)
+        except RefusedError as exc:
+            known = self._asking.known
+            left_nothing = not_enabled(known, forget) is not None and key not in known.checkpoints
+            if exc.code != "cluster.unknown_pipeline" or left_nothing:
+                raise
+        else:
+            return self._answered(name, answer)
+        await self._asking.carry_out(forget, by.request_id + b"gone", Done)  # one id, one answer: this is another one
+        return None
 
     async def delete(self, name: Name, guard: Guard, by: By, *, keep_checkpoints: bool) -> None:  # noqa: D102
         if guard.exists is False:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wire.api import views
 from wire.api.ports import Consistency, Name, Part
-from wire.cluster.state import JobId, Pipeline, PipelineVersion
+from wire.cluster.state import JobId, Pipeline, PipelineKey, PipelineVersion
 from wire.core.errors import RefusedError
 from wire.node.control import describing
 from wire.node.control.asking import Asking
@@ -46,8 +46,16 @@ class RunService:
 
     async def checkpoints(self, name: Name, part: Part) -> views.Page[views.Checkpoint]:  # noqa: D102
         state = await self._asking.state(part.consistency)
-        rows = state.checkpoints.get(require(state, name).key, {}).items()
+        key = PipelineKey(name.namespace, name.name)
+        if key not in state.checkpoints:
+            require(state, name)
+        rows = state.checkpoints.get(key, {}).items()
         return part_of(rows, part, lambda row: row[0], tuple[str, str], describing.checkpoint)
+
+    async def kept(self, namespace: str, part: Part) -> views.Page[views.KeptCheckpoints]:  # noqa: D102
+        state = await self._asking.state(part.consistency)
+        left = (key for key in state.checkpoints if key.namespace == namespace and key not in state.pipelines)
+        return part_of(left, part, lambda key: key.name, str, lambda key: describing.kept_checkpoints(state, key))
 
     async def jobs(self, name: Name | None, part: Part) -> views.Page[views.Job]:  # noqa: D102
         state = await self._asking.state(part.consistency)

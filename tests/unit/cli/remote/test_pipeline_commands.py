@@ -210,6 +210,35 @@ def test_what_forgets_something_wants_to_be_confirmed(typed: Typed, words: list[
     assert [(each.method, each.target) for each in node.asked] == [("DELETE", target)]
 
 
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (Reply(200, pipeline(state="stopped")), "a: begins anew when it is started\n"),
+        (Reply(204), "a: what it had left is forgotten\n"),
+    ],
+    ids=["there", "deleted"],
+)
+def test_a_reset_says_what_it_has_forgotten(typed: Typed, reply: Reply, said: str) -> None:
+    with scripted(reply) as node:
+        assert typed("pipeline", "reset", "a", "--yes", "--server", node.address) == 0
+    assert typed.out == said
+
+
+def test_pipelines_that_have_left_checkpoints_are_listed(typed: Typed) -> None:
+    items = [
+        {"name": "a", "namespace": "default", "checkpoints": 1200, "deleted_at": NOW, "deleted_by": "ada"},
+        {"name": "b", "namespace": "default", "checkpoints": 1, "deleted_at": None, "deleted_by": ""},
+    ]
+    with scripted(Reply(200, {"items": items, "next": None})) as node:
+        assert typed("pipeline", "kept", "--server", node.address) == 0
+    assert node.asked[0].target.startswith("/api/v1/namespaces/default/checkpoints")
+    assert [line.split() for line in typed.out.splitlines()] == [
+        ["NAME", "CHECKPOINTS", "DELETED", "BY"],
+        ["a", "1,200", "2026-01-01", "12:00:00Z", "ada"],
+        ["b", "1"],
+    ]
+
+
 def test_an_older_version_is_made_the_current_one(typed: Typed) -> None:
     with scripted(Reply(200, pipeline(version=5))) as node:
         assert typed("pipeline", "rollback", "a", "2", "--start", "keep", "--server", node.address) == 0

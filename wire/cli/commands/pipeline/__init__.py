@@ -21,6 +21,7 @@ _COMMANDS: Final[dict[str, Callable[..., None]]] = {
     "status": looking.status,
     "tasks": looking.tasks,
     "checkpoints": looking.checkpoints,
+    "kept": looking.kept,
     "tap": looking.tap,
     "pause": steering.pause,
     "resume": steering.resume,

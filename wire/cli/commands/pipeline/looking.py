@@ -1,4 +1,4 @@
-"""`wire pipeline list`, `get`, `status`, `tasks`, `checkpoints` and `tap`: what there is, and how it goes."""
+"""`wire pipeline list`, `get`, `status`, `tasks`, `checkpoints`, `kept` and `tap`: what there is, and how it goes."""
 
 from __future__ import annotations
 
@@ -76,9 +76,15 @@ def tasks(client: Client, name: Name, namespace: Namespace = None, output: Outpu
 
 
 def checkpoints(client: Client, name: Name, namespace: Namespace = None, output: Output = OutputFormat.TABLE) -> None:
-    """List where a pipeline goes on after a restart."""
+    """List where a pipeline goes on after a restart. Also of a deleted one whose checkpoints are kept."""
     found = client.items(*client.pipelines(namespace, name, "checkpoints"))
     showing.show(found, list[views.Checkpoint], output, showing.checkpoints)
+
+
+def kept(client: Client, namespace: Namespace = None, output: Output = OutputFormat.TABLE) -> None:
+    """List deleted pipelines whose checkpoints are kept. `reset` forgets them."""
+    found = client.items(*client.within(namespace, "checkpoints"))
+    showing.show(found, list[views.KeptCheckpoints], output, showing.kept)
 
 
 def tap(

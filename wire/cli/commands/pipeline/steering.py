@@ -48,10 +48,10 @@ def _steer(client: Client, path: Sequence[str], verb: str, awaited: views.Pipeli
 
 
 def reset(client: Client, name: Name, namespace: Namespace = None, yes: Yes = False) -> None:
-    """Forget where a stopped pipeline had come to. Started again, it begins anew."""
+    """Forget where a stopped pipeline had come to, or what a deleted one has left. Started again, it begins anew."""
     confirm(f"makes {name} forget where it had come to", yes)
-    client.change("DELETE", *client.pipelines(namespace, name, "checkpoints"))
-    print(f"{name}: begins anew when it is started")
+    found = client.change("DELETE", *client.pipelines(namespace, name, "checkpoints"))
+    print(f"{name}: " + ("begins anew when it is started" if found.body else "what it had left is forgotten"))
 
 
 def delete(
