@@ -26,7 +26,7 @@ NOT_THERE = httpx.HTTPError
 class NodeProcess:
     """One node; after its end it can be started again, in the same folder and at the same port.
 
-    It is asked at `url`; what it writes goes to the end of `log`.
+    It is asked at `url`; what it writes goes to the end of `log`. `prefix` is the command that runs `wire`, if any.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class NodeProcess:
         self._cwd = folder
         self.flags: tuple[str | Path, ...] = flags
         self._tls = tls
-        self._prefix = prefix
+        self.prefix = prefix
         self._environ = environ
         self._process: asyncio.subprocess.Process | None = None
         self._said_before = 0
@@ -93,7 +93,7 @@ class NodeProcess:
         self._said_before = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self._process = await start(
-                *self._arguments(*flags), cwd=self._cwd, environ=self._environ, prefix=self._prefix, errors=log
+                *self._arguments(*flags), cwd=self._cwd, environ=self._environ, prefix=self.prefix, errors=log
             )
 
     def client(self, timeout_s: float = 30) -> httpx.AsyncClient:

@@ -58,10 +58,21 @@ class Worked:
         member = Member(MemberId(f"{name}/i"), f"{name}:1")
         if member.id != self.served.node.me.id:
             assert await self.served.node.add_member(member) == b""
-        await self.served.propose(
-            c.RegisterNode(at_ms=1, name=NodeName(name), incarnation="i", address=f"{name}:1", workers=1)
-        )
+        await self.tells(name, 1)
         return member
+
+    async def tells(self, name: str, newest_command: int) -> None:
+        """Have a member tell the cluster what it is, as a release that understands commands up to a version."""
+        await self.served.propose(
+            c.RegisterNode(
+                at_ms=1,
+                name=NodeName(name),
+                incarnation="i",
+                address=f"{name}:1",
+                workers=1,
+                newest_command=newest_command,
+            )
+        )
 
     async def create(self, name: str = "endless", source: dict[str, Any] = _ENDLESS) -> None:
         """Make a pipeline, an endless one unless its source is not."""

@@ -15,6 +15,7 @@ import pytest
 from tests.integration.node.agent_kit import Worked, working
 from tests.waiting import insist, until
 from wire.cluster import commands as c
+from wire.cluster.encoding import NEWEST
 from wire.cluster.scheduler import Decision, SchedulerSettings, decide
 from wire.cluster.state import NodeName
 from wire.core.clock import SystemClock
@@ -187,6 +188,32 @@ async def test_a_node_that_was_heard_while_it_was_decided_keeps_its_tasks(tmp_pa
         await thinking.held()
         assert worked.tasks()[0].owner == "n1"
         thinking.may.set()
+
+
+async def enabled_by_now(worked: Worked, thinking: Thinking) -> int:
+    """The version of commands that may be proposed, once the leader has looked; it has proposed nothing in vain."""
+    status = worked.served.node.status
+    before = status().commit, worked.state.command_version
+    for _ in range(2):  # what it decides comes first, then the rest of what a leader does
+        thinking.begun.clear()
+        worked.leading.wake()
+        await until(thinking.begun.is_set)
+    assert before[0] == status().commit or before[1] != worked.state.command_version
+    return worked.state.command_version
+
+
+async def test_newer_commands_are_enabled_once_each_member_has_said_that_it_understands_them(
+    tmp_path: Path, thinking: Thinking
+) -> None:
+    async with leading(tmp_path, PATIENT) as worked:
+        assert await worked.served.node.add_member(Member(MemberId("n2/i"), "n2:1")) == b""
+        await worked.tells("n1", NEWEST)
+        assert await enabled_by_now(worked, thinking) == 1, "n2 has said nothing yet"
+        await worked.tells("n2", 1)
+        assert await enabled_by_now(worked, thinking) == 1, "n2 is older"
+        await worked.tells("n2", NEWEST + 1)
+        assert await enabled_by_now(worked, thinking) == NEWEST
+        assert await enabled_by_now(worked, thinking) == NEWEST
 
 
 class Past:
