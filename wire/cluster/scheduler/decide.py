@@ -103,8 +103,12 @@ def _dealt(job: JobId, tasks: Sequence[Task], shares: Sequence[Share]) -> list[T
     before = {task.key.slot: task for task in tasks}
     dealt = [task for task in tasks if task.key.slot == DISCOVERY]
     for slot, share in enumerate(shares):
-        task = before.get(slot) or Task(key=TaskKey(job, slot))
-        dealt.append(task if task.share == share else replace(task, share=share, ended=False))
+        task = before.get(slot)
+        if task is None:
+            task = Task(key=TaskKey(job, slot), share=share)
+        elif task.share != share:
+            task = replace(task, share=share, ended=False)
+        dealt.append(task)
     return dealt
 
 

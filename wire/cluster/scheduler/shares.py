@@ -27,6 +27,9 @@ def deal(partitions: Iterable[PartitionKey], shares: Sequence[Share], tasks: int
 
     Their sizes differ by one at most. A partition stays where it is unless its task has too many, or is gone.
     """
+    if not any(shares):  # what follows comes to the same, in half as much time again
+        left = sorted(set(partitions))
+        return tuple(tuple(left[slot::tasks]) for slot in range(tasks))
     wanted = set(partitions)
     dealt = [[each for each in share if each in wanted] for share in shares[:tasks]]
     dealt += [[] for _ in range(tasks - len(dealt))]
