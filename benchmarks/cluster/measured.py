@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from benchmarks.cluster import creation, crowding, formation, idling, restoring, takeover
+from benchmarks.cluster import creation, crowding, deciding, formation, idling, restoring, takeover
 from benchmarks.cluster.connect import Connect, install
 from benchmarks.cluster.contender import CONNECT, WIRE
 from benchmarks.cluster.nodes import Nodes
@@ -33,7 +33,9 @@ class Size(msgspec.Struct, frozen=True):
 FULL: Final = Size(5, 500, 100, 30, 60, 1000)
 QUICK: Final = Size(1, 100, 20, 10, 20, 200)
 
-Measured: TypeAlias = Took | creation.Creation | idling.Idling | crowding.Crowding | restoring.Restoring
+Measured: TypeAlias = (
+    Took | creation.Creation | idling.Idling | crowding.Crowding | deciding.Deciding | restoring.Restoring
+)
 
 
 async def measure(kafka: KafkaCluster, folder: Path, size: Size) -> AsyncIterator[tuple[str, Measured]]:
@@ -46,6 +48,7 @@ async def measure(kafka: KafkaCluster, folder: Path, size: Size) -> AsyncIterato
     yield "cluster_idling", await idling.measure(folder, kafka, size.idle_s)
     yield "cluster_crowding", await crowding.measure(folder, size.crowded_s)
     yield "cluster_restoring", await restoring.measure(folder, size.restored)
+    yield "cluster_deciding", await deciding.measure(folder, size.rounds)
 
 
 def _contenders(kafka: KafkaCluster) -> dict[str, Fresh]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from benchmarks.cluster.contender import CONNECT, WIRE
 from benchmarks.cluster.creation import CALLERS, Creation
 from benchmarks.cluster.crowding import Crowding
+from benchmarks.cluster.deciding import Deciding
 from benchmarks.cluster.idling import PARTITIONS, PIPELINES, Idling
 from benchmarks.cluster.restoring import Restoring
 from benchmarks.cluster.turns import Took
@@ -95,6 +96,13 @@ def restoring_rows(measured: Restoring) -> Iterator[Row]:
     yield Row(what, f"{measured.seconds:.1f}", aim="under 5", met=measured.seconds < 5)
 
 
+def deciding_rows(measured: Deciding) -> Iterator[Row]:
+    """Yield the lines on the scheduler."""
+    what = f"scheduler decision, {measured.nodes:,} nodes and {measured.tasks:,} tasks"
+    for case, took in (("all of them new", measured.new_s), ("a node dead", measured.dead_s)):
+        yield Row(f"{what}, {case}, s", decimals(took, 2), aim="under 1", met=took.high < 1)
+
+
 def about() -> str:
     """Return the section that says what was measured, and how."""
     return string.Template(_TEXT.read_text()).substitute(kafka=VERSION, callers=CALLERS) + "\n"
@@ -107,5 +115,6 @@ PARTS: Final[dict[str, tuple[type[Any], Callable[[Any], Iterator[Row]]]]] = {
     "cluster_idling": (Idling, idling_rows),
     "cluster_crowding": (Crowding, crowding_rows),
     "cluster_restoring": (Restoring, restoring_rows),
+    "cluster_deciding": (Deciding, deciding_rows),
 }
 """By the name of the result: what it is, and its lines."""

@@ -41,10 +41,10 @@ def deal_shares(state: State, command: DealShares) -> None:
         task = state.tasks.get(key, Task(key=key))
         state.tasks[key] = task if task.share == share else replace(task, share=share, ended=False)
     slots = count(len(command.shares))
-    while (task := state.tasks.get(TaskKey(job.id, next(slots)))) is not None:
-        state.tasks[task.key] = replace(task, share=())
-        if task.owner is None:
-            del state.tasks[task.key]
+    while (gone := state.tasks.get(TaskKey(job.id, next(slots)))) is not None:
+        state.tasks[gone.key] = replace(gone, share=())
+        if gone.owner is None:
+            del state.tasks[gone.key]
 
 
 def let_go(state: State, task: Task) -> None:
