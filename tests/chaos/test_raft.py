@@ -17,7 +17,7 @@ import pytest
 
 from tests.chaos.raft_cluster import Process, Processes
 from tests.services.hosts import hosts
-from tests.sim.raft.checks import Checker
+from tests.sim.raft.history import History
 from tests.waiting import until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
@@ -46,26 +46,27 @@ class Clients:
         self._members = processes.members
         self._rng = rng
         self._values = itertools.count()
-        self.checker = Checker()
+        self.history = History()
         self._over = False
 
     async def work(self) -> None:
         while not self._over:
-            value, began = f"v{next(self._values)}", self.checker.began()
+            value = f"v{next(self._values)}"
+            self.history.proposed(value.encode())
             for _ in range(3):
                 answer = await self._rng.choice(self._members).ask(value)
                 if answer.place is not None:
-                    self.checker.confirmed_at(value.encode(), answer.place, began)
+                    self.history.confirmed_at(value.encode(), answer.place)
                     break
                 await asyncio.sleep(0.05)
             if self._rng.random() < 0.2:
                 await self._read()
 
     async def _read(self) -> None:
-        began = self.checker.began()
+        began = self.history.began()
         answer = await self._rng.choice(self._members).ask(None)
         if answer.values is not None:
-            self.checker.read(len(answer.values), began)
+            self.history.read([value.encode() for value in answer.values], began)
 
     def end(self) -> None:
         self._over = True
@@ -181,10 +182,8 @@ async def ordeal(processes: Processes, fault: Fault) -> None:
         clients.end()
     dumps = [await everything(process) for process in processes.members]
     assert dumps[0] == dumps[1] == dumps[2]
-    assert len(dumps[0]) == len(set(dumps[0])), "a request was carried out twice"
-    for value, place in clients.checker.confirmed.items():
-        assert dumps[0][place] == value.decode()
-    assert len(clients.checker.confirmed) >= LEAST, "the run shows nothing"
+    clients.history.end([value.encode() for value in dumps[0]])
+    assert len(clients.history.confirmed) >= LEAST, "the run shows nothing"
 
 
 async def everything(process: Process) -> list[str]:

@@ -274,6 +274,7 @@ class Trial:
                 raise ViolationError(f"{node.member.id} does not run at the end")
             machines.append((node.member.id, node.machine))
         self.world.checker.end(machines)
+        self.world.history.end(leaders[0].machine.values)
         if not any(value.startswith(b"last") for value in leaders[0].machine.values[-3:]):
             raise ViolationError("what was proposed in the calm was not carried out")
 

@@ -33,7 +33,7 @@ def test_nothing_confirmed_is_lost(seed: int) -> None:
     except Exception as exc:
         exc.add_note(how_to_repeat("tests.sim.raft", seed))
         raise
-    assert one.world.checker.confirmed
+    assert one.world.history.confirmed
 
 
 # seeds that failed

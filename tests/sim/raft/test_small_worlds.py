@@ -11,6 +11,7 @@ import random
 import pysyncobj.syncobj
 import pytest
 
+from tests.sim.raft.checks import ViolationError
 from tests.sim.raft.small.frozen import frozen
 from tests.sim.raft.small.host import Campaign, Heartbeat, Propose
 from tests.sim.raft.small.play import Play
@@ -20,6 +21,7 @@ from tests.sim.raft.small.worlds import QUICK, WIDE, Kind
 from tests.sim.seeds import first_seed
 from wire.raft.replica.replica import Replica
 from wire.raft.transport.messages import Barrier, BarrierReply
+from wire.raft.transport.messages import Propose as Proposal
 
 pytestmark = [pytest.mark.sim, pytest.mark.timeout(300)]
 
@@ -75,3 +77,21 @@ def test_a_read_has_to_see_what_was_confirmed_before_it_and_not_what_was_before_
     assert play.witness(0).confirmed == 1
     play.read(2)
     play.deliver_late(0, 2, lambda message: isinstance(message, BarrierReply))
+
+
+def test_a_read_that_does_not_see_what_another_saw_before_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Replica, "barrier", lambda _self, _timeout_s, done: done(True))  # whoever is asked answers
+    play = Play()
+    play.do(0, Campaign())
+    play.carry(0, 1, 2)
+    play.do(0, Heartbeat())
+    play.carry(0, 1, 2)
+    play.do(2, Propose(b"v"))
+    play.hold_back()
+    play.deliver_late(2, 0, lambda message: isinstance(message, Proposal))
+    play.carry(0, 1)
+    assert [play.witness(at).confirmed for at in range(3)] == [0, 0, 0]
+    play.read(0)
+    assert play.witness(0).confirmed == 1
+    with pytest.raises(ViolationError, match="a read of n2/a saw 0 values, and clients knew of 1"):
+        play.read(2)

@@ -24,7 +24,7 @@ class Fact(Struct, frozen=True):
 class Witness(Struct, frozen=True):
     """`led` are the terms it has led in, `committed` what it took for committed by index, `values` what it applied.
 
-    Of the values that clients proposed here, those before place `confirmed` were confirmed at the latest.
+    Clients have heard here of the values before place `confirmed`: that they are kept, or in a read.
     """
 
     led: frozenset[int] = frozenset()
@@ -59,6 +59,16 @@ class Witness(Struct, frozen=True):
         if machine.values[place : place + 1] != [value]:
             raise ViolationError(f"{member} confirmed {value!r} at {place}, where it is not")
         return replace(self, confirmed=max(self.confirmed, place + 1))
+
+    def read(self, member: MemberId, machine: Ledger, began: int) -> Self:
+        """Return the same after a client read here what had to be so many values when it asked.
+
+        What they are is compared with everything that others have applied, since this member has applied them.
+        """
+        seen = len(machine.values)
+        if seen < began:
+            raise ViolationError(f"a read of {member} saw {seen} values, and clients knew of {began} before it began")
+        return replace(self, confirmed=max(self.confirmed, seen))
 
 
 class Leadership(Struct, frozen=True):

@@ -17,6 +17,7 @@ import pysyncobj.syncobj
 from tests.sim.disk import Crash, SimulatedFiles
 from tests.sim.raft.checks import Checker, ViolationError
 from tests.sim.raft.clock import START_S, VirtualTime
+from tests.sim.raft.history import History
 from tests.sim.raft.machine import Ledger
 from tests.sim.raft.network import Network
 from tests.sim.raft.watched import WatchedLog
@@ -57,6 +58,7 @@ class World:
         self.rng = random.Random(seed)
         self.time = VirtualTime()
         self.checker = Checker()
+        self.history = History()
         self.network = Network(self.rng, self.time, self.after, self._arrive)
         self._replica = replica
         self._events: list[tuple[float, int, Callable[[], None]]] = []
@@ -219,28 +221,28 @@ class World:
 
     # clients
 
-    def propose(self, node: Node, value: bytes, began: int | None = None) -> None:
+    def propose(self, node: Node, value: bytes) -> None:
         """Propose a value, and with luck propose it again where it is not known what became of it."""
-        began = self.checker.began() if began is None else began
+        self.history.proposed(value)
 
         def done(outcome: Any) -> None:
             if isinstance(outcome, bytes):
-                self.checker.confirmed_at(value, int(outcome), began)
+                self.history.confirmed_at(value, int(outcome))
             elif isinstance(outcome, Unknown | Rejected) and self.rng.random() < 0.5:
-                self.after(self.rng.random(), lambda: self._again(value, began))
+                self.after(self.rng.random(), lambda: self._again(value))
 
         self.turn(node, lambda replica: replica.propose(b"" + value, value, 3.0, done))
 
-    def _again(self, value: bytes, began: int) -> None:
+    def _again(self, value: bytes) -> None:
         alive = [node for node in self.nodes.values() if node.replica is not None]
         if alive:
-            self.propose(self.rng.choice(alive), value, began)
+            self.propose(self.rng.choice(alive), value)
 
     def read(self, node: Node) -> None:
-        began, machine = self.checker.began(), node.machine
+        began, machine = self.history.began(), node.machine
 
         def done(confirmed: bool) -> None:
             if confirmed:
-                self.checker.read(len(machine.values), began)
+                self.history.read(machine.values, began)
 
         self.turn(node, lambda replica: replica.barrier(3.0, done))

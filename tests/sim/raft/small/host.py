@@ -61,7 +61,7 @@ class Propose(Struct, frozen=True):
 
 
 class Read(Struct, frozen=True):
-    """A client asks for a linearizable read (I7): it has to see so many values, for they are confirmed already."""
+    """A client asks for a linearizable read (I7): it has to see so many values, which a client has heard of by now."""
 
     confirmed: int
 
@@ -150,9 +150,9 @@ class _Reading(Struct):
     confirmed: int
 
     def __call__(self, may_read: bool) -> None:
-        seen = len(self.host.machine.values)
-        if may_read and seen < self.confirmed:
-            raise ViolationError(f"a read saw {seen} values, and {self.confirmed} were confirmed before it began")
+        host = self.host
+        if may_read:
+            host.witness = host.witness.read(host.me.id, host.machine, self.confirmed)
 
 
 class Host:

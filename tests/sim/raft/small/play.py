@@ -31,7 +31,7 @@ class Play:
             self._state = self.world.take(self._state, Step(at, choice))
 
     def read(self, at: int) -> None:
-        """Have a client ask for a read, which has to see what is confirmed by now."""
+        """Have a client ask for a read, which has to see what was confirmed or read by now."""
         self.do(at, Read(self.world.confirmed(self._state)))
 
     def carry(self, *among: int, to: int | None = None) -> None:

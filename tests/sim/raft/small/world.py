@@ -148,7 +148,7 @@ class SmallWorld:
         return self._places[step.choice.sender] if isinstance(step.choice, Deliver) else None
 
     def confirmed(self, state: State) -> int:
-        """Return how many values somebody has been told are kept."""
+        """Return how many values some client has heard of: that they are kept, or in a read."""
         return max(a.locals[s].witness.confirmed for a, s in zip(self.automata, state.locals, strict=True))
 
     # what comes of them
