@@ -87,6 +87,12 @@ MUTANTS: Final = [
         "(self.no_op_index or 0)",
         sequences=("test_3_a_leader_that_is_cut_off_makes_no_majority_of_newcomers",),
     ),
+    Mutant(
+        "3 incarnations are not told apart",
+        _REPLICA,
+        "        match message:\n            case m.Append():\n",
+        "        one = sender.partition('/')[0] + '/'\n        sender = next((id_ for id_ in self._peers if id_.startswith(one)), sender)\n        match message:\n            case m.Append():\n",
+    ),
     Mutant("3 several voters at once", _REPLICA, "len(before ^ after) > 1 or", ""),
     Mutant(
         "3 a vote without catching up",

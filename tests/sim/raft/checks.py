@@ -32,6 +32,11 @@ class Checker:
         self._checked.pop(member, None)
         self._seen.pop(member, None)
 
+    @property
+    def newest_term(self) -> int:
+        """The last term in which somebody led."""
+        return max(self._leaders, default=0)
+
     # logs, as they change
 
     def appended(self, member: MemberId, previous_term: int, entry: Entry) -> None:

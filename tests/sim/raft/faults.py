@@ -22,10 +22,10 @@ def trial(seed: int) -> Trial:
 
 
 def play(seed: int) -> Counter[str]:
-    """Run what a seed stands for; the membership changes that were made are told."""
+    """Run what a seed stands for; changes of members that were made and machines that were emptied are told."""
     one = trial(seed)
     one.run()
-    return Counter({"a change of members": one.changes})
+    return one.met
 
 
 class Trial:
@@ -40,7 +40,8 @@ class Trial:
         self._incarnations = itertools.count()
         self._calm = False
         self._last = -1
-        self.changes = 0
+        self._lost: MemberId | None = None
+        self.met: Counter[str] = Counter()
 
     def run(self) -> None:
         world = self.world
@@ -165,7 +166,7 @@ class Trial:
 
     def _changed(self, _: Outcome) -> None:
         if isinstance(_, bytes):
-            self.changes += 1
+            self.met["a change of members"] += 1
 
     def _join(self, leader: Replica) -> None:
         if len(leader.configuration.voters) + len(leader.configuration.learners) >= 6:
@@ -194,35 +195,49 @@ class Trial:
         newest = leader.configuration
         everybody = [*newest.voters, *newest.learners]
         one = self.rng.choice(everybody)
-        if len(newest.voters) <= 2 or one.id == leader.me.id:
+        if len(newest.voters) <= 2 or one.id == leader.me.id or self._lost is not None:
             return
         voters = tuple(each for each in newest.voters if each != one)
         learners = tuple(each for each in newest.learners if each != one)
         leader.change(Configuration(voters, learners), 3.0, self._changed)
 
     def _wipe(self, leader: Replica) -> None:
-        """A voter comes back with an empty disk: it is somebody new, and whoever it was is removed for good."""
+        """A machine loses its disks and comes back as somebody new, while who it was still has a vote.
+
+        One at a time, and when no change of members is under way: any other voter may be needed for a majority.
+        """
         newest = leader.configuration
         others = [each for each in newest.voters if each.id != leader.me.id]
-        if len(newest.voters) <= 2 or not others:
+        if self._lost is not None or len(newest.voters) <= 2 or not self._decides(leader):
             return
         one = self.rng.choice(others)
-        voters = tuple(each for each in newest.voters if each != one)
         new = Member(MemberId(f"{one.name}/{next(self._incarnations)}"), one.address)
+        self._lost = one.id
+        self.met["a machine emptied"] += 1
+        self.world.replace(self.world.nodes[one.id], new)
+        self.world.after(self.rng.expovariate(0.5), lambda: self._exchange(one.id, new))
 
-        def done(outcome: Outcome) -> None:
-            self._changed(outcome)
-            if isinstance(outcome, bytes):
-                self.world.add(new)
-                self.world.start(self.world.nodes[new.id])
-                for each in self.world.leaders():
-                    if each.replica is not None:
-                        wanted = each.replica.configuration
-                        each.replica.change(Configuration(wanted.voters, (*wanted.learners, new)), 3.0, self._changed)
+    def _decides(self, leader: Replica) -> bool:
+        """Say whether nobody leads a later term, and all changes of members until now are committed or void."""
+        known = max(leader._configurations.index, leader.no_op_index or 0)
+        return leader.term == self.world.checker.newest_term and leader.commit >= known
 
-        wiped = self.world.nodes[one.id]
-        self.world.crash(wiped)
-        leader.change(Configuration(voters, newest.learners), 3.0, done)
+    def _exchange(self, old: MemberId, new: Member) -> None:
+        """Have who was lost removed and who came in its place let in, as often as it takes."""
+        for node in self.world.leaders():
+            self.world.turn(node, lambda leader: self._exchange_by(leader, old, new))
+        if self._lost == old:
+            self.world.after(self.rng.uniform(0.3, 1.0), lambda: self._exchange(old, new))
+
+    def _exchange_by(self, leader: Replica, old: MemberId, new: Member) -> None:
+        newest = leader.configuration
+        if newest.member(old) is not None:
+            voters = tuple(each for each in newest.voters if each.id != old)
+            leader.change(Configuration(voters, newest.learners), 3.0, self._changed)
+        elif newest.member(new.id) is None:
+            leader.change(Configuration(newest.voters, (*newest.learners, new)), 3.0, self._changed)
+        elif leader.was_removed(old):
+            self._lost = None
 
     def _hand_over(self, leader: Replica) -> None:
         leader.hand_over(None)
@@ -252,7 +267,7 @@ class Trial:
     def _settled(self) -> bool:
         """Say whether one leads, and all its members run and have what was proposed last, in the calm."""
         leaders = self.world.leaders()
-        if len(leaders) != 1:
+        if len(leaders) != 1 or self._lost is not None:
             return False
         nodes, values = self._members_of(leaders[0]), leaders[0].machine.values
         return values[-1:] == [b"last%d" % self._last] and all(
@@ -267,15 +282,19 @@ class Trial:
         leaders = self.world.leaders()
         if len(leaders) != 1:
             raise ViolationError(f"at the end these lead: {[each.member.id for each in leaders]}")
-        self._check_removed(leaders[0].replica)
+        if self._lost is not None:
+            raise ViolationError(f"{self._lost} was lost and could not be removed")
+        leader = leaders[0]
+        assert leader.replica is not None
+        self._check_removed(leader.replica)
         machines = []
-        for node in self._members_of(leaders[0]):
+        for node in self._members_of(leader):
             if node.replica is None:
                 raise ViolationError(f"{node.member.id} does not run at the end")
             machines.append((node.member.id, node.machine))
         self.world.checker.end(machines)
-        self.world.history.end(leaders[0].machine.values)
-        if not any(value.startswith(b"last") for value in leaders[0].machine.values[-3:]):
+        self.world.history.end(leader.machine.values)
+        if not any(value.startswith(b"last") for value in leader.machine.values[-3:]):
             raise ViolationError("what was proposed in the calm was not carried out")
 
     def _check_removed(self, leader: Replica) -> None:

@@ -1,4 +1,7 @@
-"""Messages between simulated members: on their way as bytes, and what may happen to them there."""
+"""Messages between simulated machines: on their way as bytes, and what may happen to them there.
+
+Lines are between machines: what was meant for a member reaches whoever is there by now, under another incarnation.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,11 @@ from wire.raft.types import MemberId
 
 Deliver = Callable[[MemberId, MemberId, Message], None]
 Schedule = Callable[[float, Callable[[], None]], None]
+
+
+def machine_of(member: str) -> str:
+    """Return where a member is: its name without the incarnation."""
+    return member.rpartition("/")[0]
 
 
 class Network:
@@ -31,7 +39,7 @@ class Network:
         self._epoch: dict[tuple[str, str], int] = {}
 
     def send(self, sender: MemberId, to: MemberId, message: Message) -> None:
-        line = (sender, to)
+        line = (machine_of(sender), machine_of(to))
         raw = encode(message)
         copies = 1
         if self.chaotic:
@@ -47,19 +55,21 @@ class Network:
                 at = max(now + delay, self._last.get(line, 0.0) + 1e-6)
                 self._last[line] = at
                 delay = at - now
-            self._schedule(delay, self._arrival(line, raw, self._epoch.get(line, 0)))
+            self._schedule(delay, self._arrival(sender, to, raw, self._epoch.get(line, 0)))
 
-    def _arrival(self, line: tuple[str, str], raw: bytes, epoch: int) -> Callable[[], None]:
+    def _arrival(self, sender: MemberId, to: MemberId, raw: bytes, epoch: int) -> Callable[[], None]:
+        line = (machine_of(sender), machine_of(to))
+
         def arrive() -> None:
             broken = not self.chaotic and epoch != self._epoch.get(line, 0)
             if line not in self._cut and not broken:
-                self._deliver(MemberId(line[0]), MemberId(line[1]), decode(raw))
+                self._deliver(sender, to, decode(raw))
 
         return arrive
 
     def cut(self, some: Iterable[str], others: Iterable[str], *, both_ways: bool) -> None:
-        others = list(others)
-        for one in some:
+        others = [machine_of(each) for each in others]
+        for one in map(machine_of, some):
             for other in others:
                 self._break(one, other)
                 self._cut.add((one, other))
@@ -72,9 +82,10 @@ class Network:
 
     def break_lines(self, member: str, others: Iterable[str]) -> None:
         """Lose what is under way to and from a member, as when its process ends."""
-        for other in others:
-            self._break(member, other)
-            self._break(other, member)
+        one = machine_of(member)
+        for other in map(machine_of, others):
+            self._break(one, other)
+            self._break(other, one)
 
     def heal(self) -> None:
         self._cut.clear()

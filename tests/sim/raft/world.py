@@ -19,7 +19,7 @@ from tests.sim.raft.checks import Checker, ViolationError
 from tests.sim.raft.clock import START_S, VirtualTime
 from tests.sim.raft.history import History
 from tests.sim.raft.machine import Ledger
-from tests.sim.raft.network import Network
+from tests.sim.raft.network import Network, machine_of
 from tests.sim.raft.watched import WatchedLog
 from wire.core.errors import FatalError
 from wire.raft.replica.recovery import found
@@ -75,6 +75,7 @@ class World:
             learner_messages_per_s=self.rng.choice([20, 2000]),
         )
         self.nodes: dict[MemberId, Node] = {}
+        self._machines: dict[str, Node] = {}
         members = tuple(Member(MemberId(f"n{n}/a"), f"n{n}:1") for n in range(voters))
         self.founders = Configuration(voters=members)
         for member in members:
@@ -87,11 +88,19 @@ class World:
     # members
 
     def add(self, member: Member) -> Node:
-        node = self.nodes[member.id] = Node(member, self.rng)
+        node = self.nodes[member.id] = self._machines[member.name] = Node(member, self.rng)
         return node
 
+    def replace(self, old: Node, member: Member) -> None:
+        """Take the disks from a machine, and start somebody new there with empty ones."""
+        old.replica = None
+        old.paused, old.held = False, []
+        self.network.break_lines(old.member.id, self.nodes)
+        del self.nodes[old.member.id]
+        self.start(self.add(member))
+
     def start(self, node: Node) -> None:
-        if node.replica is not None:
+        if node.replica is not None or self.nodes.get(node.member.id) is not node:
             return
         node.lives += 1
         node.paused, node.held = False, []
@@ -179,19 +188,18 @@ class World:
         replica.captured(writer.commit())
 
     def _arrive(self, sender: MemberId, to: MemberId, message: Message) -> None:
-        node = self.nodes.get(to)
-        if node is None:
-            return
+        node = self._machines[machine_of(to)]
         if node.replica is not None and node.replica.was_removed(sender):
-            self._refuse(self.nodes[sender])
+            self._refuse(sender)
             return
         self.turn(node, lambda replica: replica.receive(sender, message))
         if self.rng.random() < 0.7:
             self.turn(node, _TICK)
 
-    def _refuse(self, node: Node) -> None:
+    def _refuse(self, sender: MemberId) -> None:
         """Tell a member that it was removed, as the transport does."""
-        if node.replica is not None:
+        node = self.nodes.get(sender)
+        if node is not None and node.replica is not None:
             node.replica.removed = True
 
     def _tick_later(self, node: Node, life: int) -> None:

@@ -17,7 +17,7 @@ from wire.raft.transport.messages import (
     SnapshotReply,
     VoteReply,
 )
-from wire.raft.types import Configuration, Unknown
+from wire.raft.types import Configuration, MemberId, Unknown
 
 
 @pytest.fixture
@@ -68,6 +68,17 @@ def test_a_reply_of_another_term_counts_for_nothing(bench: Bench) -> None:
 def test_a_reply_from_nobodys_member_counts_for_nothing(bench: Bench) -> None:
     term = bench.lead(B)
     bench.put(D, AppendReply(term, 0, 1, True))
+    bench.turn()
+    assert bench.replica.commit == 0
+
+
+def test_what_somebody_with_an_empty_disk_says_under_a_members_name_counts_for_nothing(bench: Bench) -> None:
+    newer_self = MemberId("b/b")
+    term = bench.lead(newer_self)
+    assert not bench.replica.is_leader
+    bench.put(B, VoteReply(term, True))
+    bench.turn()
+    bench.put(newer_self, AppendReply(term, 0, 1, True))
     bench.turn()
     assert bench.replica.commit == 0
 
