@@ -106,14 +106,18 @@ class Trial:
 
     def _full_disk(self) -> None:
         node = self._victim()
-        node.log_files.room = self.rng.randint(0, 400)
+        folders = [node.log_files, node.snapshot_files]
+        for files in self.rng.choice([folders, folders[:1], folders[1:]]):
+            files.room = self.rng.randint(0, self.rng.choice([400, 4000]))
         self.world.after(self.rng.uniform(0.5, 4), lambda: self._give_room(node))
 
     def _give_room(self, node: Node) -> None:
         node.log_files.room = node.snapshot_files.room = None
 
     def _failing_disk(self) -> None:
-        self._victim().log_files.fail_sync_in = 1
+        node = self._victim()
+        files = self.rng.choice([node.log_files, node.snapshot_files])
+        files.fail_sync_in = self.rng.choice([1, 1, 2, 3])
 
     def _partition(self) -> None:
         names = list(self.world.nodes)

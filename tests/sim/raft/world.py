@@ -8,9 +8,8 @@ from __future__ import annotations
 import heapq
 import itertools
 import random
-from collections.abc import Callable
-from operator import methodcaller
-from typing import Any, Final
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pysyncobj.syncobj
 
@@ -27,14 +26,13 @@ from wire.raft.replica.replica import Replica
 from wire.raft.replica.requests import Requests
 from wire.raft.replica.settings import RaftSettings
 from wire.raft.storage.errors import StorageError
+from wire.raft.storage.ports import SnapshotWriter
 from wire.raft.storage.snapshots import FileSnapshots
 from wire.raft.transport.messages import Message
 from wire.raft.types import Configuration, Member, MemberId, Rejected, Unknown
 
 MAX_EVENTS = 300_000
 """More than ten times what any seed has taken: messages that beget messages would go on for ever."""
-
-_TICK: Final = methodcaller("tick")
 
 
 class Node:
@@ -49,6 +47,8 @@ class Node:
         self.paused = False
         self.held: list[Callable[[], None]] = []
         self.lives = 0
+        self.writing: tuple[Iterator[bytes], SnapshotWriter] | None = None
+        self.no_snapshot_before = 0.0
 
 
 class World:
@@ -104,6 +104,7 @@ class World:
             return
         node.lives += 1
         node.paused, node.held = False, []
+        node.writing, node.no_snapshot_before = None, 0.0
         self.checker.restarted(node.member.id)
         try:
             node.machine = Ledger()
@@ -140,7 +141,7 @@ class World:
     # turns: what the driver does
 
     def turn(self, node: Node, action: Callable[[Replica], None]) -> None:
-        """Let a member do something, then what its driver does: sync, send, and perhaps take or install a snapshot."""
+        """Let a member do something, then what its driver does: take or install some of a snapshot, sync and send."""
         replica = node.replica
         if replica is None:
             return
@@ -148,44 +149,79 @@ class World:
             node.held.append(lambda: self.turn(node, action))
             return
         try:
-            self._sync_and_send(replica)  # what a full disk has held up
             action(replica)
+            self._transfer(replica)
             self._send(replica, replica.ahead_of_sync())
-            self._sync_and_send(replica)
-            if replica.transfers:
-                replica.transfer()
-                self._sync_and_send(replica)
-            if replica.snapshot_due():
-                self._take_snapshot(replica)
-                self._sync_and_send(replica)
+            self._persist(replica)
+            self._go_on_with_snapshot(node, replica)
         except Crash:
             self._lose(node)
             return
         except FatalError as error:
             if not error.code.startswith("raft.storage."):
                 raise ViolationError(f"{node.member.id}: {error}") from error
-            if error.code != "raft.storage.full":
-                self._lose(node)  # the process ends, loudly
-                return
+            self._lose(node)  # the process ends, loudly
+            return
         self.checker.step(node.member.id, replica, node.machine)
 
-    def _sync_and_send(self, replica: Replica) -> None:
+    def _tick(self, replica: Replica) -> None:
+        if self._persist(replica):
+            replica.tick()
+        else:
+            replica.expire()
+
+    def _persist(self, replica: Replica) -> bool:
+        """Have the log on disk, then send. False while the disk is full: nothing leaves, and it is tried again."""
         if replica._store.dirty:
-            replica._store.sync()
-        if replica.outbox:
-            outbox, replica.outbox = replica.outbox, []
-            self._send(replica, outbox)
+            try:
+                replica._store.sync()
+            except StorageError as error:
+                if error.code != "raft.storage.full":
+                    raise
+                replica.step_down()
+                return False
+        outbox, replica.outbox = replica.outbox, []
+        self._send(replica, outbox)
+        return True
 
     def _send(self, replica: Replica, messages: list[tuple[MemberId, Message]]) -> None:
         for to, message in messages:
             self.network.send(replica.me.id, to, message)
 
-    def _take_snapshot(self, replica: Replica) -> None:
-        capture = replica.capture()
-        writer = replica._snapshots.begin(capture.index, capture.term, capture.configuration)
-        for chunk in capture.chunks:
-            writer.write(chunk)
-        replica.captured(writer.commit())
+    def _transfer(self, replica: Replica) -> None:
+        """Let pass what could not be received, as the driver does: the leader sends it again."""
+        try:
+            if replica.transfers:
+                replica.transfer()
+        except FatalError as error:
+            if error.code not in ("raft.storage.full", "raft.snapshot.damaged", "raft.snapshot.gone"):
+                raise
+
+    def _go_on_with_snapshot(self, node: Node, replica: Replica) -> None:
+        """Begin a snapshot that is due, or write one more chunk of it, as the driver does some MiB with each turn."""
+        try:
+            if node.writing is None:
+                if self.time.now < node.no_snapshot_before or not replica.snapshot_due():
+                    return
+                capture = replica.capture()
+                writer = replica._snapshots.begin(capture.index, capture.term, capture.configuration)
+                node.writing = capture.chunks, writer
+            chunks, writer = node.writing
+            chunk = next(chunks, None)
+            if chunk is not None:
+                writer.write(chunk)
+                return
+            info = writer.commit()
+        except StorageError as error:
+            if node.writing is not None:
+                node.writing[1].abort()
+            node.writing = None
+            if error.code not in ("raft.storage.full", "raft.snapshot.gone"):
+                raise
+            node.no_snapshot_before = self.time.now + 5.0
+            return
+        node.writing = None
+        replica.captured(info)
 
     def _arrive(self, sender: MemberId, to: MemberId, message: Message) -> None:
         node = self._machines[machine_of(to)]
@@ -194,7 +230,7 @@ class World:
             return
         self.turn(node, lambda replica: replica.receive(sender, message))
         if self.rng.random() < 0.7:
-            self.turn(node, _TICK)
+            self.turn(node, self._tick)
 
     def _refuse(self, sender: MemberId) -> None:
         """Tell a member that it was removed, as the transport does."""
@@ -205,7 +241,7 @@ class World:
     def _tick_later(self, node: Node, life: int) -> None:
         def tick() -> None:
             if node.replica is not None and node.lives == life:
-                self.turn(node, _TICK)
+                self.turn(node, self._tick)
                 self._tick_later(node, life)
 
         self.after(0.1 * self.rng.uniform(0.8, 1.2), tick)
