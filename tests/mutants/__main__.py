@@ -4,6 +4,8 @@ Three look at each mutant: the directed tests, which have the sequence of messag
 random simulation, up to so many seeds; and the search through small worlds. A table says how each of them caught it.
 One that the directed tests let through is a failure, whoever else notices: a search takes luck. So is one under which
 a sequence of the audit passes that is said to show it (`sequences`), and one whose text is not in the source any more.
+Noticed has what a test that fails by name has: not what can't be run at all, nor what ran out of time. So the tests
+have to pass first on the source as it is.
 """
 
 from __future__ import annotations
@@ -15,15 +17,19 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import pytest
+
 from tests.mutants.repairs import MUTANTS, SEQUENCES, Mutant
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-_PYTEST: Final = ("pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--timeout=60")
-_FAILED: Final = re.compile(r"^FAILED \S+::(\w+)", re.MULTILINE)
+PYTEST: Final = ("pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--timeout=60")
+_FAILED: Final = re.compile(r"^FAILED \S+::(\w+)(.*)$", re.MULTILINE)
+_OUT_OF_TIME: Final = " - Failed: Timeout"
 _SEED: Final = re.compile(r"^seed (\d+):", re.MULTILINE)
 _FOUND: Final = re.compile(r"^found in step ([\d,]+) of (.*?):", re.MULTILINE)
 
@@ -55,6 +61,23 @@ def caught(mutant: Mutant, seeds: int, steps: int) -> Caught:
         )
 
 
+def require_passing(tests: Iterable[str]) -> None:
+    """Exit if these tests do not pass on the source as it is: what fails anyway would notice every mutant."""
+    with tempfile.TemporaryDirectory(prefix="mutant-") as name:
+        folder = Path(name)
+        _copy(folder)
+        run = in_copy(folder, *PYTEST, *sorted(set(tests)))
+    if run.returncode:
+        raise SystemExit(f"without any mutant the tests do not pass:\n{run.stdout[-2000:]}{run.stderr[-2000:]}")
+
+
+def failed_tests(run: subprocess.CompletedProcess[str]) -> list[str]:
+    """Return which tests have failed in a run of pytest, but for those that ran out of time."""
+    if run.returncode != pytest.ExitCode.TESTS_FAILED:
+        return []
+    return [name for name, rest in _FAILED.findall(run.stdout) if _OUT_OF_TIME not in rest]
+
+
 def _copy(folder: Path) -> None:
     for part in ("wire", "tests", "pyproject.toml"):
         source = ROOT / part
@@ -65,38 +88,39 @@ def _copy(folder: Path) -> None:
 
 
 def _directed(folder: Path, tests: tuple[str, ...]) -> str | None:
-    run = _run(folder, *_PYTEST, "-x", *tests)
-    if run.returncode == 0:
-        return None
-    found = _FAILED.search(run.stdout)
-    return found[1] if found else run.stdout[-200:]
+    run = in_copy(folder, *PYTEST, "-x", *tests)
+    return _told(run, ", ".join(failed_tests(run)))
 
 
 def _sequences(folder: Path, sequences: tuple[str, ...]) -> str | None:
     if not sequences:
         return None
-    run = _run(folder, *_PYTEST, *(f"{SEQUENCES}::{name}" for name in sequences))
-    return ", ".join(sorted(_FAILED.findall(run.stdout)))
+    run = in_copy(folder, *PYTEST, *(f"{SEQUENCES}::{name}" for name in sequences))
+    return _told(run, ", ".join(sorted(failed_tests(run))))
 
 
 def _random(folder: Path, seeds: int) -> str | None:
-    run = _run(folder, "tests.sim.raft", "--first", "1", "--seeds", str(seeds), "--processes", "1", "--stop")
-    if run.returncode == 0:
-        return None
+    run = in_copy(folder, "tests.sim.raft", "--first", "1", "--seeds", str(seeds), "--processes", "1", "--stop")
     found = _SEED.search(run.stdout)
-    return f"seed {found[1]}" if found else run.stderr[-200:]
+    return _told(run, f"seed {found[1]}" if found else "")
 
 
 def _search(folder: Path, steps: int) -> str | None:
-    run = _run(folder, "tests.sim.raft.small", "--seed", "1", "--steps", str(steps))
-    if run.returncode == 0:
-        return None
+    run = in_copy(folder, "tests.sim.raft.small", "--seed", "1", "--steps", str(steps))
     found = _FOUND.search(run.stdout)
-    return f"{found[2]}, step {found[1]}" if found else run.stderr[-200:]
+    return _told(run, f"{found[2]}, step {found[1]}" if found else "")
 
 
-def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(folder)}
+def _told(run: subprocess.CompletedProcess[str], what: str) -> str | None:
+    """Return what was noticed, None for nothing; say so if something went wrong and yet nothing was noticed."""
+    if run.returncode and not what:
+        print(f"no verdict: {run.args}\n{run.stdout[-2000:]}{run.stderr[-2000:]}", file=sys.stderr, flush=True)
+    return what or None
+
+
+def in_copy(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a module of Python with the source that is in a folder."""
+    environment = {**os.environ, "PYTHONPATH": str(folder), "COLUMNS": "500"}  # or pytest cuts off why a test failed
     command = [sys.executable, "-m", *arguments]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
@@ -109,6 +133,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="the mutants whose names contain this")
     arguments = parser.parse_args()
     chosen = [mutant for mutant in MUTANTS if arguments.only in mutant.name]
+    require_passing(test for mutant in chosen for test in (*mutant.tests, *(SEQUENCES for _ in mutant.sequences)))
     survived = 0
     with ThreadPoolExecutor(arguments.processes) as pool:
         tables = pool.map(lambda mutant: caught(mutant, arguments.seeds, arguments.steps), chosen)
