@@ -328,4 +328,19 @@ MUTANTS: Final = [
         "elif not asked and self.match[peer] == self._store.last[0]:",
         "elif not asked:",
     ),
+    # the driver, the bounds, and what else a review undid without anybody noticing
+    Mutant(
+        "the library is looked at too late",
+        _CONSENSUS,
+        "        check_release()\n",
+        "",
+        ("tests/integration/raft/test_node_library.py",),
+    ),
+    Mutant(
+        "what the library's instances have is not looked at",
+        _CONSENSUS,
+        "        check_instance(self)\n",
+        "",
+        ("tests/integration/raft/test_node_library.py",),
+    ),
 ]

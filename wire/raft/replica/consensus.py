@@ -11,7 +11,16 @@ from typing import Any, Final
 
 from pysyncobj import SyncObjConf
 
-from wire.raft.replica.library import CANDIDATE, FOLLOWER, LEADER, Library, Peer, check_library, monotonic
+from wire.raft.replica.library import (
+    CANDIDATE,
+    FOLLOWER,
+    LEADER,
+    Library,
+    Peer,
+    check_instance,
+    check_release,
+    monotonic,
+)
 from wire.raft.replica.log import LibraryLog
 from wire.raft.replica.recovery import Recovered
 from wire.raft.replica.settings import RaftSettings
@@ -41,7 +50,8 @@ class Consensus(Library):
         settings: RaftSettings,
         rng: random.Random,
     ) -> None:
-        """Begin with what was recovered."""
+        """Begin with what was recovered. Raises UnavailableError if the library is not the one that is repaired."""
+        check_release()
         self.me = me
         self.outbox: list[tuple[MemberId, Message]] = []
         self.removed = False
@@ -73,7 +83,7 @@ class Consensus(Library):
             connectionTimeout=settings.election_max_s,
         )
         super().__init__(Peer(me.id), [], conf, nodeClass=Peer, transport=_Gate(self))
-        check_library(self)
+        check_instance(self)
         self._poller = _NoPoller()
         self.log = LibraryLog(store)
         self.dump_wanted = False

@@ -19,6 +19,7 @@ from pysyncobj.version import VERSION
 from wire.core.errors import UnavailableError
 
 RELEASE: Final = "0.3.17"
+_HINT: Final = f"install pysyncobj=={RELEASE}, exactly"
 OVERRIDDEN: Final = {
     "_SyncObj__applyLogEntries": ("self",),
     "_SyncObj__connectedToAnyone": ("self",),
@@ -33,6 +34,7 @@ OVERRIDDEN: Final = {
 """Methods of `SyncObj` that stand for something else here, and their parameters."""
 
 CALLED: Final = {
+    "__init__": ("self", "selfNode", "otherNodes", "conf", "consumers", "nodeClass", "transport", "transportClass"),
     "_SyncObj__setCurrentTerm": ("self", "term", "votedForNodeId"),
     "_SyncObj__setState": ("self", "newState"),
 }
@@ -106,14 +108,26 @@ def monotonic() -> float:
     return now
 
 
-def check_library(sample: object) -> None:
-    """Refuse a release that is not the one the repairs were made for, by an instance of it. Raises UnavailableError."""
-    hint = f"install pysyncobj=={RELEASE}, exactly"
+def check_release() -> None:
+    """Refuse a release that is not the one the repairs were made for, before any of it is called.
+
+    Raises UnavailableError.
+    """
     if VERSION != RELEASE:
-        raise UnavailableError("raft.library", f"pysyncobj is {VERSION}, and {RELEASE} is what is repaired", hint=hint)
-    missing = [*_changed(OVERRIDDEN | CALLED), *(name for name in Private.names if not hasattr(sample, name))]
+        message = f"pysyncobj is {VERSION}, and {RELEASE} is what is repaired"
+        raise UnavailableError("raft.library", message, hint=_HINT)
+    _refuse(_changed(OVERRIDDEN | CALLED))
+
+
+def check_instance(sample: object) -> None:
+    """Refuse a release whose instances have another state than the repairs rely on. Raises UnavailableError."""
+    _refuse(name for name in Private.names if not hasattr(sample, name))
+
+
+def _refuse(names: Iterable[str]) -> None:
+    missing = ", ".join(names)
     if missing:
-        raise UnavailableError("raft.library", f"pysyncobj {VERSION} lacks {', '.join(missing)}", hint=hint)
+        raise UnavailableError("raft.library", f"pysyncobj {VERSION} lacks {missing}", hint=_HINT)
 
 
 def _changed(expected: dict[str, tuple[str, ...]]) -> Iterable[str]:
