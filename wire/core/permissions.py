@@ -102,8 +102,8 @@ EVERYTHING: Final = Permissions(python=None, paths=None, env=None)
 Kind = Literal["path", "pattern", "python"]
 
 HINTS: Final[dict[Kind | Literal["env"], str]] = {
-    "path": "the cluster's operator allows files and folders by --allow-paths",
-    "pattern": "the cluster's operator allows files and folders by --allow-paths",
+    "path": "the cluster's operator allows files and folders by --allow-paths, but none of the node's own",
+    "pattern": "the cluster's operator allows files and folders by --allow-paths, but none of the node's own",
     "python": "the cluster's operator allows functions by --allow-python",
     "env": "the cluster's operator allows variables by --allow-env",
 }

@@ -102,7 +102,10 @@ class NodeConfig(Config, frozen=True, kw_only=True):
         list[Annotated[str, _CALLABLE]], doc("Python functions that pipelines of the API may call: `module:function`.")
     ] = field(default_factory=list)
     allow_paths: Annotated[
-        list[str], doc("Folders and files of the node that pipelines of the API may read and write.")
+        list[str],
+        doc(
+            "Folders and files that pipelines of the API may read and write, but for the node's certificates and data."
+        ),
     ] = field(default_factory=list)
     allow_env: Annotated[
         list[Annotated[str, _VARIABLE]], doc("Variables of the node that pipelines of the API may refer to: `PIPE_*`.")

@@ -6,7 +6,8 @@ import asyncio
 import os
 import random
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -109,14 +110,25 @@ def worker_settings(config: NodeConfig) -> WorkerSettings:
 
 def _permissions(config: NodeConfig) -> Permissions:
     """Return what pipelines may reach here: what the operator named, and never what is the node's own."""
-    tls = config.tls
-    own = () if tls is None else tuple(str(path.resolve()) for path in (tls.cert, tls.key) if path is not None)
     return Permissions(
         python=tuple(config.allow_python),
         paths=tuple(config.allow_paths),
         env=tuple(config.allow_env),
-        protected=(str(config.folder.resolve()), *own),
+        protected=tuple(str(path.absolute()) for path in _own(config)),
     )
+
+
+def _own(config: NodeConfig) -> Iterator[Path]:
+    """Return the node's folder and all that certificates are made of: who could write `ca` could be any node.
+
+    Where links lead is looked at whenever it counts: a certificate that is renewed may be somewhere else then.
+    """
+    yield config.folder
+    tls = config.tls
+    if tls is not None:
+        yield from (tls.ca, tls.ca.with_suffix(".key"), tls.cert)  # the authority's key, as `wire certs init` lays it
+        if tls.key is not None:
+            yield tls.key
 
 
 def tell_of_fault(exc: Exception) -> None:
