@@ -6,7 +6,7 @@ gone much is remembered, but not for ever (I8): whatever went first is forgotten
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from wire.cluster.state import Kept, PipelineKey, State, StoredCheckpoint
@@ -54,16 +54,21 @@ def prune(state: State, key: PipelineKey, there: Collection[PartitionKey]) -> No
     rows = state.checkpoints.get(key)
     if rows is None or not state.bounded:
         return
-    in_use = set(there)
-    for job in state.jobs.of(key):
-        for task in state.tasks.of(job.id):
-            in_use.update(task.share, task.held)
-    idle = [partition for partition in rows if partition not in in_use]
-    forgotten = set(idle[: max(len(idle) - MAX_GONE, 0)])
-    reported = {partition: rows[partition] for partition in there if partition in rows}
-    gone = {each: row for each, row in rows.items() if each not in reported and each not in forgotten}
+    gone = rows.copy()
+    reported = {partition: gone.pop(partition) for partition in there if partition in gone}
+    if len(gone) > MAX_GONE:
+        idle = _idle(state, key, gone)
+        for partition in idle[: max(len(idle) - MAX_GONE, 0)]:
+            del gone[partition]
     state.checkpoints[key] = gone | reported  # in this order: what was not reported for longest comes first
     state.unshared.add(key)
+
+
+def _idle(state: State, key: PipelineKey, partitions: Iterable[PartitionKey]) -> list[PartitionKey]:
+    """Return those that no task of the pipeline is to read or reads still, in their order."""
+    tasks = (task for job in state.jobs.of(key) for task in state.tasks.of(job.id))
+    in_use = {partition for task in tasks for partition in (*task.share, *task.held)}
+    return [partition for partition in partitions if partition not in in_use]
 
 
 def keep(state: State, key: PipelineKey, deleted_by: str) -> list[PipelineKey]:
