@@ -100,16 +100,31 @@ async def look_at_a_pipeline(at: Terminal) -> None:
     assert "n" in json.loads(tapped)["value"]
 
 
-async def let_it_forget(at: Terminal) -> None:
-    async def has_come_somewhere() -> bool:
+async def has_come_somewhere(at: Terminal) -> None:
+    async def there_are_checkpoints() -> bool:
         return bool(await at.data("pipeline checkpoints p"))
 
-    await comes_true(has_come_somewhere, DEADLINE_S)
+    await comes_true(there_are_checkpoints, DEADLINE_S)
+
+
+async def let_it_forget(at: Terminal) -> None:
+    await has_come_somewhere(at)
     assert "GENERATION" in await at.says("pipeline checkpoints p")
     assert await at.says("pipeline stop p --wait") == "p: stopped\n"
     assert await at.says("pipeline reset p --yes") == "p: begins anew when it is started\n"
     assert await at.data("pipeline checkpoints p") == []
     assert await at.says("pipeline start p --wait") == "p: running\n"
+
+
+async def let_it_leave_something(at: Terminal) -> None:
+    await has_come_somewhere(at)
+    assert await at.says("pipeline delete p --keep-checkpoints --yes") == "p: deleted\n"
+    (left,) = await at.data("pipeline kept")
+    assert (left["name"], left["checkpoints"], left["deleted_by"]) == ("p", 1, "ada")
+    assert "DELETED" in await at.says("pipeline kept")
+    assert await at.says("pipeline reset p --yes") == "p: what it had left is forgotten\n"
+    assert await at.data("pipeline kept") == []
+    assert await at.says("pipeline apply p.yaml --wait") == "p: created, version 1\n"
 
 
 async def keep_it_safe(at: Terminal) -> None:
@@ -181,6 +196,7 @@ async def test_every_command_does_what_it_says_on_a_cluster_of_three(tmp_path: P
         await steer_a_pipeline(at)
         await look_at_a_pipeline(at)
         await let_it_forget(at)
+        await let_it_leave_something(at)
         await keep_it_safe(at)
         await invite(at)
         await let_nodes_come_and_go(at, nodes)
