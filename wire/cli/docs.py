@@ -94,9 +94,10 @@ A node belongs to a cluster from the first time on; what follows is for one whos
 While it waits, `/readyz` says what for, in lines that begin with `[-]`, and so does the log.
 
 A node shows a certificate of the cluster's authority, which is enough unless the members say `join_requires: token`.
-A token that is given is always looked at. `POST /api/v1/cluster/tokens` makes one: for an hour and one node, unless
-it says otherwise (`{"expires": "10m", "uses": 3}`). The newcomer is given it as `WIRE_JOIN_TOKEN`, which other users
-of the machine don't see, as they do a flag. With `insecure` and without tokens, whoever reaches the port can join.
+A token is no substitute for one, and is always looked at where it is given. `POST /api/v1/cluster/tokens` makes one:
+for an hour and one node, unless it says otherwise (`{"expires": "10m", "uses": 3}`). The newcomer is given it as
+`WIRE_JOIN_TOKEN`, which other users of the machine don't see, as they do a flag. With `insecure` and without tokens,
+whoever reaches the port can join.
 Nodes that found a cluster together have no cluster yet that could know a token: they go by their certificates. One
 that lost its disk joins like any other, and is asked for a token where the others are.
 """

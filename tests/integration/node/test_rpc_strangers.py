@@ -111,6 +111,17 @@ async def test_who_calls_without_a_certificate_is_refused(one: Service, pki: Pki
     assert one.here.counters.refused == {"node.no_certificate": 1}
 
 
+@pytest.mark.parametrize(("secure", "code"), [(True, "node.no_certificate"), (False, "rpc.unreachable")])
+async def test_who_has_no_certificates_learns_whether_that_is_why_nobody_answers(
+    pki: Pki, secure: bool, code: str
+) -> None:
+    async with port(pki.good("n1") if secure else None) as here:  # where calls are not taken yet
+        there = RpcClient(Us("n2"), f"127.0.0.1:{here.number}", tls=None, rng=random.Random(1))
+        error = await refused(there)
+    assert error.code == code
+    assert ("--cert" in (error.hint or "")) == secure
+
+
 async def test_a_node_with_certificates_takes_no_calls_in_the_clear(pki: Pki) -> None:
     async with port(None) as here:
         server = RpcServer(Us("n1"), lambda _: True, secure=True)

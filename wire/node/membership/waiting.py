@@ -23,7 +23,12 @@ _CHANGED_S: Final = 5.0
 _HOPELESS_S: Final = 5 * LOOK_S
 """Files that are renewed on either side are in use by then."""
 _SILENT: Final = ("rpc.unreachable", "rpc.lost", "rpc.timeout")
-_CERTIFICATES: Final = ("rpc.certificate_refused", "rpc.untrusted_certificate", "rpc.wrong_certificate")
+_CERTIFICATES: Final = (
+    "node.no_certificate",
+    "rpc.certificate_refused",
+    "rpc.untrusted_certificate",
+    "rpc.wrong_certificate",
+)
 
 
 class Waiting:

@@ -34,7 +34,7 @@ from wire.node.rpc.messages import (
     judge_names,
 )
 from wire.node.rpc.settings import RpcCounters, RpcSettings
-from wire.raft.transport.connection import Connection, LostError
+from wire.raft.transport.connection import Connection, LostError, abort
 from wire.raft.transport.dialing import split_address
 from wire.raft.transport.framing import HEADER_SIZE, ProtocolError, framed
 from wire.raft.transport.ports import count
@@ -44,6 +44,7 @@ _REFUSAL: Final = re.compile(r"\w+_ALERT_(UNKNOWN_CA|\w*CERTIFICATE\w*)")
 """How OpenSSL calls what the other side says of our certificate, and in which words."""
 _NOT_IN_TIME: Final = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 _SAME: Final = "give both nodes certificates of the same authority, and its ca.pem: `wire certs issue` makes them"
+_GIVEN: Final = "give it one with --ca, --cert and --key: `wire certs issue` makes it"
 _NAMED: Final = "a node's certificate must carry the node's name: `wire certs issue NODE` makes one"
 
 
@@ -222,6 +223,9 @@ class RpcClient:
             await connection.write(greeting)
             answer = decode_greeting(await connection.read_frame(MAX_GREETING_BYTES))
         except LostError as exc:
+            if self._tls is None and await _speaks_tls(self.address):
+                message = f"{self.address} asks for a node's certificate, and this node has none"
+                raise RetryableError("node.no_certificate", message, hint=_GIVEN) from exc
             doubt = "" if self._tls is None else ": perhaps it is only starting, or does not accept our certificate"
             raise LostError(f"{exc} before it answered{doubt}") from exc.__cause__
         if isinstance(answer, Welcome):
@@ -232,6 +236,18 @@ class RpcClient:
         if isinstance(verdict, Refusal):
             hint = _NAMED if verdict.code == "rpc.wrong_certificate" else None
             raise FatalError(verdict.code, f"{self.address}: {verdict.message}", hint=hint)
+
+
+async def _speaks_tls(address: str) -> bool:
+    """Say whether a TLS handshake gets an answer at an address. Nothing is said there, so nobody has to be trusted."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    try:
+        _, writer = await asyncio.open_connection(*split_address(address), ssl=context)
+    except OSError:
+        return False
+    abort(writer)
+    return True
 
 
 def _refusal(exc: OSError) -> str | None:
