@@ -73,3 +73,21 @@ async def test_the_schema_of_a_nodes_configuration_is_one_and_takes_the_examples
     assert validator.is_valid({"node_id": "n1", "join": ["a:1"], "labels": {"zone": "a"}, "drain_timeout": "5s"})
     for wrong in ({"nodeid": "n1"}, {"listen": "x"}, {"workers": "two"}, {"join": "a:1"}):
         assert not validator.is_valid(wrong)
+
+
+async def test_doctor_looks_at_the_certificates_that_a_nodes_configuration_names(tmp_path: Path) -> None:
+    await wire("certs", "init", cwd=tmp_path)
+    await wire("certs", "issue", "soon", "--days", "3", cwd=tmp_path)
+    given = {"node_id": "soon", "ca": "certs/ca.pem", "cert": "certs/soon.pem", "key": "certs/soon.key"}
+    for changed, code, expected in (
+        ({}, 0, {"node.yaml": "ok", "certs/ca.pem": "ok", "certs/soon.pem": "optional"}),
+        ({"node_id": "other"}, 3, {"node.yaml": "missing", "certs/soon.pem": "optional"}),
+        ({"key": "certs/ca.key"}, 3, {"node.yaml": "missing", "certs/soon.pem": "optional"}),
+        ({"cert": "certs/gone.pem"}, 3, {"node.yaml": "missing", "certs/gone.pem": "missing"}),
+        ({"listen": "nowhere"}, 3, {"node.yaml": "missing"}),
+    ):
+        (tmp_path / "node.yaml").write_text(json.dumps(given | changed))
+        outcome = await wire("doctor", "--config", "node.yaml", "-o", "json", cwd=tmp_path)
+        assert outcome.code == code, outcome.err
+        checks = {check["check"]: check["status"] for check in json.loads(outcome.out)}
+        assert {name: checks[name] for name in expected} == expected, changed

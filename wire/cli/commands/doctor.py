@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import importlib.metadata
+import os
 import platform
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -17,7 +18,7 @@ import typer
 from wire.cli.checks import Check, folder
 from wire.cli.loading import Assignments
 from wire.cli.output import Output, OutputFormat, print_data, print_table
-from wire.core.errors import FatalError
+from wire.core.errors import FatalError, Finding
 from wire.core.plugins import missing_dependency
 
 app = typer.Typer(add_completion=False)
@@ -37,12 +38,17 @@ def doctor(
     certs: Annotated[
         list[Path] | None, typer.Option("--cert", help="Also look how long this certificate is good; may be repeated.")
     ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Also look at this configuration of a node, and at the certificates it names.")
+    ] = None,
     assignments: Assignments = None,
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Look whether everything that is needed is here. Exits with 3 if something is missing."""
     checks = [_python(), *_packages(), folder("state folder", state_dir, "choose another with --state-dir")]
     checks += [_certificate(path) for path in certs or ()]
+    if config is not None:
+        checks += _node(config)
     if file is not None:
         checks += _pipeline(file, assignments or [])
     if output is OutputFormat.TABLE:
@@ -105,14 +111,39 @@ def _certificate(path: Path) -> Check:
     return Check(str(path), "ok", detail)
 
 
+def _node(path: Path) -> list[Check]:
+    """Look at a node's configuration: whether a node would start with it, and how long its certificates are good."""
+    try:
+        from wire.node.credentials import load_contexts
+        from wire.node.loading import NodeConfigError, load
+    except ModuleNotFoundError as exc:
+        raise missing_dependency("wire doctor --config", "cluster", exc) from exc
+    try:
+        config = load({"config": str(path)}, os.environ).config
+    except NodeConfigError as exc:
+        return [Check(str(path), "missing", f"{_first(exc.findings)}; `wire serve --config {path}` says what to do")]
+    tls = config.tls
+    if tls is None:
+        return [Check(str(path), "ok", "valid, without certificates")]
+    certificates = [_certificate(tls.ca), _certificate(tls.cert)]
+    try:
+        load_contexts(tls, config.name)
+    except FatalError as exc:
+        return [Check(str(path), "missing", f"{exc.message}; {exc.hint}"), *certificates]
+    return [Check(str(path), "ok", "valid"), *certificates]
+
+
+def _first(findings: Sequence[Finding]) -> str:
+    more = f", and {len(findings) - 1} more" if len(findings) > 1 else ""
+    return f"{findings[0].message}{more}"
+
+
 def _pipeline(path: Path, assignments: list[str]) -> list[Check]:
     from wire.cli.reach import ends
     from wire.pipelines.lint import lint_file
 
     result = lint_file(path, assignments=assignments)
     if result.pipeline is None:
-        first, *others = result.errors
-        more = f", and {len(others)} more" if others else ""
-        detail = f"{first.message}{more}; `wire lint {path}` says what to do"
+        detail = f"{_first(result.errors)}; `wire lint {path}` says what to do"
         return [Check(str(path), "missing", detail)]
     return [Check(str(path), "ok", "valid"), *asyncio.run(ends(result.pipeline))]
