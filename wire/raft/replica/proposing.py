@@ -110,7 +110,7 @@ class Proposing(Replication):
 
     def _refusal(self, size: int, request_id: bytes = b"") -> Rejected | None:
         if self.removed:
-            return Rejected("raft.removed_member", "this member was removed from the cluster")
+            return Rejected("raft.stopped", "this member was removed from the cluster")  # others may carry it out
         if len(request_id) > MAX_REQUEST_ID_BYTES:
             limit = MAX_REQUEST_ID_BYTES
             return Rejected("raft.too_large", f"the request id has {len(request_id)} bytes, and {limit} are allowed")
