@@ -25,7 +25,7 @@ from tests.integration.workers_kit import (
     slowly,
 )
 from tests.waiting import until
-from wire.core.units import Duration
+from wire.core.units import Duration, Size
 
 FUNCTIONS = "tests.integration.worker_functions"
 
@@ -90,6 +90,25 @@ async def test_a_task_that_does_not_let_go_is_ended_with_its_worker(tmp_path: Pa
             assert cluster.released == [run]
             assert not cluster.lost
     assert [entry["code"] for entry in logs if entry["event"] == "worker_lost"] == ["worker.not_drained"]
+
+
+async def test_a_task_that_hoards_memory_costs_the_others_nothing_but_time(tmp_path: Path) -> None:
+    limit, out = Size(256 << 20), tmp_path / "out.jsonl"
+    cluster = Cluster(msgspec.structs.replace(SETTINGS, max_memory=limit))
+    with structlog.testing.capture_logs() as logs:
+        async with cluster.running():
+            good = cluster.begin(slowly("good", 20_000, out), "generate")
+            await until(lambda: cluster.read(good) > 0)
+            await cluster.pids()
+            (worker,) = cluster.supervisor.workers()
+            assert worker.rss_bytes < limit.bytes / 2, "it is the task that makes it large"
+            greedy = cluster.begin(endless("greedy", transforms=[{"python": f"{FUNCTIONS}:hoard"}]), "generate")
+            await until(lambda: {good, greedy} <= set(cluster.lost), 60)
+            await cluster.over(good.task)
+    losses = [entry for entry in logs if entry["event"] == "worker_lost"]
+    assert {entry["code"] for entry in losses} == {"worker.memory_exceeded"}
+    assert losses[0]["error"].endswith("256MiB are allowed")
+    assert numbers(out) == list(range(20_000))
 
 
 async def test_a_worker_that_talks_garbage_is_replaced() -> None:
