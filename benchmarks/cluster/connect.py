@@ -86,6 +86,10 @@ class Connect:
         workers = await self._workers()
         return {name: ports[workers[name]] for name in names if name in workers}
 
+    async def follower(self) -> int:
+        """Return the last place: it is the broker that leads."""
+        return PLACES[-1]
+
     async def running(self) -> int:
         """Return how many connectors have a task that runs."""
         return len(await self._workers())

@@ -36,7 +36,14 @@ class Contender(Protocol):
         ...
 
     async def placed(self, names: Iterable[str]) -> Mapping[str, int]:
-        """Return where each pipeline's task runs; one that runs nowhere is left out."""
+        """Return where each pipeline's task runs; one that runs nowhere is left out.
+
+        If the cluster keeps how far a task has come, it runs once something is kept of this run.
+        """
+        ...
+
+    async def follower(self) -> int:
+        """Return a place that leads nothing."""
         ...
 
     async def running(self) -> int:

@@ -45,6 +45,7 @@ async def measure(kafka: KafkaCluster, folder: Path, size: Size) -> AsyncIterato
     yield "cluster_formation", await formation.measure(folder, contenders, size.rounds)
     yield "cluster_creation", await creation.measure(folder, contenders, created)
     yield "cluster_takeover", await takeover.measure(folder, contenders, size.rounds)
+    yield "cluster_succession", await takeover.measure_leader(folder, size.rounds)
     yield "cluster_idling", await idling.measure(folder, kafka, size.idle_s)
     yield "cluster_crowding", await crowding.measure(folder, size.crowded_s)
     yield "cluster_restoring", await restoring.measure(folder, size.restored)

@@ -49,12 +49,12 @@ class Nodes:
             (await client.get("/readyz")).raise_for_status()
         return sorted(member["role"] for member in found["members"]) == _ALL_VOTE
 
-    async def create(self, name: str) -> None:
-        """Make a pipeline of one task that generates ten records a second."""
+    async def create(self, name: str, rate: int = 10) -> None:
+        """Make a pipeline of one task that generates so many records a second."""
         await self.apply(
             {
                 "name": name,
-                "source": {"type": "generate", "config": {"rate": 10, "fields": {"n": "sequence"}}},
+                "source": {"type": "generate", "config": {"rate": rate, "fields": {"n": "sequence"}}},
                 "sink": {"type": "drop"},
             }
         )
@@ -66,17 +66,19 @@ class Nodes:
             raise RunError(f"a pipeline was not created: {answer.text}")
 
     async def placed(self, names: Iterable[str]) -> Mapping[str, int]:
-        """Return where each pipeline's task runs."""
+        """Return where each pipeline's task runs, and has committed a checkpoint since it began there."""
         found = {}
         for name in names:
+            committed = {each["epoch"] for each in await self.checkpoints(name)}
             for task in await self.tasks(name):
-                if task["state"] == "running":
+                if task["state"] == "running" and task["epoch"] in committed:
                     found[name] = int(task["node"].removeprefix("n"))
         return found
 
-    async def stop(self, name: str) -> None:
-        """Let a pipeline run no more."""
-        (await self.clients[self._started.living()[-1]].put(f"/api/v1/pipelines/{name}/stop")).raise_for_status()
+    async def follower(self) -> int:
+        """Return the last place that does not lead."""
+        leader = await self.leader()
+        return max(place for place in PLACES if place != leader)
 
     async def count(self, place: int, state: str | None = None) -> int:
         """Return how many pipelines a node knows, or how many of them are in a state."""
@@ -97,6 +99,11 @@ class Nodes:
         place = self._started.living()[0]
         tasks = (await self.get(place, f"pipelines/{name}/tasks?consistency=stale"))["items"]
         return [task for task in tasks if task["slot"] >= 0]
+
+    async def checkpoints(self, name: str) -> list[dict[str, Any]]:
+        """Return the checkpoints of a pipeline."""
+        place = self._started.living()[0]
+        return list((await self.get(place, f"pipelines/{name}/checkpoints?consistency=stale"))["items"])
 
     def kill(self, place: int) -> None:
         """End a node at once, with its workers."""

@@ -33,6 +33,11 @@ def takeover_rows(measured: Took) -> Iterator[Row]:
     yield _took_row("node killed to all its tasks running elsewhere, s", measured)
 
 
+def succession_rows(measured: Took) -> Iterator[Row]:
+    """Yield the line on going on without the node that led."""
+    yield _took_row("leading node killed to all its tasks running elsewhere, s", measured)
+
+
 def _took_row(what: str, measured: Took) -> Row:
     took = measured.seconds[WIRE]
     rival = f"Kafka Connect {decimals(measured.seconds[CONNECT], 1)}" if CONNECT in measured.seconds else ""
@@ -92,7 +97,7 @@ def crowding_rows(measured: Crowding) -> Iterator[Row]:
 
 def restoring_rows(measured: Restoring) -> Iterator[Row]:
     """Yield the line on starting again."""
-    what = f"three nodes started with {measured.pipelines:,} pipelines in their snapshots to ready, s"
+    what = f"three nodes killed with {measured.pipelines:,} running pipelines, started again to ready, s"
     yield Row(what, f"{measured.seconds:.1f}", aim="under 5", met=measured.seconds < 5)
 
 
@@ -111,6 +116,7 @@ def about() -> str:
 PARTS: Final[dict[str, tuple[type[Any], Callable[[Any], Iterator[Row]]]]] = {
     "cluster_formation": (Took, formation_rows),
     "cluster_takeover": (Took, takeover_rows),
+    "cluster_succession": (Took, succession_rows),
     "cluster_creation": (Creation, creation_rows),
     "cluster_idling": (Idling, idling_rows),
     "cluster_crowding": (Crowding, crowding_rows),

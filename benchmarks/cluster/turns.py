@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from benchmarks.arithmetic import Spread, spread
 from benchmarks.cluster.contender import Contender
 from benchmarks.progress import say
+
+C = TypeVar("C", bound=Contender)
 
 Fresh = Callable[[Path], Contender]
 """Makes a cluster in a folder; nothing of it is started."""
@@ -25,9 +28,9 @@ class Took(msgspec.Struct):
 async def in_turn(
     what: str,
     folder: Path,
-    contenders: Mapping[str, Fresh],
+    contenders: Mapping[str, Callable[[Path], C]],
     rounds: int,
-    one: Callable[[Contender, str], Awaitable[float]],
+    one: Callable[[C, str], Awaitable[float]],
 ) -> Took:
     """Return how long `one` says that it took, `rounds` times of each contender, while its cluster runs."""
     runs_s: dict[str, list[float]] = {who: [] for who in contenders}
