@@ -31,6 +31,7 @@ _REPLICA: Final = "replica/replica.py"
 _SEGMENTS: Final = "storage/segments.py"
 _SNAPSHOTS: Final = "storage/snapshots.py"
 _RECEIVING: Final = "storage/snapshot_receiving.py"
+_NODE: Final = "node.py"
 _STORAGE_TESTS: Final = ("tests/unit/raft/storage",)
 
 MUTANTS: Final = [
@@ -329,6 +330,13 @@ MUTANTS: Final = [
         "elif not asked:",
     ),
     # the driver, the bounds, and what else a review undid without anybody noticing
+    Mutant(
+        "9 what waits for the disk is sent before the sync",
+        _NODE,
+        "        if self._store.dirty:\n            began = monotonic()\n",
+        "        outbox, self._replica.outbox = self._replica.outbox, []\n        self._send(outbox)\n        if self._store.dirty:\n            began = monotonic()\n",
+        ("tests/integration/raft/test_node_order.py",),
+    ),
     Mutant(
         "the library is looked at too late",
         _CONSENSUS,
