@@ -338,6 +338,18 @@ MUTANTS: Final = [
         ("tests/integration/raft/test_node_order.py",),
     ),
     Mutant(
+        "any number of messages are under way",
+        "replica/progress.py",
+        "MAX_IN_FLIGHT: Final = 16",
+        "MAX_IN_FLIGHT: Final = 10**9",
+    ),
+    Mutant(
+        "who knows nothing of a peer sends it all",
+        "replica/progress.py",
+        "1 if self.probing else MAX_IN_FLIGHT",
+        "MAX_IN_FLIGHT",
+    ),
+    Mutant(
         "the library is looked at too late",
         _CONSENSUS,
         "        check_release()\n",

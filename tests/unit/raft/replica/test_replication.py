@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.unit.raft.replica.kit import SETTINGS, A, B, Bench, C, D, code_of, entries, member
+from wire.raft.replica.progress import MAX_IN_FLIGHT
 from wire.raft.replica.proposals import Outcome
 from wire.raft.transport.messages import Append, AppendReply
 from wire.raft.types import Configuration, MemberId, Unknown
@@ -82,6 +83,42 @@ def test_what_goes_to_several_is_one_message(bench: Bench) -> None:
     bench.propose(b"v")
     (_, one), (_, other) = bench.replica.ahead_of_sync()
     assert one is other
+
+
+def test_no_more_is_under_way_to_a_peer_than_a_window_holds_and_with_each_answer_it_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench(monkeypatch, settings=replace(PACED, max_append_bytes=1))
+    term = leading(bench)
+    last = 50
+    for n in range(2, last + 1):
+        bench.propose(b"%d" % n)
+    said = sent(bench.turn())
+    assert len(said) == 2 * MAX_IN_FLIGHT
+    next_one = 2 + MAX_IN_FLIGHT
+    assert sorted(said) == [(peer, n) for peer in (B, C) for n in range(2, next_one)]
+    assert sent(bench.turn()) == [], "one that does not answer is sent no more"
+    bench.put(B, AppendReply(term, 0, 4, True))
+    assert sent(bench.turn()) == [(B, next_one + n) for n in range(3)], "and holds nobody else up"
+    bench.put(B, AppendReply(term, 0, 4, True))
+    assert sent(bench.turn()) == [], "a reply that comes twice makes no room"
+    for index in range(5, last + 1):
+        bench.put(B, AppendReply(term, 0, index, True))
+        assert len(bench.replica._progress[bench.replica._peers[B]].in_flight) <= MAX_IN_FLIGHT
+    assert sent(bench.turn())[-1] == (B, last)
+    assert bench.machine.values[-1] == b"%d" % last
+
+
+def test_a_peer_of_which_nothing_is_known_yet_is_sent_one_message_until_it_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench(monkeypatch, settings=replace(PACED, max_append_bytes=1))
+    term = bench.lead(B)
+    for n in range(3):
+        bench.propose(b"%d" % n)
+    assert sent(bench.turn()) == [(B, 1), (C, 1)]
+    bench.put(B, AppendReply(term, 0, 1, True))
+    assert sent(bench.turn()) == [(B, 2), (B, 3), (B, 4)]
 
 
 def test_a_member_without_a_vote_gets_entries_at_a_pace(bench: Bench) -> None:
