@@ -38,9 +38,17 @@ class Cluster:
     """
 
     def __init__(
-        self, folder: Path, environ: Mapping[str, str], hosts: Hosts | None = None, relays: Relays | None = None
+        self,
+        folder: Path,
+        environ: Mapping[str, str],
+        hosts: Hosts | None = None,
+        relays: Relays | None = None,
+        flags: Sequence[str] = (),
     ) -> None:
-        """Start nothing yet. Pipelines may refer to `environ`. On `hosts`, nodes are asked by way of `relays`."""
+        """Start nothing yet. Pipelines may refer to `environ`; nodes are given `flags`.
+
+        On `hosts`, nodes are asked by way of `relays`.
+        """
         self.nodes: dict[str, NodeProcess] = {}
         self.clients: dict[str, httpx.AsyncClient] = {}
         self.members: set[str] = set()
@@ -50,6 +58,7 @@ class Cluster:
         self._environ = environ
         self._hosts = hosts
         self._relays = relays
+        self._flags = flags
         self._certificates = CertificateFolder(folder / "certs")
         now, day = datetime.now(UTC), timedelta(days=1)
         self._certificates.init("Wire trials", day, now, replace=False)
@@ -81,7 +90,7 @@ class Cluster:
             host, port = self._hosts.addresses[name[-1]], _PORT
         now = datetime.now(UTC)
         issued = self._certificates.issue_node(name, [host], timedelta(days=1), now, replace=True)
-        flags = ["--ca", self._certificates.authority, "--cert", issued.certificate, "--key", issued.key]
+        flags = [*self._flags, "--ca", self._certificates.authority, "--cert", issued.certificate, "--key", issued.key]
         for variable in self._environ:
             flags += ["--allow-env", variable]
         for peer in peers:
@@ -235,9 +244,10 @@ async def cluster(
     environ: Mapping[str, str],
     hosts: Hosts | None = None,
     relays: Relays | None = None,
+    flags: Sequence[str] = (),
 ) -> AsyncIterator[Cluster]:
     """A cluster of these nodes, once each has a vote."""
-    its = Cluster(folder, environ, hosts, relays)
+    its = Cluster(folder, environ, hosts, relays, flags)
     try:
         async with asyncio.timeout(DEADLINE_S):
             for name in names:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -19,7 +20,9 @@ from tests.services.mongodb_client import Document, MongoDB
 
 HOT = 20
 _TICK_S = 0.05
+_LATEST_S = 1.0
 _RETRY_S = 0.2
+_Record = tuple[str, int | None]
 
 
 class Records:
@@ -28,11 +31,13 @@ class Records:
     `states` is the newest record of each key by its place, its value None where it is a tombstone.
     """
 
-    def __init__(self, topic: str, rate: int, rng: random.Random) -> None:
+    def __init__(self, topic: str, partitions: int, rate: int, rng: random.Random) -> None:
+        """Write `rate` records a second, those of a key into one of so many partitions."""
         self.topic = topic
         self.made = 0
         self.states: dict[str, tuple[int, int | None]] = {}
-        self._per_tick = max(1, round(rate * _TICK_S))
+        self._partitions = partitions
+        self._rate = rate
         self._rng = rng
 
     async def go_on(self, kafka: KafkaCluster, stop: asyncio.Event) -> None:
@@ -41,39 +46,53 @@ class Records:
             bootstrap_servers=kafka.bootstrap,
             acks="all",
             enable_idempotence=True,
+            max_batch_size=1 << 20,
             request_timeout_ms=10_000,
             retry_backoff_ms=200,
         )
         async with producer, asyncio.TaskGroup() as group:
+            wrote_s = time.monotonic()
             while not stop.is_set():
-                for _ in range(self._per_tick):
-                    key, n = self._next()
-                    sent = await self._send(producer, key, n)
-                    group.create_task(self._acknowledged(key, n, sent))
                 await asyncio.sleep(_TICK_S)
+                late_s = min(time.monotonic() - wrote_s, _LATEST_S)
+                wrote_s = time.monotonic()
+                for partition, records in self._next(max(1, round(self._rate * late_s))).items():
+                    sent = await self._send(producer, partition, records)
+                    group.create_task(self._acknowledged(records, sent))
 
-    async def _send(self, producer: AIOKafkaProducer, key: str, n: int | None) -> asyncio.Future[Any]:
+    async def _send(self, producer: AIOKafkaProducer, partition: int, records: list[_Record]) -> asyncio.Future[Any]:
+        """Send records at once: one by one, a test does not come to thousands a second beside all else it does."""
+        batch = producer.create_batch()
+        for key, n in records:
+            value = None if n is None else b'{"n":%d}' % n
+            assert batch.append(key=key.encode(), value=value, timestamp=None) is not None
         while True:
             try:
-                sent: asyncio.Future[Any] = await producer.send(
-                    self.topic, None if n is None else b'{"n":%d}' % n, key.encode()
-                )
+                sent: asyncio.Future[Any] = await producer.send_batch(batch, self.topic, partition=partition)
             except KafkaTimeoutError:  # it was not taken: the broker has stood still for so long that there is no room
                 await asyncio.sleep(_RETRY_S)
             else:
                 return sent
 
-    def _next(self) -> tuple[str, int | None]:
-        self.made += 1
-        if self._rng.random() < 0.7:
-            return f"u{self.made}", self.made
-        key = f"k{self._rng.randrange(HOT)}"
-        return key, None if self._rng.random() < 0.1 else self.made
+    def _next(self, count: int) -> dict[int, list[_Record]]:
+        """Make records, by the partition of their keys."""
+        made: dict[int, list[_Record]] = {}
+        for _ in range(count):
+            self.made += 1
+            key, n = self._record(self.made)
+            made.setdefault(int(key[1:]) % self._partitions, []).append((key, n))
+        return made
 
-    async def _acknowledged(self, key: str, n: int | None, sent: Any) -> None:
-        written = await sent
-        if self.states.get(key, (-1, None))[0] < written.offset:
-            self.states[key] = written.offset, n
+    def _record(self, n: int) -> _Record:
+        if self._rng.random() < 0.7:
+            return f"u{n}", n
+        return f"k{self._rng.randrange(HOT)}", None if self._rng.random() < 0.1 else n
+
+    async def _acknowledged(self, records: list[_Record], sent: Any) -> None:
+        first = (await sent).offset
+        for offset, (key, n) in enumerate(records, first):
+            if self.states.get(key, (-1, None))[0] < offset:
+                self.states[key] = offset, n
 
     def expected(self) -> dict[str, int]:
         """What has to be in the index: the newest value of each key that has one."""

@@ -45,6 +45,7 @@ MARKS = [
 ]
 """What every trial is."""
 _LOOK_S = 0.2
+_SLOWEST_PER_S = 200
 _UNFORESEEN = re.compile(r".*(?:Traceback|task_crashed|rpc_call_failed|listener_failed|worker_not_dead).*")
 
 
@@ -71,17 +72,18 @@ class Services(Struct):
 class Trial:
     """A cluster at work."""
 
-    def __init__(self, cluster: Cluster, services: Services, names: dict[str, str]) -> None:
-        """Use topics, an index and a database of these names."""
+    def __init__(self, cluster: Cluster, services: Services, names: dict[str, str], rate: int) -> None:
+        """Use topics, an index and a database of these names. Write `rate` records a second, as far as that goes."""
         self.rng = random.Random(SEED)
         self.cluster = cluster
         self.services = services
         self.watchers = Watchers(cluster, PIPELINES, CHANGED, self.rng)
         self.definitions = Definitions(cluster, self.rng)
+        self.came_in_per_s = 0.0
         self._whole = True
         self._index, self._out = names["index"], names["out"]
-        self._records = Records(names["topic"], RATE, self.rng)
-        self._documents = Documents(names["database"], RATE // 2, self.rng)
+        self._records = Records(names["topic"], PARTITIONS, rate, self.rng)
+        self._documents = Documents(names["database"], rate // 2, self.rng)
         self._versions = Versions(services.elasticsearch, self._index, [f"k{n}" for n in range(HOT)])
 
     @contextlib.asynccontextmanager
@@ -98,11 +100,14 @@ class Trial:
                 group.create_task(self._records.go_on(self.services.kafka, stop)),
                 group.create_task(self._documents.go_on(self.services.mongodb, stop)),
             ]
+            began, before = time.monotonic(), self._records.made
             await self.advances("before the fault")
             yield
             await self.advances("after the fault")
             stop.set()
             await asyncio.wait(loads)
+            self.came_in_per_s = (self._records.made - before) / (time.monotonic() - began)
+            print(f"{self.came_in_per_s:.0f} records came in a second")
             await self.arrives()
             over.set()
         await self.settles()
@@ -142,7 +147,7 @@ class Trial:
         began = time.monotonic()
         expected = self._records.expected()
         with contextlib.suppress(TimeoutError):
-            await comes_true(lambda: self._indexed(expected), DEADLINE_S)
+            await comes_true(lambda: self._indexed(expected), DEADLINE_S + len(expected) / _SLOWEST_PER_S)
         found = await self.services.elasticsearch.documents(self._index)
         assert {id_: each["n"] for id_, each in found.items()} == expected
         changes: dict[str, list[int | None]] = {}
@@ -216,7 +221,7 @@ async def _or_not(attempt: Any) -> bool:
     return False
 
 
-async def begin(cluster: Cluster, services: Services) -> Trial:
+async def begin(cluster: Cluster, services: Services, rate: int = RATE) -> Trial:
     """Begin both routes, and return once both move."""
     topic = await services.kafka.create_topic(partitions=PARTITIONS)
     out = await services.kafka.create_topic(partitions=PARTITIONS)
@@ -225,20 +230,20 @@ async def begin(cluster: Cluster, services: Services) -> Trial:
     async with services.mongodb.client() as client:
         await client[topic]["docs"].insert_one({"_id": "first", "change": 0})
     async with cluster.nodes[cluster.up[0]].client() as patient:
-        for spec in [*specs(services, names), endless(CHANGED)]:
+        for spec in [*specs(services, names, min(1000, rate // 2)), endless(CHANGED)]:
             await create(patient, spec)
     await services.kafka.consume(out, 1, deadline_s=DEADLINE_S)  # the stream was begun before: all changes are in it
-    trial = Trial(cluster, services, names)
+    trial = Trial(cluster, services, names, rate)
     async with trial.going_on():
         pass
     return trial
 
 
-def specs(services: Services, names: dict[str, str]) -> list[dict[str, Any]]:
-    """The pipelines: Kafka to Elasticsearch by versions, and MongoDB to Kafka."""
+def specs(services: Services, names: dict[str, str], max_records: int) -> list[dict[str, Any]]:
+    """The pipelines: Kafka to Elasticsearch by versions, and MongoDB to Kafka, by so many at once."""
     brokers = {"bootstrap_servers": [services.kafka.bootstrap]}
     common: dict[str, Any] = {
-        "batch": {"max_records": 50},
+        "batch": {"max_records": max_records},
         "retry": {"initial": "100ms", "max": "500ms"},
         "checkpoint": {"interval": "100ms"},
     }
