@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.e2e.nodes_kit import DEADLINE_S, NOT_THERE, NodeProcess, create, endless, reaches
 from tests.e2e.test_three_nodes import cluster
@@ -14,6 +15,7 @@ from tests.services.ports import free_ports
 from tests.waiting import comes_true, insist
 
 
+@pytest.mark.timeout(900)  # nine starts of nodes, which take long where many tests share the cores
 async def test_nodes_that_come_back_at_other_addresses_are_found_again(tmp_path: Path) -> None:
     async with cluster(tmp_path) as (nodes, clients), contextlib.AsyncExitStack() as stack:
         await create(clients[0], endless("endless"))
