@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from tests.chaos.raft_member import CLUSTER, Answer, Ask, Change
+from tests.chaos.raft_member import CLUSTER, Answer, Ask, Change, Request, Who
 from tests.services.consensus import Seat, found, seats
 from tests.services.hosts import Hosts
 from tests.services.ports import free_ports
@@ -101,7 +101,11 @@ class Process:
         """Have the members changed, and return whether they are; only who leads can do it."""
         return (await self._put(Change(next(self._numbers), what, member))).taken
 
-    async def _put(self, request: Ask | Change) -> Answer:
+    async def leads_in(self) -> int | None:
+        """Return in which term it leads, None if it does not, as far as it knows."""
+        return (await self._put(Who(next(self._numbers)))).leads_in
+
+    async def _put(self, request: Request) -> Answer:
         process = self._process
         if process is None or process.stdin is None:
             return Answer(request.number)

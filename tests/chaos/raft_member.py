@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from typing import Literal
+from typing import Literal, TypeAlias, assert_never
 
 import msgspec
 
 from tests.services.consensus import Seat, at_work
 from tests.sim.raft.machine import Ledger
-from wire.raft import Member, RaftNode, RaftSettings, Rejected
+from wire.raft import Member, RaftNode, RaftSettings, Rejected, Role
 
 SETTINGS = RaftSettings(
     heartbeat_s=0.1,
@@ -40,16 +40,26 @@ class Change(msgspec.Struct, tag=True):
     member: Member
 
 
+class Who(msgspec.Struct, tag=True):
+    """Whether this member leads, as far as it knows, and in which term."""
+
+    number: int
+
+
+Request: TypeAlias = Ask | Change | Who
+
+
 class Answer(msgspec.Struct):
     """`place` is None where nothing is known of the value; `values` answers a read that was confirmed.
 
-    `taken` says that a change of the members is in force.
+    `taken` says that a change of the members is in force; `leads_in` is the term of a member that leads.
     """
 
     number: int
     place: int | None = None
     values: list[str] | None = None
     taken: bool = False
+    leads_in: int | None = None
 
 
 async def changed(node: RaftNode, change: Change) -> bool:
@@ -63,9 +73,20 @@ async def changed(node: RaftNode, change: Change) -> bool:
             return outcome == b"" or (isinstance(outcome, Rejected) and outcome.code == "raft.unknown_member")
 
 
-async def answer(node: RaftNode, machine: Ledger, ask: Ask | Change) -> Answer:
-    if isinstance(ask, Change):
-        return Answer(ask.number, taken=await changed(node, ask))
+async def answer(node: RaftNode, machine: Ledger, request: Request) -> Answer:
+    match request:
+        case Who(number):
+            status = node.status()
+            return Answer(number, leads_in=status.term if status.role is Role.LEADER else None)
+        case Change(number):
+            return Answer(number, taken=await changed(node, request))
+        case Ask():
+            return await asked(node, machine, request)
+        case _:
+            assert_never(request)
+
+
+async def asked(node: RaftNode, machine: Ledger, ask: Ask) -> Answer:
     if ask.value is None:
         confirmed = await node.read_barrier(ask.timeout_s)
         return Answer(ask.number, values=[value.decode() for value in machine.values] if confirmed else None)
@@ -82,11 +103,11 @@ def say(line: bytes) -> None:
 
 async def serve(seat: Seat) -> None:
     machine = Ledger()
-    lines, requests = asyncio.StreamReader(), msgspec.json.Decoder(Ask | Change)
+    lines, requests = asyncio.StreamReader(), msgspec.json.Decoder(Request)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
 
-    async def reply(ask: Ask | Change) -> None:
-        say(msgspec.json.encode(await answer(node, machine, ask)))
+    async def reply(request: Request) -> None:
+        say(msgspec.json.encode(await answer(node, machine, request)))
 
     async with at_work(seat, machine, SETTINGS) as node, asyncio.TaskGroup() as answers:
         say(b"ready")

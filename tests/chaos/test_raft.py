@@ -8,7 +8,7 @@ import os
 import random
 import re
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -18,13 +18,13 @@ import pytest
 from tests.chaos.raft_cluster import Process, Processes
 from tests.services.hosts import hosts
 from tests.sim.raft.history import History
-from tests.waiting import until
+from tests.waiting import comes_true, until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
 
 SECONDS = float(os.environ.get("WIRE_CHAOS_RAFT_SECONDS", "8"))
 CLIENTS = 8
-LEAST = 20  # confirmed values below which a run shows nothing
+LEAST_PER_S = 3  # confirmed values below which a run shows little, also where most of the time nobody can lead
 
 
 Fault = Callable[[Processes, random.Random], Awaitable[None]]
@@ -84,12 +84,28 @@ async def killed(processes: Processes, rng: random.Random) -> None:
 
 
 async def frozen(processes: Processes, rng: random.Random) -> None:
-    """Stop one, perhaps the leader, for longer than an election takes, and let it go on with what it believed."""
-    victim = rng.choice(processes.members)
+    """Stop who leads until another one does, and let it go on with what it believed: it has to learn who leads."""
+    victim, term = await leading(processes.members, after=0)
     victim.send(signal.SIGSTOP)
-    await asyncio.sleep(rng.uniform(0.5, 2.5))  # the length of the fault
+    await leading([each for each in processes.members if each is not victim], after=term)
+    await asyncio.sleep(rng.uniform(0, 0.5))  # the length of the fault
     victim.send(signal.SIGCONT)
-    await asyncio.sleep(rng.uniform(0.2, 1))
+    await comes_true(partial(_leads_no_more, victim, term))
+
+
+async def _leads_no_more(process: Process, term: int) -> bool:
+    return await process.leads_in() != term
+
+
+async def leading(processes: Sequence[Process], after: int) -> tuple[Process, int]:
+    """Wait until one of these leads in a later term, and return it and the term."""
+    async with asyncio.timeout(60):
+        while True:
+            terms = [(await process.leads_in() or 0, process) for process in processes]
+            term, process = max(terms, key=lambda pair: pair[0])
+            if term > after:
+                return process, term
+            await asyncio.sleep(0.05)
 
 
 def sealed(folder: Path) -> Path | None:
@@ -176,14 +192,17 @@ async def ordeal(processes: Processes, fault: Fault) -> None:
     async with asyncio.TaskGroup() as group:
         for _ in range(CLIENTS):
             group.create_task(clients.work())
-        end = asyncio.get_running_loop().time() + SECONDS
-        while asyncio.get_running_loop().time() < end:
+        began = ended = asyncio.get_running_loop().time()
+        while ended < began + SECONDS:
             await fault(processes, rng)
+            ended = asyncio.get_running_loop().time()
         clients.end()
     dumps = [await everything(process) for process in processes.members]
     assert dumps[0] == dumps[1] == dumps[2]
     clients.history.end([value.encode() for value in dumps[0]])
-    assert len(clients.history.confirmed) >= LEAST, "the run shows nothing"
+    confirmed, seconds = len(clients.history.confirmed), ended - began
+    print(f"{confirmed} values and {clients.history.reads} reads in {seconds:.0f} s")
+    assert confirmed >= LEAST_PER_S * seconds, f"the run shows little: {confirmed} values in {seconds:.0f} s"
 
 
 async def everything(process: Process) -> list[str]:
