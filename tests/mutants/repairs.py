@@ -349,6 +349,14 @@ MUTANTS: Final = [
         "1 if self.probing else MAX_IN_FLIGHT",
         "MAX_IN_FLIGHT",
     ),
+    Mutant("all of a backlog is applied at once", _PROPOSING, "if monotonic() > stop_at:", "if False:"),
+    Mutant(
+        "a backlog leaves nobody else a turn",
+        _NODE,
+        "            await asyncio.sleep(0)  # what is sent has to be written, and others have work of their own\n",
+        "",
+        ("tests/integration/raft/test_node_threads.py",),
+    ),
     Mutant(
         "the library is looked at too late",
         _CONSENSUS,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
-from tests.integration.raft.cluster_kit import PIECES, cluster
+from tests.integration.raft.cluster_kit import PIECES, QUICK, cluster
 from tests.sim.raft.machine import Ledger
 from tests.waiting import until
 from wire.raft import snapshotting
@@ -95,3 +97,34 @@ async def test_a_large_state_is_written_and_restored_chunk_by_chunk_in_another_t
         await until(lambda: other.machine.values == values)
     assert observed.here == set()
     assert observed.elsewhere == {"chunk", "restore", "_encode"}
+
+
+async def test_while_a_long_backlog_is_applied_others_get_their_turn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rounds = 0
+    applied_in: list[int] = []
+    apply = Ledger.apply
+
+    def noted(machine: Ledger, index: int, command: bytes) -> bytes:
+        applied_in.append(rounds)
+        return apply(machine, index, command)
+
+    async def count_rounds() -> None:
+        nonlocal rounds
+        while True:
+            rounds += 1
+            await asyncio.sleep(0)
+
+    used_up_at_once = replace(QUICK, apply_budget_s=-1.0)
+    async with cluster(tmp_path, "a", settings=used_up_at_once) as its:
+        one = await its.leader()
+        values = [b"%d" % n for n in range(50)]
+        await asyncio.gather(*(one.node.propose(value) for value in values))
+        await one.stop()
+        monkeypatch.setattr(Ledger, "apply", noted)
+        counting = asyncio.get_running_loop().create_task(count_rounds())
+        await one.start()
+        await until(lambda: one.machine.values == values)
+        counting.cancel()
+    assert len(set(applied_in)) == len(values), "each in a round of the loop of its own"
