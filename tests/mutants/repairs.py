@@ -358,6 +358,20 @@ MUTANTS: Final = [
         ("tests/integration/raft/test_node_threads.py",),
     ),
     Mutant(
+        "21 who was removed does not learn of it",
+        _NODE,
+        "            self._replica.removed = True\n",
+        "",
+        ("tests/integration/raft/test_node.py::test_a_removed_member_learns_of_it_and_the_others_go_on",),
+    ),
+    Mutant(
+        "16 a transfer begins anew with a restart",
+        _RECEIVING,
+        "(whole := whole_prefix(file, info, owner))",
+        "(whole := 0)",
+        ("tests/integration/raft/test_node.py::test_a_snapshot_goes_on_where_it_was_when_who_receives_it_restarts",),
+    ),
+    Mutant(
         "the library is looked at too late",
         _CONSENSUS,
         "        check_release()\n",

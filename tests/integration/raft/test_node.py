@@ -5,11 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Final
+
+import pytest
 
 from tests.integration.raft.cluster_kit import PIECES, QUICK, Cluster, cluster
 from tests.waiting import insist, until
-from wire.raft import LeaderChanged, Member, MemberId, MembersChanged, RaftSettings, Rejected, Role
+from wire.raft import LeaderChanged, Member, MemberId, MemberRemoved, MembersChanged, RaftSettings, Rejected, Role
 from wire.raft.replica.proposals import Outcome
+from wire.raft.status import PeerStatus
+from wire.raft.transport.messages import Message, SnapshotPiece
+
+_CHUNK_BYTES: Final = 300
+"""More than seven values of 33 bytes take in a snapshot: what is not whole yet is asked for again."""
 
 
 class _NotYetError(Exception):
@@ -107,6 +115,41 @@ async def test_who_was_away_for_long_gets_a_snapshot(tmp_path: Path) -> None:
         await everywhere(its, [b"v%d" % n for n in range(50)])
 
 
+async def test_a_snapshot_goes_on_where_it_was_when_who_receives_it_restarts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with cluster(tmp_path, "a", settings=PIECES) as its:
+        leader = await its.leader()
+        values = [b"%d-" % n + b"x" * 30 for n in range(60)]
+        for value in values:
+            await leader.node.propose(value)
+        info = await leader.node.snapshot()
+        lost_from = half = info.size // 200 * 100
+        offsets: list[int] = []
+        send = leader.node.transport.send
+
+        def noted(to: MemberId, message: Message) -> bool:
+            if not isinstance(message, SnapshotPiece):
+                return send(to, message)
+            offsets.append(message.offset)
+            return message.offset < lost_from and send(to, message)
+
+        monkeypatch.setattr(leader.node.transport, "send", noted)
+        new = its.host("b")
+        assert await leader.node.add_member(new.member) == b""
+        await new.start()
+        await until(lambda: half in offsets)
+        await new.stop()
+        assert set(offsets) == set(range(0, half + 1, 100)), "piece after piece"
+        offsets.clear()
+        lost_from = info.size
+        await new.start()
+        await until(lambda: new.machine.values == values)
+        again = [offset for offset in offsets if 0 < offset < half - _CHUNK_BYTES]
+        assert again == [], "what was whole is not sent again"
+        assert max(offsets) >= info.size - 100
+
+
 async def test_a_newcomer_catches_up_gets_a_vote_and_can_lead(tmp_path: Path) -> None:
     async with cluster(tmp_path, "a", "b", "c") as its:
         leader = await its.leader()
@@ -140,10 +183,17 @@ async def test_a_removed_member_learns_of_it_and_the_others_go_on(tmp_path: Path
     async with cluster(tmp_path, "a", "b", "c") as its:
         leader = await its.leader()
         removed = next(host for host in its.hosts.values() if host is not leader)
+        told: dict[str, list[object]] = {name: [] for name in its.hosts}
+        for name, host in its.hosts.items():
+            host.node.listen(told[name].append)
         assert await leader.node.remove_member(removed.member.id) == b""
-        await until(lambda: removed.node.status().role is Role.REMOVED)
+        await until(lambda: MemberRemoved() in told[removed.member.name])
+        assert removed.node.status().role is Role.REMOVED
         assert await leader.node.propose(b"v") == b"0"
         assert isinstance(await removed.node.propose(b"w", timeout_s=0.2), Rejected)
+        assert {name: events.count(MemberRemoved()) for name, events in told.items()} == {
+            name: int(name == removed.member.name) for name in its.hosts
+        }
 
 
 async def test_a_removed_member_never_comes_back_also_after_all_the_others_were_restarted(tmp_path: Path) -> None:
@@ -209,6 +259,31 @@ async def test_events_tell_of_leaders_and_members(tmp_path: Path) -> None:
         changes = [event for event in told if isinstance(event, MembersChanged)]
         assert changes[-1].members.learners == (member,)
         assert all(isinstance(event, LeaderChanged | MembersChanged) for event in told)
+
+
+async def test_a_leader_tells_how_far_each_peer_is_and_for_how_long_it_has_been_silent(tmp_path: Path) -> None:
+    async with cluster(tmp_path, "a", "b", "c") as its:
+        leader = await its.leader()
+        here, gone = (host for host in its.hosts.values() if host is not leader)
+        assert here.node.status().peers == ()
+        assert await leader.node.propose(b"v") == b"0"
+
+        def peers() -> dict[MemberId, PeerStatus]:
+            return {peer.id: peer for peer in leader.node.status().peers}
+
+        last = leader.node.status().log_last
+        await until(lambda: [peer.match for peer in peers().values()] == [last, last])
+        await gone.stop()
+        assert await leader.node.propose(b"w") == b"1"
+        await until(lambda: peers()[here.member.id].match == last + 1)
+        a_while_s = 10 * QUICK.heartbeat_s
+        silent_s = peers()[gone.member.id].last_contact_s
+        await until(lambda: peers()[gone.member.id].last_contact_s > silent_s + a_while_s)
+        await until(lambda: peers()[here.member.id].last_contact_s < peers()[gone.member.id].last_contact_s - a_while_s)
+        assert peers()[gone.member.id].match == last
+        await gone.start()
+        await until(lambda: peers()[gone.member.id].match == last + 1)
+        await until(lambda: peers()[gone.member.id].last_contact_s < a_while_s)
 
 
 async def test_a_snapshot_on_demand_covers_what_is_applied(tmp_path: Path) -> None:
