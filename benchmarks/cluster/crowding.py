@@ -1,4 +1,4 @@
-"""How late a node's own process is, which tells the others that it lives, while its workers use all cores."""
+"""How late nodes' own processes are, and tell the leader that they live, while their workers use all cores."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -16,15 +17,15 @@ from benchmarks.arithmetic import percentile
 from benchmarks.cluster.contender import becomes
 from benchmarks.cluster.nodes import Nodes
 from benchmarks.progress import say
-from wire.node.metrics.declarations import LOOP_DELAY
+from wire.node.metrics.declarations import LOOP_DELAY, RENEWALS, Metric
 
 _SETTLE_S: Final = 10.0
-_BUCKET: Final = f"{LOOP_DELAY.name}_bucket"
 
 
 class Crowding(msgspec.Struct):
     """`late` says how often a node was that many seconds late, or less, and more than the bound before.
 
+    `renewed` says it of its lease, from when it was to be renewed until that was confirmed; None was not measured.
     `cores` is what the workers of all nodes used together, of `of` that the machine has.
     """
 
@@ -32,16 +33,12 @@ class Crowding(msgspec.Struct):
     cores: float
     of: int
     late: dict[float, int]
+    renewed: dict[float, int] | None = None
 
-    @property
-    def looks(self) -> int:
-        """How often it was looked at."""
-        return sum(self.late.values())
 
-    @property
-    def p99_s(self) -> float:
-        """The bound of the bucket that the 99th percentile is in: it is at most that."""
-        return percentile(sorted(Counter(self.late).elements()), 0.99)
+def p99_s(late: Mapping[float, int]) -> float:
+    """Return the bound of the bucket that the 99th percentile is in: it is at most that."""
+    return percentile(sorted(Counter(late).elements()), 0.99)
 
 
 async def measure(folder: Path, seconds: float) -> Crowding:
@@ -65,24 +62,28 @@ async def measure(folder: Path, seconds: float) -> Crowding:
 
         await becomes(all_run, "pipelines that run")
         await asyncio.sleep(_SETTLE_S)
-        before, used, began = await _late(nodes), nodes.worker_cpu_s(), time.monotonic()
+        metrics = (LOOP_DELAY, RENEWALS)
+        before = [await _late(nodes, metric) for metric in metrics]
+        used, began = nodes.worker_cpu_s(), time.monotonic()
         await asyncio.sleep(seconds)
         took = time.monotonic() - began
         busy = (nodes.worker_cpu_s() - used) / took
-        late = await _late(nodes) - before
-    found = Crowding(took, busy, cores, dict(sorted(late.items())))
-    say(f"crowding: workers use {busy:.2f} of {cores} cores, late by at most {1000 * found.p99_s:g} ms (p99)")
-    return found
+        late, renewed = [await _late(nodes, each) - then for each, then in zip(metrics, before, strict=True)]
+    say(
+        f"crowding: workers use {busy:.2f} of {cores} cores, late by at most {1000 * p99_s(late):g} ms,"
+        f" leases by at most {1000 * p99_s(renewed):g} ms (p99)"
+    )
+    return Crowding(took, busy, cores, dict(sorted(late.items())), dict(sorted(renewed.items())))
 
 
-async def _late(nodes: Nodes) -> Counter[float]:
-    """Return for each bucket how often any node was that late until now."""
+async def _late(nodes: Nodes, metric: Metric) -> Counter[float]:
+    """Return for each bucket of a metric how often any node was that late until now."""
     found: Counter[float] = Counter()
     for place in range(len(nodes.clients)):
         below = 0
         for family in text_string_to_metric_families(await nodes.metrics(place)):
             for sample in family.samples:
-                if sample.name == _BUCKET:
+                if sample.name == f"{metric.name}_bucket":
                     found[float(sample.labels["le"])] += int(sample.value) - below
                     below = int(sample.value)
     return found

@@ -13,6 +13,7 @@ import structlog
 
 from wire.core.clock import Clock
 from wire.core.errors import RetryableError, WireError
+from wire.core.timings import Timings
 from wire.node.calls import GIVE_UP, RENEW, Renewal
 from wire.node.leading import Leading
 from wire.node.leases import LEASE_MS, OwnLease, awake
@@ -51,6 +52,9 @@ class Renewing:
         self._renewed = renewed
         self._clock = clock
         self._rng = rng
+        self.delays = Timings()
+        """How late renewals were: from when each was due until it was confirmed."""
+        self._due_s: float | None = None
         self._calling = asyncio.Lock()
         self._given_up = False
 
@@ -140,6 +144,10 @@ class Renewing:
                 return
 
     def _take(self, sent: int) -> None:
+        now_s = self._clock.monotonic()
+        if self._due_s is not None:
+            self.delays.observe(now_s - self._due_s)
+        self._due_s = now_s + EVERY_S
         had = self._lease.left_ms(awake())
         self._lease.renewed(sent)
         if not had:

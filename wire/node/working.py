@@ -90,7 +90,7 @@ async def at_work(
         watch, requests = LoopWatch(), Requests(node.clock)
         metrics = MetricsService(
             *_readers(node, raft, http, listener, rpc),
-            work_reader(supervisor, agent, leading, lease),
+            work_reader(supervisor, agent, leading, lease, renewing),
             watch.put_on,
             requests.put_on,
             lambda sheet: tally.put_on(sheet, supervisor.moving()),

@@ -8,6 +8,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
 from tests.integration.node.agent_kit import Worked, working
 from tests.waiting import insist, until
 from wire.cluster.scheduler import SchedulerSettings
@@ -101,3 +103,37 @@ async def test_a_node_with_a_full_disk_renews_with_nobody_until_there_is_room() 
             running.cancel()
         for there in arrived:
             there.close()
+
+
+async def test_a_renewal_is_as_late_as_its_answer_and_all_that_was_tried_in_vain_before() -> None:
+    clock, able = VirtualClock(), asyncio.Event()
+    answers = [True, True, False, True]
+
+    async def read_barrier(_: float) -> bool:
+        await clock.sleep(0.3)
+        return answers.pop(0)
+
+    me = Member(MemberId("n1/i"), "127.0.0.1:1")
+    node = SimpleNamespace(me=me, status=lambda: SimpleNamespace(leader=me), trouble=None, read_barrier=read_barrier)
+    leading = SimpleNamespace(renew=lambda _: None)
+    renewing = Renewing(
+        Us("n1", "c"),
+        cast(Any, node),
+        cast(Any, leading),
+        OwnLease(),
+        tls=None,
+        renewed=lambda: None,
+        clock=clock,
+        rng=random.Random(1),
+    )
+    able.set()
+    async with asyncio.TaskGroup() as tasks:
+        running = tasks.create_task(renewing.run(able))
+        await clock.advance(0.1)
+        assert renewing.delays.count == 0
+        while answers:
+            await clock.advance(0.1)
+        await clock.advance(0.3)
+        running.cancel()
+    assert renewing.delays.count == 2, "the first one was not due yet"
+    assert renewing.delays.sum_s == pytest.approx(0.3 + (0.3 + 0.2 + 0.3))

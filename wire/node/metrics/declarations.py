@@ -124,6 +124,9 @@ NODES = _gauge("wire_cluster_nodes", "Nodes that are registered.")
 CLUSTER_TASKS = _gauge("wire_cluster_tasks", "Tasks of the cluster.")
 LEASE = _gauge("wire_node_lease_seconds", "How long the node's lease still holds; 0 if it does not.")
 LEASES_LOST = _counter("wire_node_leases_lost_total", "How often the node's lease was over while it ran tasks.")
+RENEWALS = _histogram(
+    "wire_node_renewal_delay_seconds", "How late the node's lease was renewed: from when it was due until confirmed."
+)
 LEASES_HELD = _gauge("wire_leader_leases", "Nodes whose lease holds. On the leader only.")
 UNPLACED = _gauge("wire_leader_unplaced_tasks", "Tasks that may run on no node that is there. On the leader only.")
 DECISIONS = _histogram("wire_leader_decision_seconds", "How long it took to decide who runs what.")

@@ -15,6 +15,7 @@ from wire.node.listener.listener import ListenerCounters
 from wire.node.metrics import declarations as m
 from wire.node.metrics.service import Reader
 from wire.node.metrics.sheet import Sheet
+from wire.node.renewing import Renewing
 from wire.node.rpc.settings import RpcCounters
 from wire.node.supervisor import Supervisor
 from wire.raft import Event, LeaderChanged, RaftNode, Role
@@ -73,7 +74,7 @@ def cluster_reader(machine: ClusterMachine) -> Reader:
     return read
 
 
-def work_reader(supervisor: Supervisor, agent: Agent, leading: Leading, lease: OwnLease) -> Reader:
+def work_reader(supervisor: Supervisor, agent: Agent, leading: Leading, lease: OwnLease, renewing: Renewing) -> Reader:
     """Return what tells of workers, leases and decisions."""
 
     def read(sheet: Sheet) -> None:
@@ -87,6 +88,7 @@ def work_reader(supervisor: Supervisor, agent: Agent, leading: Leading, lease: O
             sheet.put(m.WORKER_DELAY, worker.delay_s, number)
         sheet.put(m.LEASE, lease.left_ms(awake()) / 1000)
         sheet.put(m.LEASES_LOST, agent.leases_lost)
+        sheet.put(m.RENEWALS, renewing.delays)
         sheet.put(m.DECISIONS, leading.decisions)
         held = leading.held()
         if held is not None:
