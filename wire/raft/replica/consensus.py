@@ -1,6 +1,6 @@
 """Terms, votes and elections: the library's, with what is wrong in them put right.
 
-Each override names the defect that it repairs by its number in docs/consensus.md.
+Each override names the defect that it repairs by its number in docs/consensus.md, or what else it is for.
 """
 
 from __future__ import annotations
@@ -198,7 +198,10 @@ class Consensus(Library):
         return index
 
     def _SyncObj__onBecomeLeader(self) -> None:  # noqa: N802 (the library's name)
-        """Lead, but not within the library's round: it would count the first entry before that is on disk (I5)."""
+        """Lead, but not within the library's round: one alone would count its first entry before it is on disk (I5).
+
+        Not a row of the table, since the library syncs nothing anyway; it was found on the way.
+        """
         if self._in_round:
             self._won = True
         else:
@@ -261,10 +264,12 @@ class Consensus(Library):
     # the library's ways that are not taken
 
     def _SyncObj__generateRaftTimeout(self) -> float:  # noqa: N802 (the library's name)
+        """Draw from this member's own random numbers: the library's are the process's, and no run could be repeated."""
         return self._random.uniform(self._settings.election_min_s, self._settings.election_max_s)
 
     def _SyncObj__connectedToAnyone(self) -> bool:  # noqa: N802 (the library's name)
-        return True  # a pre-vote was won
+        """Say so: the library's connections are not used, and a pre-vote that was won has shown it (defect 12)."""
+        return True
 
     def _checkCommandsToApply(self) -> None:  # noqa: N802 (the library's name)
         """Do nothing: proposals do not go through the library's queue (defects 11 and 8)."""

@@ -1,6 +1,6 @@
 """Entries and snapshots from the leader to the others: the library's, with what is wrong in them put right.
 
-Each override names the defect that it repairs by its number in docs/consensus.md.
+Each override names the defect that it repairs by its number in docs/consensus.md, or what else it is for.
 """
 
 from __future__ import annotations
@@ -72,7 +72,11 @@ class Replication(Consensus):
             self.heard.pop(peer, None)
 
     def _SyncObj__sendAppendEntries(self) -> None:  # noqa: N802 (the library's name)
-        """Send a heartbeat to everybody, with entries where there are some and room for them."""
+        """Send a heartbeat to everybody, with entries where there are some and room for them.
+
+        The library's sends pieces of snapshots as heartbeats, to be committed without a comparison (defect 1), cuts
+        large commands into pieces that may not fit together (defect 15), and sends however much has no answer (I8).
+        """
         now = monotonic()
         self.append_due = now + self._settings.heartbeat_s
         self._unsent = False
