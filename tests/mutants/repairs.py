@@ -350,7 +350,7 @@ MUTANTS: Final = [
         "1 if self.probing else MAX_IN_FLIGHT",
         "MAX_IN_FLIGHT",
     ),
-    Mutant("all of a backlog is applied at once", _PROPOSING, "if monotonic() > stop_at:", "if False:"),
+    Mutant("all of a backlog is applied at once", _PROPOSING, "if now > stop_at:", "if False:"),
     Mutant(
         "a backlog leaves nobody else a turn",
         _NODE,

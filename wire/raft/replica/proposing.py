@@ -56,7 +56,8 @@ class Proposing(Replication):
 
     def _SyncObj__applyLogEntries(self) -> bool:  # noqa: N802 (the library's name)
         """Apply what is committed, for a bounded time; `unapplied` says whether something is left (defect 6)."""
-        stop_at = monotonic() + self._settings.apply_budget_s
+        began = monotonic()
+        stop_at = began + self._settings.apply_budget_s
         self.unapplied = False
         while self.applied < self.commit:
             entries = self._store.entries(self.applied + 1, _ENOUGH)
@@ -68,7 +69,10 @@ class Proposing(Replication):
                 result = self._apply(entry)
                 self.applied = entry.index
                 self._proposals.applied(entry.index, entry.term, result)
-                if monotonic() > stop_at:
+                now = monotonic()
+                self.applies.observe(now - began)
+                began = now
+                if now > stop_at:
                     self.unapplied = self.applied < self.commit
                     return False
         return False
@@ -82,9 +86,7 @@ class Proposing(Replication):
         request_id, body = command[2 : 2 + length], command[2 + length :]
         if request_id and (known := self._requests.result(request_id)) is not None:
             return known
-        began = monotonic()
         result = self._machine.apply(entry.index, body)
-        self.applies.observe(monotonic() - began)
         if request_id:
             self._requests.add(request_id, result)
         return result
