@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from tests.sim.raft.checks import ViolationError
 from tests.sim.raft.world import Node, World
+from wire.raft.replica.library import Peer
 from wire.raft.replica.proposals import Outcome
 from wire.raft.replica.replica import Replica
 from wire.raft.types import Configuration, Member, MemberId, Rejected
@@ -214,8 +215,10 @@ class Trial:
         others = [each for each in newest.voters if each.id != leader.me.id]
         if self._lost is not None or len(newest.voters) <= 2 or not self._decides(leader):
             return
-        one = self.rng.choice(others)
+        one = self.rng.choice([max(others, key=lambda each: leader.match[Peer(each.id)]), self.rng.choice(others)])
         new = Member(MemberId(f"{one.name}/{next(self._incarnations)}"), one.address)
+        if self.rng.random() < 0.5:  # whoever has what was lost is not heard either: nobody else may lead meanwhile
+            self._cut([leader.me.id], [each for each in self.world.nodes if each != leader.me.id], both_ways=True)
         self._lost = one.id
         self.met["a machine emptied"] += 1
         self.world.replace(self.world.nodes[one.id], new)
