@@ -23,7 +23,7 @@ from wire.cluster.commands import (
     StartTasks,
     UseToken,
 )
-from wire.cluster.state import NodeName, State, Task, TaskKey
+from wire.cluster.state import DISCOVERY, NodeName, State, Task, TaskKey
 from wire.worker.protocol import Begin, Run
 
 _OF_NO_CONCERN = (CommitCheckpoints, CreateToken, UseToken, RevokeToken, Prove)
@@ -93,12 +93,14 @@ def beginning(state: State, node: NodeName, key: TaskKey, epoch: int, *, ran_bef
     if version is None:
         return None
     stored = state.checkpoints.get(pipeline.key, {})
+    # who reads alone is given all there is: a sink's token may be with a partition that is not there any more
+    known = stored if job.parallelism == 1 and key.slot != DISCOVERY else task.held
     return Begin(
         run=Run(key, epoch),
         pipeline=pipeline.key,
         generation=job.generation,
         spec=version.spec,
         share=task.held,
-        checkpoints=tuple((partition, stored[partition].checkpoint) for partition in task.held if partition in stored),
+        checkpoints=tuple((partition, stored[partition].checkpoint) for partition in known if partition in stored),
         patient=ran_before or pipeline.proven == job.version or job.fell_back_from is not None,
     )

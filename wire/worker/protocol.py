@@ -60,8 +60,9 @@ class Ping(Message, frozen=True, tag="ping"):
 class Begin(Message, frozen=True, kw_only=True, tag="begin"):
     """Run a task: `share` is what it reads and `checkpoints` where it goes on; discovery needs neither.
 
-    `spec` is the pipeline as JSON, with its references unresolved. A `patient` run waits for what can't be reached when
-    it begins, as all do later; any other fails, so that the author of a new version learns of it.
+    The only task of a pipeline is given the checkpoints of partitions that are gone, too: a sink may need them. `spec`
+    is the pipeline as JSON, with its references unresolved. A `patient` run waits for what can't be reached when it
+    begins, as all do later; any other fails, so that the author of a new version learns of it.
     """
 
     run: Run

@@ -130,6 +130,25 @@ def test_a_run_begins_with_its_share_and_the_checkpoints_of_that_alone(world: Wo
     assert proven.patient
 
 
+def test_the_only_task_is_given_the_checkpoints_of_what_is_gone_too() -> None:
+    world = World()
+    world.node("a")
+    world.apply("spec", "j", parallelism=1)
+    world.spread("j", "xy")
+    first = world.run("j", 0, "a")
+    assert world.commit("j", 0, first, ("x", checkpoint(1)), ("y", checkpoint(1))) is None
+    world.report("j", "y")
+    world.deal("j", "y")
+    epoch = world.run("j", 0, "a")
+    begun = beginning(world.state, A, key(), epoch, ran_before=True)
+    assert begun is not None
+    assert begun.share == parts("y")
+    assert set(begun.checkpoints) == {(each, checkpoint(1)) for each in parts("xy")}
+    discovering = beginning(world.state, A, key(DISCOVERY), 1, ran_before=True)
+    assert discovering is not None
+    assert discovering.checkpoints == ()
+
+
 def test_a_run_that_the_state_is_past_does_not_begin(world: World) -> None:
     epoch = world.run("j", 0, "a")
     assert beginning(world.state, A, key(), epoch - 1, ran_before=False) is None

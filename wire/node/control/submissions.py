@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from wire.core.config import fields_of
-from wire.core.errors import ConfigError, Finding, RetryableError, WireError
+from wire.core.errors import ConfigError, Finding, RetryableError, UnavailableError, WireError
 from wire.core.paths import ROOT, child
 from wire.core.permissions import Permissions
 from wire.pipelines.building import build_source
@@ -31,6 +31,7 @@ from wire.pipelines.spec import PipelineSpec
 _MOST_WAITING_BYTES: Final = 64 << 20
 _NAMESPACE: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _FIELDS: Final = tuple(field.encode_name for field in fields_of(PipelineSpec))
+_FILE: Final = "file"
 _READS_FILES: Final = ("lookup", "pii", "python", "validate")
 """Transforms that read a file when they are compiled, which is for a worker to do."""
 
@@ -73,6 +74,7 @@ class Submissions:
         self._environ = environ
         self._pool = ThreadPoolExecutor(1, "lint")
         self._waiting_bytes = 0
+        self._open = True
 
     async def __aenter__(self) -> Self:
         return self
@@ -80,19 +82,30 @@ class Submissions:
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._open = False
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def check(self, text: str, namespace: str, name: str | None) -> Checked:
         """Return the spec in `text`, for a pipeline of that name, or of whatever name it says.
 
-        Raises ConfigError with every mistake, RetryableError while too much waits to be checked.
+        Raises ConfigError with every mistake, RetryableError while too much waits to be checked, UnavailableError once
+        the node stops.
         """
+        if not self._open:
+            raise _stopped()
         if self._waiting_bytes + len(text) > _MOST_WAITING_BYTES:  # I8
             raise RetryableError("cluster.busy", "too many specs wait to be checked", after_s=1, hint="try again")
         self._waiting_bytes += len(text)
         try:
             loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, self._check, text, namespace, name)
+            checked = loop.run_in_executor(self._pool, self._check, text, namespace, name)
+            try:
+                await asyncio.wait([checked])
+            finally:
+                checked.cancel()
+            if checked.cancelled():
+                raise _stopped()
+            return checked.result()
         finally:
             self._waiting_bytes -= len(text)
 
@@ -107,22 +120,25 @@ class Submissions:
 
     def _check(self, text: str, namespace: str, name: str | None) -> Checked:
         result = lint(text, environ=self._environ, permissions=self._permissions)
-        result = _for_a_cluster(result, namespace, name)
+        result = _in_one_task(_for_a_cluster(result, namespace, name))
         pipeline = result.pipeline
         if pipeline is not None and all(each.type not in _READS_FILES for each in pipeline.transforms):
             result = compile_here(result)
         loaded = result.require()
         tree: dict[str, Any] = result.document.tree if result.document is not None else {}
-        parallelism = loaded.spec.parallelism
         return Checked(
             name=loaded.spec.name,
             spec=canonical(tree, namespace),
             sources=_identities(loaded, tree),
-            parallelism=None if parallelism == "auto" else parallelism,
+            parallelism=_parallelism(loaded),
             weight=loaded.spec.weight,
             node_selector=loaded.spec.node_selector,
             warnings=result.findings,
         )
+
+
+def _stopped() -> UnavailableError:
+    return UnavailableError("raft.stopped", "this node stops")
 
 
 def canonical(tree: dict[str, Any], namespace: str) -> bytes:
@@ -143,6 +159,33 @@ def _for_a_cluster(result: LintResult, namespace: str, name: str | None) -> Lint
     return LintResult(
         findings, None if refused else result.pipeline, result.lines, result.shown, result.document
     )  # fmt: skip
+
+
+def _in_one_task(result: LintResult) -> LintResult:
+    """Refuse several tasks that write files: where a file ends is kept with the partitions that were committed last.
+
+    A partition that goes to another task takes that along, and what was written behind it would be cut off (I2).
+    """
+    pipeline = result.pipeline
+    if pipeline is None or pipeline.spec.parallelism in ("auto", 1) or not _writes_files(pipeline):
+        return result
+    message = f"files are written by one task, not by {pipeline.spec.parallelism}"
+    hint = "leave `parallelism` out, or set it to 1; several tasks can write to Kafka, Elasticsearch and MongoDB"
+    finding = Finding(code="config.conflict", path=child(ROOT, "parallelism"), message=message, hint=hint)
+    findings = (*result.findings, *result.placed(ConfigError([finding])))
+    return LintResult(findings, None, result.lines, result.shown, result.document)
+
+
+def _writes_files(pipeline: LoadedPipeline) -> bool:
+    return any(each.type == _FILE for each in (*pipeline.sinks, pipeline.dead_letter) if each is not None)
+
+
+def _parallelism(pipeline: LoadedPipeline) -> int | None:
+    """Return how many tasks there are to be; None for as many as there are workers for."""
+    given = pipeline.spec.parallelism
+    if given != "auto":
+        return given
+    return 1 if _writes_files(pipeline) else None
 
 
 def _as_refused(finding: Finding) -> Finding:

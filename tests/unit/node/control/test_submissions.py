@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wire.core.errors import ConfigError, RetryableError
+from wire.core.errors import ConfigError, RetryableError, UnavailableError
 from wire.core.permissions import EVERYTHING, Permissions
 from wire.node.control import submissions
 from wire.node.control.submissions import Checked, Submissions, canonical
@@ -43,11 +43,35 @@ def test_what_is_stored_does_not_depend_on_the_order_of_the_fields(order: list[s
     assert list(msgspec.json.decode(stored)) == ["name", "namespace", "description", "source", "sink", "batch"]
 
 
+async def test_what_comes_while_a_node_stops_is_refused_as_by_one_that_has_stopped() -> None:
+    async with Submissions(EVERYTHING, {}) as its:
+        waiting = [asyncio.create_task(its.check(spec(), "default", None)) for _ in range(20)]  # noqa: TID251
+        await asyncio.sleep(0)
+    answers = await asyncio.gather(*waiting, return_exceptions=True)
+    late = await asyncio.gather(its.check(spec(), "default", None), return_exceptions=True)
+    refused = [each for each in (*answers, *late) if not isinstance(each, Checked)]
+    assert refused
+    assert {(type(each), getattr(each, "code", None)) for each in refused} == {(UnavailableError, "raft.stopped")}
+
+
 async def test_what_a_spec_says_of_its_jobs_is_told() -> None:
     found = await checked(spec(parallelism=4, weight=3, node_selector={"zone": "a"}))
     assert (found.parallelism, found.weight, dict(found.node_selector)) == (4, 3, {"zone": "a"})
     found = await checked(spec())
     assert (found.parallelism, found.weight, dict(found.node_selector)) == (None, 1, {})
+
+
+@pytest.mark.parametrize("place", ["sink", "on_error"])
+async def test_files_are_written_by_one_task(place: str) -> None:
+    sink = {"type": "file", "config": {"path": "out.jsonl"}}
+    fields = {"sink": sink} if place == "sink" else {"on_error": {"policy": "dead_letter", "sink": sink}}
+    assert (await checked(spec(**fields))).parallelism == 1
+    assert (await checked(spec(**fields, parallelism=1))).parallelism == 1
+    with pytest.raises(ConfigError) as refused:
+        await checked(spec(**fields, parallelism=2))
+    assert [(each.code, each.path) for each in refused.value.findings if each.severity == "error"] == [
+        ("config.conflict", "$.parallelism")
+    ]
 
 
 @pytest.mark.parametrize(
