@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.e2e.command import wire
 from tests.e2e.nodes_kit import NodeProcess, copying, create, endless, lines, numbered, reaches, status
-from tests.waiting import comes_true, until
+from tests.waiting import until
 
 
 async def test_a_pipeline_that_is_sent_to_a_blank_node_runs_to_its_end(tmp_path: Path) -> None:
@@ -143,42 +143,3 @@ async def test_a_snapshot_of_the_state_is_taken_when_the_last_one_is_long_ago(tm
         await until(lambda: len(set(snapshots.iterdir()) - founding) > 0)
     async with node.running() as client:
         await reaches(client, "endless", "running")
-
-
-async def test_a_file_that_is_taken_away_takes_nothing_with_it_of_what_was_written(tmp_path: Path) -> None:
-    folder, target = tmp_path / "in", tmp_path / "out.jsonl"
-    folder.mkdir()
-    first, second = numbered(folder / "a.jsonl", 300), numbered(folder / "b.jsonl", 300)
-    spec = copying("gather", folder / "*.jsonl", target)
-    spec["source"]["config"]["follow"] = True
-    node = NodeProcess(tmp_path, "n1", "--allow-paths", tmp_path)
-    async with node.running() as client:
-
-        async def commits_of(file: Path) -> int:
-            found = (await client.get("/api/v1/pipelines/gather/checkpoints")).raise_for_status().json()["items"]
-            return sum(each["seq"] for each in found if each["partition"] == str(file))
-
-        async def only_the_second_is_read() -> bool:
-            tasks = (await client.get("/api/v1/pipelines/gather/tasks")).raise_for_status().json()["items"]
-            read = [each["partition"] for task in tasks for each in task["partitions"]]
-            return read == [str(second)] and all(task["state"] == "running" for task in tasks)
-
-        await create(client, spec)
-        await until(lambda: lines(target) == 600, 120)
-        before = await commits_of(first)
-        append(first)
-
-        async def more_commits() -> bool:
-            return await commits_of(first) > before
-
-        await comes_true(more_commits, 120)
-        first.unlink()
-        await comes_true(only_the_second_is_read, 120)
-        node.kill_workers()
-        append(second)
-        await until(lambda: lines(target) == 602, 120)
-
-
-def append(file: Path) -> None:
-    with file.open("ab") as grown:
-        grown.write(b'{"n":"last"}\n')

@@ -3,9 +3,9 @@
 Three look at each mutant: the directed tests, which have the sequence of messages that brings the defect out; the
 random simulation, up to so many seeds; and the search through small worlds. A table says how each of them caught it.
 One that the directed tests let through is a failure, whoever else notices: a search takes luck. So is one under which
-a sequence of the audit passes that is said to show it (`sequences`), and one whose text is not in the source any more.
-Noticed has what a test that fails by name has: not what can't be run at all, nor what ran out of time. So the tests
-have to pass first on the source as it is.
+a sequence of the audit (`sequences`) or a seed with a name (`seeds`) passes that is said to show it, and one whose text
+is not in the source any more. Only a test that fails by its name has noticed: not one that can't be run at all, nor one
+that runs out of time. So the tests have to pass first on the source as it is.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from tests.mutants.repairs import MUTANTS, SEQUENCES, Mutant
+from tests.mutants.repairs import MUTANTS, SEEDS, SEQUENCES, Mutant
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PYTEST: Final = ("pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--timeout=60")
@@ -35,10 +35,11 @@ _FOUND: Final = re.compile(r"^found in step ([\d,]+) of (.*?):", re.MULTILINE)
 
 
 class Caught(NamedTuple):
-    """How each of the three noticed a mutant, None where one did not; `sequences` of the audit are directed tests."""
+    """How each of the three noticed a mutant, None where one did not; `sequences` and `seeds` are tests with names."""
 
     directed: str | None
     sequences: str | None
+    seeds: str | None
     random: str | None
     search: str | None
 
@@ -55,7 +56,8 @@ def caught(mutant: Mutant, seeds: int, steps: int) -> Caught:
         file.write_text(text.replace(mutant.old, mutant.new))
         return Caught(
             _directed(folder, mutant.tests),
-            _sequences(folder, mutant.sequences),
+            _named(folder, SEQUENCES, mutant.sequences),
+            _named(folder, SEEDS, mutant.seeds),
             _random(folder, seeds),
             _search(folder, steps),
         )
@@ -92,10 +94,11 @@ def _directed(folder: Path, tests: tuple[str, ...]) -> str | None:
     return _told(run, ", ".join(failed_tests(run)))
 
 
-def _sequences(folder: Path, sequences: tuple[str, ...]) -> str | None:
-    if not sequences:
+def _named(folder: Path, file: str, names: tuple[str, ...]) -> str | None:
+    """Return which of some tests fail."""
+    if not names:
         return None
-    run = in_copy(folder, *PYTEST, *(f"{SEQUENCES}::{name}" for name in sequences))
+    run = in_copy(folder, *PYTEST, *(f"{file}::{name}" for name in names))
     return _told(run, ", ".join(sorted(failed_tests(run))))
 
 
@@ -138,7 +141,9 @@ def main() -> int:
     with ThreadPoolExecutor(arguments.processes) as pool:
         tables = pool.map(lambda mutant: caught(mutant, arguments.seeds, arguments.steps), chosen)
         for mutant, by in zip(chosen, tables, strict=True):
-            noticed = by.directed is not None and (by.sequences or "") == ", ".join(sorted(mutant.sequences))
+            named = (by.sequences or "", by.seeds or "")
+            wanted = (", ".join(sorted(mutant.sequences)), ", ".join(sorted(mutant.seeds)))
+            noticed = by.directed is not None and named == wanted
             survived += not noticed
             print(f"{'caught' if noticed else 'survived':8} {mutant.name}", flush=True)
             for how, what in by._asdict().items():

@@ -8,12 +8,13 @@ from typing import Final, NamedTuple
 
 
 SEQUENCES: Final = "tests/sim/raft/test_sequences.py"
+SEEDS: Final = "tests/sim/raft/test_cluster.py"
 
 
 class Mutant(NamedTuple):
     """`old` stands once in the `file` under wire/raft, and becomes `new`; `tests` should notice.
 
-    `sequences` are the tests in SEQUENCES that all fail then.
+    `sequences` are the tests in SEQUENCES that all fail then, `seeds` those in SEEDS.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Mutant(NamedTuple):
     new: str
     tests: tuple[str, ...] = ("tests/unit/raft/replica", SEQUENCES)
     sequences: tuple[str, ...] = ()
+    seeds: tuple[str, ...] = ()
 
 
 _CONSENSUS: Final = "replica/consensus.py"
@@ -227,12 +229,14 @@ MUTANTS: Final = [
         _REPLICATION,
         "elif progress.snapshot is None and message.round >= progress.since:",
         "elif progress.snapshot is None:",
+        seeds=("test_what_was_overtaken_is_not_sent_again_for_each_message_that_is_refused",),
     ),
     Mutant(
         "a piece of a snapshot is sent for every reply",
         _REPLICATION,
         "            and progress.offset != message.offset  # a reply that comes twice must not ask for two pieces\n",
         "",
+        seeds=("test_a_reply_that_comes_twice_does_not_ask_for_two_pieces_of_a_snapshot",),
     ),
     Mutant(
         "a piece of a snapshot is never sent again",

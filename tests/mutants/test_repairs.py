@@ -8,7 +8,7 @@ import pytest
 
 from tests.mutants.__main__ import ROOT
 from tests.mutants.repairs import MUTANTS, Mutant
-from tests.sim.raft import test_sequences
+from tests.sim.raft import test_cluster, test_sequences
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
@@ -24,3 +24,8 @@ def test_each_sequence_is_one_that_fails_without_some_repair_of_its_number() -> 
     assert shown == sequences
     for mutant in MUTANTS:
         assert all(name.startswith(f"test_{mutant.name.split()[0]}_") for name in mutant.sequences)
+
+
+def test_each_seed_with_a_name_is_one_that_fails_without_some_repair() -> None:
+    seeds = {name for name in vars(test_cluster) if name.startswith("test_")} - {"test_nothing_confirmed_is_lost"}
+    assert {name for mutant in MUTANTS for name in mutant.seeds} == seeds
