@@ -18,10 +18,17 @@ from wire.pipelines.stage import StageResult
 from wire.testing.faults import Crash, Reject
 from wire.testing.memory import MemoryReader, MemorySink, MemorySource, MemoryTransactionalSink
 
-AWAY = RetryableError("sim.away", "away")
-POISON = RecordError("sim.poison", "poison")
 OPERATIONS = ("open", "read", "transform", "write", "commit", "committed", "store")
 KINDS = ["good"] * 12 + ["skip", "bad", "poison"]
+
+
+def away() -> RetryableError:
+    """A new one each time: an error that is raised again and again holds on to every place where it was."""
+    return RetryableError("sim.away", "away")
+
+
+def poison() -> RecordError:
+    return RecordError("sim.poison", "poison")
 
 
 class World:
@@ -71,9 +78,9 @@ class World:
         if self.rng.random() < self.rate[name]:
             outage = self.rng.random() < 0.1
             self.away_until[name] = now + (self.rng.choice((5, 200)) if outage else 0)
-            raise AWAY
+            raise away()
         if now < self.away_until.get(name, 0):
-            raise AWAY
+            raise away()
         if self.rng.random() < self.fatal:
             raise FatalError("sim.fatal", "fatal")
 
@@ -129,7 +136,7 @@ class SimStage:
         good: list[Record] = []
         for index, record in enumerate(batch.records):
             if kind(record.value or b"") == "bad":
-                failures.append((index, POISON))
+                failures.append((index, poison()))
             elif kind(record.value or b"") != "skip" and self._world.wanted(record.value or b""):
                 good.append(record)
         outputs = [
@@ -228,7 +235,7 @@ class SimWriter:
         world = self._world
         await world.step("write")
         if not world.calm and world.rng.random() < world.partial:
-            refused = {r.value or b"": AWAY for b in batches for r in b.records if world.rng.random() < 0.4}
+            refused = {r.value or b"": away() for b in batches for r in b.records if world.rng.random() < 0.4}
             self._sink.memory.writes.now(Reject(refused))
         failures = await self._writer.write(batches)
         await world.step("write", may_fail=not self._sink.exact)
@@ -296,7 +303,7 @@ def sim_sink(world: World, name: str, *, evens: bool = False, refuses: bool = Tr
     """Return a sink of a random kind."""
 
     def refuse(record: Record) -> WireError | None:
-        return POISON if refuses and kind(record.value or b"") == "poison" else None
+        return poison() if refuses and kind(record.value or b"") == "poison" else None
 
     memory: MemorySink | MemoryTransactionalSink
     if world.rng.random() < 0.5:
