@@ -29,7 +29,7 @@ class Host:
     """One member's process, as a task."""
 
     def __init__(
-        self, member: Member, folder: Path, tls: TlsFiles, settings: RaftSettings, kind: type[RaftNode]
+        self, member: Member, folder: Path, tls: TlsFiles, settings: RaftSettings, kind: type[RaftNode] = RaftNode
     ) -> None:
         self._kind = kind
         self.member = member
@@ -89,7 +89,7 @@ class Host:
 class Cluster:
     """Hosts by name."""
 
-    def __init__(self, folder: Path, settings: RaftSettings, kind: type[RaftNode]) -> None:
+    def __init__(self, folder: Path, settings: RaftSettings, kind: type[RaftNode] = RaftNode) -> None:
         self._kind = kind
         self._folder = folder
         self._settings = settings
