@@ -24,7 +24,8 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from tests.mutants.repairs import MUTANTS, SEEDS, SEQUENCES, Mutant
+from tests.mutants import MUTANTS
+from tests.mutants.mutant import SEEDS, SEQUENCES, Mutant
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PYTEST: Final = ("pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--timeout=60")

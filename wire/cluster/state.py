@@ -50,10 +50,10 @@ class TaskKey(NamedTuple):
 
 DISCOVERY = -1
 
-STARTS_KEPT: Final = 2
+STARTS_KEPT: Final = 3
 """From this version of commands on the state knows when each task was started last."""
 
-UNPROVEN_FALLBACK: Final = 2
+UNPROVEN_FALLBACK: Final = 3
 """From this version of commands on a version that fails goes back to the one before, even if that is not proven."""
 
 

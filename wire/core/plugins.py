@@ -42,8 +42,11 @@ class Plugin:
     `config` is a `Config` struct (or, for a transform, any type `wire.core.config.parse` takes). For a source
     `build(config, ComponentContext)` returns a `Source`, for a sink a `Sink`; for a transform it is
     `build(config, TransformContext)` of `wire.pipelines.transforms`. Building does no I/O and may import the
-    connector's library; where that is not installed it raises UnavailableError, which names `extra`. A component that
-    uses the process's own standard streams says `terminal`: it is of no use in a cluster.
+    connector's library; where that is not installed it raises UnavailableError, which names `extra`.
+
+    A component that uses the process's own standard streams says `terminal`: it is of no use in a cluster. A sink that
+    finds the end of what it wrote by the checkpoints, as those with a `TransactionalWriter` do, says `one_task`: a
+    partition that goes to another task takes its checkpoint along, so only one task may write there.
     """
 
     kind: Kind
@@ -53,6 +56,7 @@ class Plugin:
     extra: str | None = None
     example: str = ""
     terminal: bool = False
+    one_task: bool = False
 
     def __post_init__(self) -> None:
         if self.extra is not None:

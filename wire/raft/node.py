@@ -120,13 +120,8 @@ class RaftNode:
         return Replica(self.me, self._store, self._snapshots, self._machine, self._settings, self._rng)
 
     def _open_log(self) -> LogStore:
-        segment_bytes, compress = self._settings.segment_bytes, self._settings.compress_segments
-        found = open_member_log(
-            self._folder, self._cluster_id, self.me.id, segment_bytes=segment_bytes, compress=compress
-        )
-        if found.recovered is not None:
-            log.warning("raft_log_cut", recovery=str(found.recovered))
-        return found
+        size, compress = self._settings.segment_bytes, self._settings.compress_segments
+        return open_member_log(self._folder, self._cluster_id, self.me.id, segment_bytes=size, compress=compress)
 
     # what callers ask
 
@@ -284,8 +279,7 @@ class RaftNode:
 
     async def _outcome(self, call: Callable[[Callable[[Outcome], None]], None], size: int = 0) -> Outcome:
         refusal = self._refusal(size)
-        stopped: Outcome = _STOPPED
-        return refusal if refusal is not None else await self._inbox.ask(call, stopped, size)
+        return refusal if refusal is not None else await self._inbox.ask(call, _STOPPED, size)
 
     def locate(self, member: Member) -> None:
         """Learn where a member says that it is reached, and dial it there, whatever the configuration said of it."""

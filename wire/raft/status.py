@@ -21,7 +21,7 @@ class PeerStatus(Struct, frozen=True, order=True):
 class Figures(Struct):
     """What a member has counted since its start.
 
-    How long it waited for the disk and for its proposals, and how long the state machine took for each command.
+    How long it waited for the disk and for its proposals, and how long each entry took to be applied.
     """
 
     syncs: Timings = field(default_factory=Timings)

@@ -13,7 +13,7 @@ import pytest
 from tests.integration.node.agent_kit import Worked, working
 from tests.waiting import insist, until
 from wire.cluster.scheduler import SchedulerSettings
-from wire.core.clock import SystemClock
+from wire.core.clock import Clock, SystemClock
 from wire.core.errors import FatalError, RetryableError
 from wire.node.leading import Leading
 from wire.node.leases import OwnLease, awake
@@ -39,6 +39,20 @@ class Stopped:
         return getattr(self._node, name)
 
 
+def renewing_of(node: object, leading: object, lease: OwnLease, clock: Clock) -> Renewing:
+    """The renewals of node n1, which calls nobody."""
+    return Renewing(
+        Us("n1", "c"),
+        cast(Any, node),
+        cast(Any, leading),
+        lease,
+        tls=None,
+        renewed=lambda: None,
+        clock=clock,
+        rng=random.Random(1),
+    )
+
+
 async def renewed(leading: Leading, member: Member) -> None:
     leading.renew(member)
 
@@ -48,16 +62,7 @@ async def test_who_leads_has_a_lease_only_once_there_is_a_worker_and_the_others_
         node, lease, able = Stopped(worked), OwnLease(600_000), asyncio.Event()
         me = await worked.register(worked.served.node.me.name)
         node.me = me
-        renewing = Renewing(
-            Us("n1", "c"),
-            cast(Any, node),
-            worked.leading,
-            lease,
-            tls=None,
-            renewed=lambda: None,
-            clock=SystemClock(),
-            rng=random.Random(1),
-        )
+        renewing = renewing_of(node, worked.leading, lease, SystemClock())
         running = [tasks.create_task(worked.leading.run()), tasks.create_task(renewing.run(able))]
         await insist(lambda: renewed(worked.leading, me), on=RetryableError)
         assert node.asked == 0, "it has no worker yet"
@@ -81,16 +86,7 @@ async def test_a_node_with_a_full_disk_renews_with_nobody_until_there_is_room() 
             trouble=FatalError("raft.storage.full"),
         )
         clock, able, unused = VirtualClock(), asyncio.Event(), cast(Any, None)
-        renewing = Renewing(
-            Us("n1", "c"),
-            cast(Any, node),
-            unused,
-            OwnLease(),
-            tls=None,
-            renewed=lambda: None,
-            clock=clock,
-            rng=random.Random(1),
-        )
+        renewing = renewing_of(node, unused, OwnLease(), clock)
         able.set()
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(renewing.run(able))
@@ -116,16 +112,7 @@ async def test_a_renewal_is_as_late_as_its_answer_and_all_that_was_tried_in_vain
     me = Member(MemberId("n1/i"), "127.0.0.1:1")
     node = SimpleNamespace(me=me, status=lambda: SimpleNamespace(leader=me), trouble=None, read_barrier=read_barrier)
     leading = SimpleNamespace(renew=lambda _: None)
-    renewing = Renewing(
-        Us("n1", "c"),
-        cast(Any, node),
-        cast(Any, leading),
-        OwnLease(),
-        tls=None,
-        renewed=lambda: None,
-        clock=clock,
-        rng=random.Random(1),
-    )
+    renewing = renewing_of(node, leading, OwnLease(), clock)
     able.set()
     async with asyncio.TaskGroup() as tasks:
         running = tasks.create_task(renewing.run(able))

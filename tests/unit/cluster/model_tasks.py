@@ -97,7 +97,7 @@ class Tasks(Pipelines):
                 return None
         self.epoch += 1
         task["owner"], task["epoch"], task["held"] = node, self.epoch, task["share"]
-        if self.version >= 2:
+        if self.version >= 3:
             task["started_ms"] = self.now
         return self.epoch
 
@@ -153,7 +153,7 @@ class Tasks(Pipelines):
         proven: int | None = pipeline["proven"]
         if proven is not None:
             return proven if proven < job["version"] else None
-        if self.version == 1:
+        if self.version < 3:
             return None
         last: Row | None = None
         for each in self.jobs:

@@ -31,7 +31,6 @@ from wire.pipelines.spec import PipelineSpec
 _MOST_WAITING_BYTES: Final = 64 << 20
 _NAMESPACE: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _FIELDS: Final = tuple(field.encode_name for field in fields_of(PipelineSpec))
-_FILE: Final = "file"
 _READS_FILES: Final = ("lookup", "pii", "python", "validate")
 """Transforms that read a file when they are compiled, which is for a worker to do."""
 
@@ -162,22 +161,21 @@ def _for_a_cluster(result: LintResult, namespace: str, name: str | None) -> Lint
 
 
 def _in_one_task(result: LintResult) -> LintResult:
-    """Refuse several tasks that write files: where a file ends is kept with the partitions that were committed last.
-
-    A partition that goes to another task takes that along, and what was written behind it would be cut off (I2).
-    """
+    """Refuse several tasks where a sink takes one: what others wrote behind its checkpoint would be cut off (I2)."""
     pipeline = result.pipeline
-    if pipeline is None or pipeline.spec.parallelism in ("auto", 1) or not _writes_files(pipeline):
+    if pipeline is None or pipeline.spec.parallelism in ("auto", 1) or not (alone := _alone(pipeline)):
         return result
-    message = f"files are written by one task, not by {pipeline.spec.parallelism}"
+    message = f"the sink `{alone[0]}` is written to by one task, not by {pipeline.spec.parallelism}"
     hint = "leave `parallelism` out, or set it to 1; several tasks can write to Kafka, Elasticsearch and MongoDB"
     finding = Finding(code="config.conflict", path=child(ROOT, "parallelism"), message=message, hint=hint)
     findings = (*result.findings, *result.placed(ConfigError([finding])))
     return LintResult(findings, None, result.lines, result.shown, result.document)
 
 
-def _writes_files(pipeline: LoadedPipeline) -> bool:
-    return any(each.type == _FILE for each in (*pipeline.sinks, pipeline.dead_letter) if each is not None)
+def _alone(pipeline: LoadedPipeline) -> list[str]:
+    """Return the sinks to which only one task may write."""
+    sinks = (*pipeline.sinks, *([pipeline.dead_letter] if pipeline.dead_letter else []))
+    return [each.name for each in sinks if each.plugin.one_task]
 
 
 def _parallelism(pipeline: LoadedPipeline) -> int | None:
@@ -185,7 +183,7 @@ def _parallelism(pipeline: LoadedPipeline) -> int | None:
     given = pipeline.spec.parallelism
     if given != "auto":
         return given
-    return 1 if _writes_files(pipeline) else None
+    return 1 if _alone(pipeline) else None
 
 
 def _as_refused(finding: Finding) -> Finding:

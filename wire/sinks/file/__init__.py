@@ -31,6 +31,7 @@ PLUGIN = Plugin(
     summary="Writes JSON Lines, CSV and text files exactly once, compressed and rotated as you like.",
     config=FileSinkConfig,
     build=FileSink,
+    one_task=True,
     example="""\
 sink:
   type: file

@@ -123,7 +123,8 @@ def test_a_node_that_has_just_come_keeps_what_it_has(world: World) -> None:
     assert not world.settle()
 
 
-def test_what_a_node_that_comes_and_goes_costs_is_what_it_was_trusted_with(world: World) -> None:
+def lose_one_of_four(world: World) -> None:
+    """Have node `d` die, and all that it had run elsewhere."""
     for name in "abcd":
         world.join(name, 4)
     for _ in range(10):
@@ -131,6 +132,10 @@ def test_what_a_node_that_comes_and_goes_costs_is_what_it_was_trusted_with(world
     world.settle()
     world.die(NodeName("d"))
     world.settle()
+
+
+def test_what_a_node_that_comes_and_goes_costs_is_what_it_was_trusted_with(world: World) -> None:
+    lose_one_of_four(world)
     world.moves.clear()
     for _ in range(10):
         world.come_back(NodeName("d"))
@@ -141,13 +146,7 @@ def test_what_a_node_that_comes_and_goes_costs_is_what_it_was_trusted_with(world
 
 
 def test_a_node_that_dies_again_is_given_nothing_more_while_its_lease_runs_out(world: World) -> None:
-    for name in "abcd":
-        world.join(name, 4)
-    for _ in range(10):
-        world.run(10, parallelism=10)
-    world.settle()
-    world.die(NodeName("d"))
-    world.settle()
+    lose_one_of_four(world)
     world.come_back(NodeName("d"))
     world.pass_ms(2_000)
     world.die(NodeName("d"))

@@ -388,35 +388,3 @@ def test_a_tail_that_conflicts_is_passed_over_term_by_term(bench: Bench) -> None
     bench.put(B, Append(1, 0, 0, 0, 0, entries(1, 1, 100)))
     bench.put(C, Append(2, 100, 2, 0, 0, ()))
     assert bench.said(AppendReply)[-1].index == 1
-
-
-def test_snapshots_are_taken_for_what_was_applied_not_for_what_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = RaftSettings(snapshot_bytes=1000, snapshot_entries=1_000_000, trailing_entries=1_000_000)
-    bench = Bench(monkeypatch, "a", settings)
-    bench.wait(5)
-    bench.turn()
-    taken = 0
-    for n in range(100):
-        bench.propose(b"%d" % n + b"x" * 100)
-        bench.turn()
-        if bench.replica.snapshot_due():
-            snapshot_of(bench)
-            taken += 1
-    assert 5 <= taken <= 11
-
-
-def test_when_the_last_snapshot_is_long_ago_one_is_taken_of_what_little_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Bench(monkeypatch, "a", RaftSettings(snapshot_interval_s=60))
-    bench.wait(5)
-    bench.turn()
-    bench.propose(b"v")
-    bench.turn()
-    assert not bench.replica.snapshot_due()
-    bench.wait(60)
-    assert bench.replica.snapshot_due()
-    snapshot_of(bench)
-    bench.wait(600)
-    assert not bench.replica.snapshot_due(), "nothing is new"
-    bench.propose(b"w")
-    bench.turn()
-    assert bench.replica.snapshot_due()

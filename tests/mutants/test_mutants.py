@@ -6,8 +6,9 @@ import ast
 
 import pytest
 
+from tests.mutants import MUTANTS
 from tests.mutants.__main__ import ROOT
-from tests.mutants.repairs import MUTANTS, Mutant
+from tests.mutants.mutant import Mutant
 from tests.sim.raft import test_cluster, test_sequences
 
 
