@@ -28,10 +28,15 @@ def aimed_at(path: Path) -> Iterator[dict[str, Any]]:
     yield {"source": GENERATE, "transforms": [{"enrich": ASKING | {"tls": {"ca": name}}}], "sink": DROP}
 
 
-async def test_no_pipeline_reaches_keys_certificates_or_the_data_folder_of_the_node(tmp_path: Path) -> None:
+async def test_no_pipeline_reaches_keys_certificates_configuration_or_the_data_folder_of_the_node(
+    tmp_path: Path,
+) -> None:
     pki = Certificates(tmp_path / "certs")
-    node = pki.node(tmp_path, "n1", "--allow-paths", tmp_path)
-    own = [pki.path / each for each in ("n1.key", "n1.pem", "ca.key", "ca.pem")] + [node.folder / "node.json"]
+    configuration = tmp_path / "node.yaml"  # where a token for joining may be
+    configuration.write_text("log_level: info\n")
+    node = pki.node(tmp_path, "n1", "--allow-paths", tmp_path, "--config", configuration)
+    own = [pki.path / each for each in ("n1.key", "n1.pem", "ca.key", "ca.pem")]
+    own += [node.folder / "node.json", configuration]
     links = [tmp_path / f"link-{path.name}" for path in own]
     for link, path in zip(links, own, strict=True):
         link.symlink_to(path)

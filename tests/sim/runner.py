@@ -85,6 +85,12 @@ def attempt(trial: Trial, seed: int) -> Outcome:
     return Outcome("\n".join(heard) or None, met)
 
 
+def _seldom_look_for_garbage() -> None:
+    """Have a process not go through all its objects over and over: each world ends with a collection anyway."""
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)
+
+
 class Run:
     """Seeds of one simulation, a package with a `__main__`, that are to be tried; and what has come of them."""
 
@@ -101,7 +107,7 @@ class Run:
         """Try them all, or until so many have failed."""
         waiting, processes = iter(self._seeds), processes or os.cpu_count() or 1
         spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(processes, spawn, initializer=gc.freeze) as pool:
+        with ProcessPoolExecutor(processes, spawn, initializer=_seldom_look_for_garbage) as pool:
             running: dict[Future[Outcome], int] = {}
             while True:
                 more = islice(waiting, 2 * processes - len(running))

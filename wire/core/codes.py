@@ -348,6 +348,7 @@ CODES: Final[dict[str, str]] = {
     "rpc.refused": "another node does not want to be called",
     "rpc.timeout": "a call was not answered in time: whether it was carried out is not known",
     "rpc.too_large": "a request or an answer is larger than is allowed",
+    "rpc.unencrypted": "another node speaks no TLS, and this one does",
     "rpc.unknown_method": "the other node does not know what is asked for",
     "rpc.unreachable": "another node can't be reached",
     "rpc.untrusted_certificate": "this node does not accept another node's certificate",

@@ -103,9 +103,7 @@ class NodeConfig(Config, frozen=True, kw_only=True):
     ] = field(default_factory=list)
     allow_paths: Annotated[
         list[str],
-        doc(
-            "Folders and files that pipelines of the API may read and write, but for the node's certificates and data."
-        ),
+        doc("Folders and files that pipelines of the API may read and write, but for those that are the node's own."),
     ] = field(default_factory=list)
     allow_env: Annotated[
         list[Annotated[str, _VARIABLE]], doc("Variables of the node that pipelines of the API may refer to: `PIPE_*`.")

@@ -18,12 +18,12 @@ from wire.core.clock import SystemClock
 from wire.core.permissions import Permissions
 from wire.core.units import Duration
 from wire.core.uuids import Uuids
-from wire.node.config import NodeConfig
 from wire.node.control.asking import Asking
 from wire.node.credentials import Contexts, Credentials
 from wire.node.data_dir import DataDir
 from wire.node.front import Front
 from wire.node.leases import LEASE_MS
+from wire.node.loading import Loaded
 from wire.node.membership.dismissing import Dismissing
 from wire.node.rpc.client import RpcClient
 from wire.node.rpc.messages import Caller, Us
@@ -40,9 +40,9 @@ _ORPHANED: Final = 0.6
 class Node:
     """A node at work, inside `serving`."""
 
-    def __init__(self, config: NodeConfig, data: DataDir, environ: Mapping[str, str]) -> None:
+    def __init__(self, loaded: Loaded, data: DataDir, environ: Mapping[str, str]) -> None:
         """Prepare; nothing is opened yet."""
-        self.config = config
+        self.config = config = loaded.config
         self.data = data
         self.us = Us(data.identity.name, data.identity.cluster)
         self.clock = SystemClock()
@@ -50,7 +50,7 @@ class Node:
         self.uuids = Uuids(self.clock, os.urandom)
         self.front = Front()
         self.machine = ClusterMachine(tell_of_fault)
-        self.permissions = _permissions(config)
+        self.workers = worker_settings(loaded)
         self.environ = environ
         self.raft: RaftNode | None = None
         self.removed = asyncio.Event()
@@ -96,34 +96,41 @@ class Node:
         return any(each.name == caller.name for each in self.raft.members().members)
 
 
-def worker_settings(config: NodeConfig) -> WorkerSettings:
+def worker_settings(loaded: Loaded) -> WorkerSettings:
     """Return how the node's workers are kept: without it they end while its lease still holds."""
+    config = loaded.config
     return WorkerSettings(
         count=config.worker_count,
         node=config.name,
-        permissions=_permissions(config),
+        permissions=_permissions(loaded),
         orphaned_after=Duration(_ORPHANED * LEASE_MS),
         max_memory=config.worker_memory,
         cores=config.worker_cores,
     )
 
 
-def _permissions(config: NodeConfig) -> Permissions:
+def _permissions(loaded: Loaded) -> Permissions:
     """Return what pipelines may reach here: what the operator named, and never what is the node's own."""
+    config = loaded.config
     return Permissions(
         python=tuple(config.allow_python),
         paths=tuple(config.allow_paths),
         env=tuple(config.allow_env),
-        protected=tuple(str(path.absolute()) for path in _own(config)),
+        protected=tuple(str(path.absolute()) for path in _own(loaded)),
     )
 
 
-def _own(config: NodeConfig) -> Iterator[Path]:
-    """Return the node's folder and all that certificates are made of: who could write `ca` could be any node.
+def _own(loaded: Loaded) -> Iterator[Path]:
+    """Return the node's folder, its configuration, and all that certificates are made of.
+
+    A token for joining may be in the second, and who could write `ca` could be any node.
 
     Where links lead is looked at whenever it counts: a certificate that is renewed may be somewhere else then.
     """
+    config = loaded.config
     yield config.folder
+    if loaded.file is not None:
+        yield loaded.file
     tls = config.tls
     if tls is not None:
         yield from (tls.ca, tls.ca.with_suffix(".key"), tls.cert)  # the authority's key, as `wire certs init` lays it

@@ -12,10 +12,10 @@ from msgspec import Struct
 from wire.core.errors import ConfigError, Finding, root_cause
 from wire.node.agent import Agent
 from wire.node.calls import WHO, Who
-from wire.node.config import NodeConfig
 from wire.node.data_dir import DataDir
 from wire.node.listener.http import HttpServer
 from wire.node.listener.listener import listening
+from wire.node.loading import Loaded
 from wire.node.membership.entering import Entrance, discard, found, join, part
 from wire.node.membership.founding import Standing
 from wire.node.membership.inviting import Inviting
@@ -45,13 +45,13 @@ class Ready(Struct, frozen=True):
 
 
 async def serve(
-    config: NodeConfig,
+    loaded: Loaded,
     data: DataDir,
     environ: Mapping[str, str],
     stop: asyncio.Event,
     ready: Callable[[Ready], None],
 ) -> None:
-    """Be a node until `stop` is set; then hand over what it does, within `drain_timeout`.
+    """Be a node of this configuration until `stop` is set; then hand over what it does, within `drain_timeout`.
 
     `ready` is told once the node answers. Raises UnavailableError for what is not there, such as its address, and
     FatalError when it can't go on.
@@ -59,7 +59,7 @@ async def serve(
     structlog.contextvars.bind_contextvars(node=data.identity.name)
     try:
         async with asyncio.TaskGroup() as tasks:
-            node = await in_thread(Node, config, data, environ)
+            node = await in_thread(Node, loaded, data, environ)
             watching = None if node.credentials is None else tasks.create_task(node.credentials.watch())
             stopping = tasks.create_task(stop.wait())
             serving = tasks.create_task(_serve(node, stop, ready))

@@ -42,7 +42,7 @@ from wire.node.metrics.node import (
 from wire.node.metrics.requests import Requests
 from wire.node.metrics.service import LoopWatch, MetricsService, Reader
 from wire.node.metrics.tally import Tally
-from wire.node.node import Node, worker_settings
+from wire.node.node import Node
 from wire.node.reconciling import moves_tasks
 from wire.node.registering import stay_registered
 from wire.node.renewing import Renewing
@@ -69,7 +69,7 @@ async def at_work(
     raft = node.raft = RaftNode(
         me, cluster, node.data.raft, node.machine, tls=dialing, rng=node.rng, settings=consensus
     )
-    async with raft, Submissions(node.permissions, node.environ) as submissions:
+    async with raft, Submissions(node.workers.permissions, node.environ) as submissions:
         listener.hear(RAFT, raft.transport.accept)
         asking = Asking(raft, node.machine, node.clock)
         forwarding = leader(asking, node.dial, node.clock, cluster)
@@ -85,7 +85,7 @@ async def at_work(
         _wake(node, raft, agent, leading)
         tally = Tally(lambda key: key in node.machine.state.pipelines)
         jitter = random.Random(node.rng.random())  # noqa: S311
-        supervisor = Supervisor(agent, worker_settings(node.config), node.clock, jitter, tally.over)
+        supervisor = Supervisor(agent, node.workers, node.clock, jitter, tally.over)
         agent.use(supervisor)
         watch, requests = LoopWatch(), Requests(node.clock)
         metrics = MetricsService(

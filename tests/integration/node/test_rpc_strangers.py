@@ -122,6 +122,14 @@ async def test_who_has_no_certificates_learns_whether_that_is_why_nobody_answers
     assert ("--cert" in (error.hint or "")) == secure
 
 
+async def test_who_has_certificates_learns_of_a_node_that_has_none(pki: Pki) -> None:
+    async with service(None) as one:
+        error = await refused(client(pki, one.address))
+    assert error.code == "rpc.unencrypted"
+    assert error.message == f"{one.address} speaks no TLS, and this node has certificates"
+    assert error.hint == "start both nodes with certificates, or both without"
+
+
 async def test_a_node_with_certificates_takes_no_calls_in_the_clear(pki: Pki) -> None:
     async with port(None) as here:
         server = RpcServer(Us("n1"), lambda _: True, secure=True)

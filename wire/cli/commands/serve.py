@@ -67,7 +67,7 @@ def _serve(loaded: Loaded) -> None:
         async def main() -> None:
             stop = asyncio.Event()
             _stop_on_signals(stop)
-            await run(config, data, os.environ, stop, lambda ready: _tell(ready, config))
+            await run(loaded, data, os.environ, stop, lambda ready: _tell(ready, config))
 
         runner.run(main())
 

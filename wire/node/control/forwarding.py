@@ -24,6 +24,7 @@ _NOT_DONE: Final = (
     "rpc.unreachable",
     "rpc.untrusted_certificate",
     "rpc.certificate_refused",
+    "rpc.unencrypted",
     "rpc.wrong_node",
     "rpc.busy",
 )

@@ -26,6 +26,7 @@ _SILENT: Final = ("rpc.unreachable", "rpc.lost", "rpc.timeout")
 _CERTIFICATES: Final = (
     "node.no_certificate",
     "rpc.certificate_refused",
+    "rpc.unencrypted",
     "rpc.untrusted_certificate",
     "rpc.wrong_certificate",
 )

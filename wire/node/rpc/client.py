@@ -44,6 +44,7 @@ _REFUSAL: Final = re.compile(r"\w+_ALERT_(UNKNOWN_CA|\w*CERTIFICATE\w*)")
 """How OpenSSL calls what the other side says of our certificate, and in which words."""
 _NOT_IN_TIME: Final = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 _SAME: Final = "give both nodes certificates of the same authority, and its ca.pem: `wire certs issue` makes them"
+_ALIKE: Final = "start both nodes with certificates, or both without"
 _GIVEN: Final = "give it one with --ca, --cert and --key: `wire certs issue` makes it"
 _NAMED: Final = "a node's certificate must carry the node's name: `wire certs issue NODE` makes one"
 
@@ -106,8 +107,9 @@ class RpcClient:
         Raises what the other node's handler raised, as RetryableError where it was one and else as FatalError; and
         RetryableError of its own if there is no connection or no answer in time (`rpc.unreachable`, `rpc.lost`,
         `rpc.timeout`, `rpc.busy`), or if one side does not trust the other's certificate, which may be renewed
-        (`rpc.untrusted_certificate`, `rpc.certificate_refused`); FatalError if the other node does not want us or sends
-        what is no answer. After `rpc.lost` and `rpc.timeout` it is not known whether the request was carried out.
+        (`rpc.untrusted_certificate`, `rpc.certificate_refused`) or has none (`rpc.unencrypted`); FatalError if the
+        other node does not want us or sends what is no answer. After `rpc.lost` and `rpc.timeout` it is not known
+        whether the request was carried out.
         """
         self.counters.calls += 1
         try:
@@ -185,6 +187,8 @@ class RpcClient:
             message = f"the certificate of {self.address} is not trusted: {exc.verify_message}"
             hint = _renewing(self._name or "NODE") if exc.verify_code in _NOT_IN_TIME else _SAME
             return "rpc.untrusted_certificate", message, hint
+        if isinstance(exc, ssl.SSLError) and exc.reason == "WRONG_VERSION_NUMBER":
+            return "rpc.unencrypted", f"{self.address} speaks no TLS, and this node has certificates", _ALIKE
         return "rpc.unreachable", f"{self.address} can't be reached: {_reason(exc)}", None
 
     async def _dial(self) -> Connection:

@@ -51,6 +51,7 @@ async def test_certificates_that_are_not_accepted_are_a_warning_with_code_and_hi
     [
         ({"a:1": UNTRUSTED}, True),
         ({"a:1": UNTRUSTED, "b:1": RetryableError("rpc.certificate_refused", "no")}, True),
+        ({"a:1": UNTRUSTED, "b:1": RetryableError("rpc.unencrypted", "no")}, True),
         ({"a:1": UNTRUSTED, "b:1": RetryableError("rpc.unreachable", "nobody")}, True),
         ({"a:1": UNTRUSTED, "b:1": "nobody leads the cluster"}, False),
         ({"a:1": UNTRUSTED, "b:1": RetryableError("cluster.name_taken", "taken")}, False),
