@@ -39,7 +39,7 @@ class MongoServer(MongoDB, Server):
     def _arguments(self) -> Sequence[str]:
         return (
             *("--bind_ip", "127.0.0.1", "--port", self.address.rpartition(":")[2], "--nounixsocket"),
-            *("--dbpath", str(self._data), "--wiredTigerCacheSizeGB", "0.25"),
+            *("--dbpath", str(self._data), "--wiredTigerCacheSizeGB", "0.5"),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
         )
 

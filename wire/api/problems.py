@@ -90,6 +90,7 @@ STATUS: Final[dict[str, int]] = {
     "raft.no_such_voter": 404,
     "raft.not_leader": 421,
     "raft.removed_member": 409,
+    "raft.stopped": 503,
     "raft.too_large": 413,
     "raft.unknown_member": 404,
 }
@@ -132,8 +133,9 @@ def problem(error: WireError, request_id: str) -> Response:
         errors=_mistakes(error),
     )
     headers = {}
-    if isinstance(error, RetryableError):
-        headers["retry-after"] = str(max(1, math.ceil(error.after_s)))
+    if isinstance(error, RetryableError) or status == HTTPStatus.SERVICE_UNAVAILABLE:
+        after_s = error.after_s if isinstance(error, RetryableError) else 0.0
+        headers["retry-after"] = str(max(1, math.ceil(after_s)))
     return Response(msgspec.json.encode(document), status, headers, MEDIA_TYPE)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from wire.api.problems import STATUS, problem, status_of
 from wire.core.codes import CODES
-from wire.core.errors import ConfigError, FatalError, Finding, RefusedError, RetryableError, WireError
+from wire.core.errors import ConfigError, FatalError, Finding, RefusedError, RetryableError, UnavailableError, WireError
 
 INTERNAL = {
     "cluster.bad_command",
@@ -62,6 +62,12 @@ def test_it_is_always_said_what_to_do(error: WireError, hint: str) -> None:
 def test_who_may_try_again_is_told_when(after_s: float, expected: str) -> None:
     response = problem(RetryableError("raft.no_leader", after_s=after_s), "r")
     assert response.headers["retry-after"] == expected
+
+
+def test_a_node_that_stops_is_to_be_asked_again_whoever_says_so() -> None:
+    for error in (RetryableError("raft.stopped"), UnavailableError("raft.stopped")):
+        response = problem(error, "r")
+        assert (response.status_code, response.headers["retry-after"]) == (503, "1")
 
 
 def test_a_problem_holds_every_finding() -> None:
