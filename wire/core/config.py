@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import datetime
 import difflib
+import functools
 import re
 import types
 import typing
@@ -263,6 +264,7 @@ def is_struct(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
+@functools.cache  # to resolve the types takes three times as long as all else that lint does
 def fields_of(kind: Any) -> tuple[msgspec.structs.FieldInfo, ...]:
     """Return the fields of a struct with resolved types, as `wire describe` and the planner need them."""
     return msgspec.structs.fields(kind)
@@ -377,17 +379,9 @@ def _words(kind: Any) -> str:
 
 
 def _limits(meta: msgspec.Meta) -> list[str]:
-    signs = (("≥", meta.ge), (">", meta.gt), ("≤", meta.le), ("<", meta.lt))
-    limits = [f"{sign} {limit}" for sign, limit in signs if limit is not None]
-    if meta.min_length is not None:
-        limits.append(f"of at least length {meta.min_length}")
-    if meta.max_length is not None:
-        limits.append(f"of at most length {meta.max_length}")
-    if meta.pattern is not None:
-        limits.append(f"matching {meta.pattern}")
-    if meta.multiple_of is not None:
-        limits.append(f"divisible by {meta.multiple_of}")
-    return limits
+    numbers = {"≥": meta.ge, ">": meta.gt, "≤": meta.le, "<": meta.lt, "divisible by": meta.multiple_of}
+    texts = {"of at least length": meta.min_length, "of at most length": meta.max_length, "matching": meta.pattern}
+    return [f"{words} {limit}" for words, limit in (numbers | texts).items() if limit is not None]
 
 
 def _found(data: object) -> str:

@@ -43,8 +43,9 @@ def _named(kind: Any, value: Any, path: str) -> Iterator[tuple[str, Local, str]]
     """Yield everything local that `value` names: where, and what."""
     if value is None:
         return
-    if is_struct(type(value)):  # of whichever member, where the type is a union
-        for field in fields_of(type(value)):
+    struct: Any = type(value)  # of whichever member, where the type is a union
+    if is_struct(struct):
+        for field in fields_of(struct):
             yield from _named(field.type, getattr(value, field.name), child(path, field.encode_name))
         return
     origin, arguments = get_origin(kind), get_args(kind)
