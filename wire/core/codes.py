@@ -107,6 +107,7 @@ CODES: Final[dict[str, str]] = {
     # the engine
     "pipeline.dead_letter_refused": "the dead-letter sink refused a record",
     "pipeline.failed": "a pipeline that was waited for has failed",
+    "pipeline.several_transactions": "the sinks of a pipeline do not share one transaction",
     "pipeline.retries_exhausted": "an operation failed as often as the retry policy allows",
     # the memory connectors of wire.testing
     "memory.fenced": "a writer with a newer epoch has been opened",
@@ -117,10 +118,12 @@ CODES: Final[dict[str, str]] = {
     "sink.kafka.authorization": "the user may not do this on the brokers",
     "sink.kafka.missing_topic": "the topic to write to is not there",
     "sink.kafka.no_partition": "the partition a record asks for is not there",
+    "sink.kafka.positions_topic": "the topic for the positions of exactly-once pipelines can't be used as it is",
     "sink.kafka.record_too_large": "the record is larger than the sink or the topic allows",
     "sink.kafka.record_refused": "the topic does not take such a record",
     "sink.kafka.rejected": "the brokers refused a request",
     "sink.kafka.tls": "the encrypted connection can't be made",
+    "sink.kafka.transaction_lost": "a transaction was taken back, or nobody knows: the task begins anew",
     "sink.kafka.unreachable": "no broker answers",
     "source.kafka.authentication": "the brokers refused the log-in",
     "source.kafka.authorization": "the user may not do this on the brokers",

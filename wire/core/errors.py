@@ -5,6 +5,7 @@
     ├── RecordError            this one record can't be processed: it is dead-lettered, the pipeline goes on
     ├── RefusedError           what was asked for can't be done as things are: it is taken, or not there
     ├── RetryableError         may succeed if tried again, not before `after_s`
+    ├── RestartError           this start of a task can't go on, a new one from its last checkpoint can
     └── FatalError             trying again can't help: the task stops loudly
         ├── UnavailableError   something the work needs is not there: a library, a server, a right
         └── FencedError        a newer epoch owns this work; nothing may be written any more
@@ -103,6 +104,13 @@ class RetryableError(WireError):
         """Make an error; `after_s` is the least wait the other side asked for, 0 if it did not."""
         super().__init__(code, message, path=path, hint=hint)
         self.after_s = after_s
+
+
+class RestartError(WireError):
+    """What was written since the last checkpoint was taken back, or nobody knows: the task has to begin anew there.
+
+    Whoever runs the task does so by itself, after a pause.
+    """
 
 
 class FatalError(WireError):

@@ -26,6 +26,9 @@ class ComponentContext:
 
     `bounded` asks a source to end at what is there when it is opened, instead of following. `permissions` are to be
     asked for local paths that the configuration does not name itself: those that a pattern finds, or a record says.
+
+    `shared` is there where the pipeline is delivered exactly once: what the sinks of one task have in common, such as
+    transactions, by keys of their own. `dead_letter` sinks are built last, and join what others have, if they can.
     """
 
     pipeline: str
@@ -33,6 +36,8 @@ class ComponentContext:
     bounded: bool = False
     clock: Clock = field(default_factory=SystemClock)
     permissions: Permissions = EVERYTHING
+    shared: dict[object, Any] | None = None
+    dead_letter: bool = False
 
 
 @dataclass(frozen=True, slots=True)

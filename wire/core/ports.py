@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from wire.core.errors import WireError
 from wire.core.formats import Format
-from wire.core.records import Batch, Checkpoint, Fingerprint, PartitionId, Position
+from wire.core.records import Batch, Checkpoint, Fingerprint, PartitionId, PartitionKey, Position
 
 
 class Guarantee(enum.StrEnum):
@@ -112,15 +112,25 @@ class Failure(Struct, frozen=True):
     error: WireError
 
 
+class Lineage(Struct, frozen=True):
+    """Tells a pipeline from all others anywhere by `name`, and by when it was `born` from earlier ones of that name."""
+
+    name: str = ""
+    born: int = 0
+
+
 class TaskId(Struct, frozen=True):
     """Names the work a writer belongs to: `namespace/pipeline` and the number of the task within it.
 
     `generation` rises whenever the pipeline's progress is reset: offsets of an earlier one say nothing about these.
+    `share` are the partitions that the task reads and nobody else may; None for all there are and will be.
     """
 
     pipeline: str
     slot: int = 0
     generation: int = 0
+    lineage: Lineage = Lineage()
+    share: tuple[PartitionKey, ...] | None = None
 
 
 class Writer(Protocol):
@@ -173,6 +183,45 @@ class TransactionalWriter(Protocol):
     async def close(self) -> None:
         """Let go of everything; what is not committed is discarded at the next `open`. Idempotent."""
         ...
+
+
+class Transactions(Protocol):
+    """Keeps the checkpoints of a task itself, together with what sinks write: both take effect at once, or neither.
+
+    What it keeps is the truth; the engine's own store is told later, and may be behind. `commit` is called every
+    `interval_s` seconds while records flow, and earlier once sinks have taken `max_bytes`; nobody writes meanwhile.
+    """
+
+    interval_s: float
+    max_bytes: int
+
+    async def recover(
+        self, task: TaskId, epoch: int, stored: Mapping[PartitionKey, Checkpoint]
+    ) -> Mapping[PartitionKey, Checkpoint]:
+        """Return where the task goes on, given what the engine has stored. Called first, before any sink is opened.
+
+        When it returns, nothing that an earlier start of the task has written or still writes can take effect, but for
+        what the answer covers. Raises FencedError where a later start was first; else as `Sink.open`.
+        """
+        ...
+
+    async def commit(self, checkpoints: Mapping[PartitionKey, Checkpoint]) -> None:
+        """Have all that was written since the last commit take effect, and these checkpoints, which cover just that.
+
+        Raises RestartError where that was not done or nobody knows; FencedError or FatalError.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything; what is not committed never takes effect. Idempotent."""
+        ...
+
+
+@runtime_checkable
+class TransactionalSink(Protocol):
+    """A sink whose writers, each a `Writer`, write within `transactions`; several sinks may have the same."""
+
+    transactions: Transactions
 
 
 @runtime_checkable

@@ -62,6 +62,7 @@ class Agent:
         """Act for a node. A task that goes elsewhere has `drain_s` to come to a good end."""
         self._node = NodeName(identity.name)
         self._incarnation = identity.incarnation
+        self._cluster = identity.cluster or ""
         self._asking = asking
         self._lease = lease
         self._clock = clock
@@ -181,7 +182,7 @@ class Agent:
         for key, epoch in zip(keys, started.epochs, strict=True):
             if epoch is None:  # it is not to be started yet
                 continue
-            begun = beginning(self._asking.known, self._node, key, epoch, ran_before=key in ran)
+            begun = beginning(self._asking.known, self._cluster, self._node, key, epoch, ran_before=key in ran)
             if begun is None or not self._may_begin:  # or not any more
                 continue
             self._runs[key] = begun.run

@@ -17,6 +17,7 @@ from wire.pipelines.engine.parts import build_parts
 from wire.pipelines.engine.patience import within
 from wire.pipelines.engine.process import share_the_interpreter, spare_the_collector
 from wire.pipelines.engine.progress import Progress
+from wire.pipelines.engine.restarts import restarted
 from wire.pipelines.engine.runner import Runner
 from wire.pipelines.loaded import LoadedPipeline
 
@@ -48,25 +49,31 @@ async def run_pipeline(
         progress.elapsed_s = asyncio.get_running_loop().time() - started
         on_progress(runner.update_progress() if runner else progress)
 
+    clock, rng = SystemClock(), random.Random()  # noqa: S311 (jitter)
+
+    async def start() -> None:
+        async with contextlib.AsyncExitStack() as stack:
+
+            async def open_() -> None:
+                nonlocal runner
+                runner = None
+                parts = build_parts(pipeline, bounded=until_eof)
+                runner = await stack.enter_async_context(opened(parts, store, progress, clock=clock, rng=rng))
+
+            if not await within(stop, 0, open_()) or runner is None:
+                return
+            spare_the_collector()
+            share_the_interpreter()
+            await runner.run(stop)
+
     async with _reporting(report, progress), contextlib.AsyncExitStack() as stack:
         store = SqliteCheckpoints(state_dir)
         stack.push_async_callback(store.close)
         if reset:
             await store.reset()
-
-        async def open_() -> None:
-            nonlocal runner
-            parts = build_parts(pipeline, bounded=until_eof)
-            runner = await stack.enter_async_context(
-                opened(parts, store, progress, clock=SystemClock(), rng=random.Random())  # noqa: S311 (jitter)
-            )
-
-        if not await within(stop, 0, open_()) or runner is None:
+        await restarted(start, stop, pipeline.spec.retry, clock=clock, rng=rng)
+        if stop.is_set():
             progress.state = "stopped"
-            return progress
-        spare_the_collector()
-        share_the_interpreter()
-        await runner.run(stop)
     return progress
 
 

@@ -24,6 +24,7 @@ from wire.cluster.commands import (
     UseToken,
 )
 from wire.cluster.state import DISCOVERY, NodeName, State, Task, TaskKey
+from wire.core.ports import Lineage
 from wire.worker.protocol import Begin, Run
 
 _OF_NO_CONCERN = (CommitCheckpoints, CreateToken, UseToken, RevokeToken, Prove)
@@ -80,8 +81,10 @@ def _goes_on(task: Task, node: NodeName) -> bool:
     return task.target == node and task.held == task.share
 
 
-def beginning(state: State, node: NodeName, key: TaskKey, epoch: int, *, ran_before: bool) -> Begin | None:
-    """Return what a worker needs to run an epoch; None if the state is past it by now.
+def beginning(
+    state: State, cluster: str, node: NodeName, key: TaskKey, epoch: int, *, ran_before: bool
+) -> Begin | None:
+    """Return what a worker of a node of this cluster needs to run an epoch; None if the state is past it by now.
 
     A task that `ran_before` in the same job is as patient as one of a proven version, or of one that was gone back to:
     what it can't reach was there.
@@ -98,7 +101,9 @@ def beginning(state: State, node: NodeName, key: TaskKey, epoch: int, *, ran_bef
     return Begin(
         run=Run(key, epoch),
         pipeline=pipeline.key,
+        version=job.version,
         generation=job.generation,
+        lineage=Lineage(f"{cluster}/{pipeline.key.namespace}/{pipeline.key.name}", pipeline.created_ms),
         spec=version.spec,
         share=task.held,
         checkpoints=tuple((partition, stored[partition].checkpoint) for partition in known if partition in stored),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from wire.core.formats import Format
 from wire.core.plugins import ComponentContext
 from wire.core.ports import Sink, Source
@@ -17,15 +19,36 @@ def build_source(component: Component, pipeline: LoadedPipeline, *, bounded: boo
     return source
 
 
-def build_sink(component: Component, pipeline: LoadedPipeline) -> Sink:
-    """Make a sink, or the sink of the dead letters, without opening it. Raises ConfigError."""
-    sink: Sink = component.plugin.build(component.config, context_of(component, pipeline))
+def build_sink(component: Component, pipeline: LoadedPipeline, shared: dict[object, Any] | None = None) -> Sink:
+    """Make a sink, or the sink of the dead letters, without opening it. Raises ConfigError.
+
+    `shared` is what the sinks of a task have in common (`shared_by_sinks`); a sink without is by itself.
+    """
+    sink: Sink = component.plugin.build(component.config, context_of(component, pipeline, shared=shared))
     return sink
 
 
-def context_of(component: Component, pipeline: LoadedPipeline, *, bounded: bool = False) -> ComponentContext:
+def shared_by_sinks(pipeline: LoadedPipeline) -> dict[object, Any] | None:
+    """Return what the sinks of a task are built with, one after the other and that of the dead letters last."""
+    return {} if pipeline.spec.delivery == "exactly_once" else None
+
+
+def context_of(
+    component: Component,
+    pipeline: LoadedPipeline,
+    *,
+    bounded: bool = False,
+    shared: dict[object, Any] | None = None,
+) -> ComponentContext:
     """Return what a source or sink of a pipeline is told when it is built."""
-    return ComponentContext(pipeline.spec.name, component.name, bounded=bounded, permissions=pipeline.permissions)
+    return ComponentContext(
+        pipeline.spec.name,
+        component.name,
+        bounded=bounded,
+        permissions=pipeline.permissions,
+        shared=shared,
+        dead_letter=component is pipeline.dead_letter,
+    )
 
 
 def build_transforms(pipeline: LoadedPipeline) -> list[PlanNode]:

@@ -9,6 +9,7 @@ from typing import Final
 import structlog
 
 from wire.core.errors import FencedError
+from wire.core.ports import Lineage
 from wire.core.records import Checkpoint, PartitionKey
 from wire.worker.protocol import Begin, Refusal
 
@@ -34,6 +35,10 @@ class ClusterCheckpoints:
     async def generation(self) -> int:
         """Return the pipeline's generation at the time the run began."""
         return self._begun.generation
+
+    async def lineage(self) -> Lineage:
+        """Return what tells the pipeline from any other one."""
+        return self._begun.lineage
 
     async def load(self) -> dict[PartitionKey, Checkpoint]:
         """Return the checkpoints of the run's share."""

@@ -20,6 +20,7 @@ from wire.pipelines.engine.assembly import opened
 from wire.pipelines.engine.parts import Share, build_parts
 from wire.pipelines.engine.patience import within
 from wire.pipelines.engine.progress import Progress
+from wire.pipelines.engine.restarts import restarted
 from wire.pipelines.engine.retry import Backoff
 from wire.pipelines.engine.runner import Runner
 from wire.pipelines.lint import lint
@@ -117,7 +118,17 @@ class Hosted:
             await self._discover(pipeline, found)
         else:
             store = ClusterCheckpoints(self.begun, commit)
-            await self._patiently(pipeline, lambda: self._task(pipeline, store))
+
+            def start() -> Coroutine[Any, Any, None]:
+                return restarted(
+                    lambda: self._task(pipeline, store),
+                    self.stop,
+                    pipeline.spec.retry,
+                    clock=self._clock,
+                    rng=self._rng,
+                )
+
+            await self._patiently(pipeline, start)
 
     def _load(self) -> LoadedPipeline:
         """Read the pipeline anew, under the permissions of this machine. Blocking."""
@@ -125,8 +136,9 @@ class Hosted:
 
     async def _task(self, pipeline: LoadedPipeline, store: ClusterCheckpoints) -> None:
         slot = self.begun.run.task.slot
-        parts = await asyncio.to_thread(build_parts, pipeline, share=self._share(), slot=slot)
-        self._progress = Progress()
+        parts = await asyncio.to_thread(
+            build_parts, pipeline, share=self._share(), slot=slot, version=self.begun.version
+        )
         async with contextlib.AsyncExitStack() as stack:
 
             async def open_() -> None:

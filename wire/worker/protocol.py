@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from wire.cluster.state import Error, PipelineKey, TaskKey
 from wire.core.permissions import Permissions
+from wire.core.ports import Lineage
 from wire.core.records import Checkpoint, PartitionKey
 from wire.pipelines.engine.progress import Progress
 from wire.worker.masking import Shown
@@ -62,12 +63,15 @@ class Begin(Message, frozen=True, kw_only=True, tag="begin"):
 
     The only task of a pipeline is given the checkpoints of partitions that are gone, too: a sink may need them. `spec`
     is the pipeline as JSON, with its references unresolved. A `patient` run waits for what can't be reached when it
-    begins, as all do later; any other fails, so that the author of a new version learns of it.
+    begins, as all do later; any other fails, so that the author of a new version learns of it. `lineage` tells the
+    pipeline from any other there is or was, in whatever cluster.
     """
 
     run: Run
     pipeline: PipelineKey
+    version: int | None = None
     generation: int
+    lineage: Lineage = Lineage()
     spec: bytes
     share: tuple[PartitionKey, ...] = ()
     checkpoints: tuple[tuple[PartitionKey, Checkpoint], ...] = ()

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from tests.sim.engine.world import KINDS, SimSink, SimSource, SimStage, SimStore, World, sim_sink
 from tests.sim.loop import LoopClock, SimLoop
-from wire.core.errors import FatalError, root_cause
+from wire.core.errors import FatalError, RestartError, root_cause
 from wire.core.records import PartitionId, PartitionKey
 from wire.core.units import Duration, Size
 from wire.pipelines.engine.assembly import Parts, SinkPart, SourcePart, opened
@@ -123,7 +123,7 @@ async def incarnation(world: World, parts: Parts, *, bounded: bool) -> Progress:
 async def ending_of(task: asyncio.Task[None], progress: Progress) -> str:
     try:
         await task
-    except (Crash, FatalError, asyncio.CancelledError) as exc:
+    except (Crash, FatalError, RestartError, asyncio.CancelledError) as exc:
         return type(exc).__name__
     return progress.state
 

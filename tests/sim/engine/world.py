@@ -10,9 +10,9 @@ import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from wire.core.errors import FatalError, RecordError, RetryableError, WireError
+from wire.core.errors import FatalError, RecordError, RestartError, RetryableError, WireError
 from wire.core.formats import JsonFormat
-from wire.core.ports import Failure, Guarantee, Lag, ReadLimit, TaskId, TransactionalWriter, Writer
+from wire.core.ports import Failure, Guarantee, Lag, Lineage, ReadLimit, TaskId, TransactionalWriter, Writer
 from wire.core.records import Batch, Checkpoint, PartitionId, PartitionKey, Position, Record
 from wire.pipelines.stage import StageResult
 from wire.testing.faults import Crash, Reject
@@ -50,6 +50,7 @@ class World:
         self.sinks: list[SimSink] = []
         self.dead_letters: SimSink | None = None
         self.rows: dict[PartitionKey, Checkpoint] = {}
+        self.transactions = SimTransactions(self) if rng.random() < 0.3 else None
         self.epoch = 0
         self.endings: Counter[str] = Counter()
 
@@ -88,6 +89,11 @@ class World:
         if not kept:
             self.broken.append(promise)
 
+    @property
+    def truth(self) -> Mapping[PartitionKey, Checkpoint]:
+        """The checkpoints that count."""
+        return self.rows if self.transactions is None else self.transactions.rows
+
     # what is true of records
 
     def values(self, key: PartitionKey, upto: int | None = None) -> list[bytes]:
@@ -109,6 +115,15 @@ class World:
         for sink in [*self.sinks, *([self.dead_letters] if self.dead_letters else [])]:
             missing = set(self.expected(sink, key, upto)) - set(sink.durable())
             self.check(not missing, f"I2: the checkpoint {upto} of {key} covers {missing}, not durable in {sink.name}")
+
+    def check_exact(self) -> None:
+        """What is seen is what the checkpoints cover, and nothing twice."""
+        for sink in self.sinks:
+            seen = Counter(sink.durable())
+            covered = Counter(
+                value for key, row in self.truth.items() for value in self.expected(sink, key, int(row.position))
+            )
+            self.check(seen == covered, f"{sink.name} shows {seen - covered} too many, {covered - seen} too few")
 
 
 def kind(value: bytes) -> str:
@@ -178,7 +193,7 @@ class SimReader:
         world = self._source.world
         if world.dead:
             return
-        row = world.rows.get(self._key)
+        row = world.truth.get(self._key)
         world.check(row is not None and int(upto) <= int(row.position), f"I1: {self._key} released too early")
         await self._reader.release(upto)
         await world.step("release", may_fail=False)
@@ -277,6 +292,9 @@ class SimStore:
     async def load(self) -> dict[PartitionKey, Checkpoint]:
         return dict(self._world.rows)
 
+    async def lineage(self) -> Lineage:
+        return Lineage("sim")
+
     async def generation(self) -> int:
         return 0
 
@@ -285,7 +303,8 @@ class SimStore:
         await world.step("store")
         for key, checkpoint in checkpoints.items():
             last = world.rows.get(key)
-            world.check(checkpoint.seq == (last.seq + 1 if last else 1), f"I3: {key} jumps to {checkpoint.seq}")
+            if world.transactions is None:
+                world.check(checkpoint.seq == (last.seq + 1 if last else 1), f"I3: {key} jumps to {checkpoint.seq}")
             world.check(last is None or int(checkpoint.position) > int(last.position), f"I3: {key} moves back")
             world.check_covered(key, int(checkpoint.position))
         world.check(epoch == world.epoch, "I4: an older epoch commits")
@@ -299,12 +318,74 @@ class SimStore:
         return
 
 
+class SimTransactions:
+    """Publishes what its sinks were given, with the checkpoints, at once; whoever is killed before leaves nothing."""
+
+    def __init__(self, world: World) -> None:
+        self.interval_s = world.rng.choice((0.02, 0.3))
+        self.max_bytes = world.rng.choice((30, 1 << 20))
+        self.rows: dict[PartitionKey, Checkpoint] = {}
+        self.sinks: list[SimTransactedSink] = []
+        self._world = world
+
+    async def recover(
+        self, task: TaskId, epoch: int, stored: Mapping[PartitionKey, Checkpoint]
+    ) -> Mapping[PartitionKey, Checkpoint]:
+        await self._world.step("open")
+        for sink in self.sinks:
+            del sink.log.log[sink.public :]
+        for key, checkpoint in stored.items():
+            self._world.check(checkpoint.seq <= self.rows[key].seq, f"the store is ahead of the truth: {key}")
+        return dict(self.rows)
+
+    async def commit(self, checkpoints: Mapping[PartitionKey, Checkpoint]) -> None:
+        world = self._world
+        await self._step()
+        for sink in self.sinks:
+            sink.public = len(sink.log.log)
+        for key, checkpoint in checkpoints.items():
+            last = self.rows.get(key)
+            world.check(checkpoint.seq == (last.seq + 1 if last else 1), f"I3: {key} jumps to {checkpoint.seq}")
+            world.check_covered(key, int(checkpoint.position))
+        self.rows.update(checkpoints)
+        world.check_exact()
+        await self._step()
+
+    async def _step(self) -> None:
+        try:
+            await self._world.step("commit")
+        except RetryableError as exc:
+            raise RestartError("sim.away", "away") from exc
+
+    async def close(self) -> None:
+        return
+
+
+class SimTransactedSink(SimSink):
+    """A memory sink of which `public` batches are seen."""
+
+    guarantee: Guarantee
+
+    def __init__(self, transactions: SimTransactions, name: str, memory: MemorySink, *, evens: bool) -> None:
+        super().__init__(transactions._world, name, memory, evens=evens)
+        self.guarantee = Guarantee.EXACTLY_ONCE
+        self.transactions = transactions
+        self.log, self.public = memory, 0
+        transactions.sinks.append(self)
+
+    def durable(self) -> list[bytes]:
+        return [record.value or b"" for batch in self.log.log[: self.public] for record in batch.records]
+
+
 def sim_sink(world: World, name: str, *, evens: bool = False, refuses: bool = True) -> SimSink:
     """Return a sink of a random kind."""
 
     def refuse(record: Record) -> WireError | None:
         return poison() if refuses and kind(record.value or b"") == "poison" else None
 
+    if world.transactions is not None:
+        several = MemorySink(refuse=refuse, max_in_flight=world.rng.choice((1, 1, 3)))
+        return SimTransactedSink(world.transactions, name, several, evens=evens)
     memory: MemorySink | MemoryTransactionalSink
     if world.rng.random() < 0.5:
         memory = MemorySink(refuse=refuse, max_in_flight=world.rng.choice((1, 1, 3)))

@@ -114,18 +114,18 @@ def test_a_run_begins_with_its_share_and_the_checkpoints_of_that_alone(world: Wo
     assert world.commit("j", 0, first, ("x", checkpoint(1))) is None
     assert world.commit("j", 1, other, ("y", checkpoint(1))) is None
     epoch = world.run("j", 0, "a")
-    begun = beginning(world.state, A, key(), epoch, ran_before=False)
+    begun = beginning(world.state, "c-1", A, key(), epoch, ran_before=False)
     assert begun is not None
     assert begun.run == Run(key(), epoch)
     assert begun.spec == b"spec"
     assert begun.share == parts("x")
     assert begun.checkpoints == ((parts("x")[0], checkpoint(1)),)
     assert not begun.patient
-    again = beginning(world.state, A, key(), epoch, ran_before=True)
+    again = beginning(world.state, "c-1", A, key(), epoch, ran_before=True)
     assert again is not None
     assert again.patient
     world.prove("j")
-    proven = beginning(world.state, A, key(), epoch, ran_before=False)
+    proven = beginning(world.state, "c-1", A, key(), epoch, ran_before=False)
     assert proven is not None
     assert proven.patient
 
@@ -140,22 +140,22 @@ def test_the_only_task_is_given_the_checkpoints_of_what_is_gone_too() -> None:
     world.report("j", "y")
     world.deal("j", "y")
     epoch = world.run("j", 0, "a")
-    begun = beginning(world.state, A, key(), epoch, ran_before=True)
+    begun = beginning(world.state, "c-1", A, key(), epoch, ran_before=True)
     assert begun is not None
     assert begun.share == parts("y")
     assert set(begun.checkpoints) == {(each, checkpoint(1)) for each in parts("xy")}
-    discovering = beginning(world.state, A, key(DISCOVERY), 1, ran_before=True)
+    discovering = beginning(world.state, "c-1", A, key(DISCOVERY), 1, ran_before=True)
     assert discovering is not None
     assert discovering.checkpoints == ()
 
 
 def test_a_run_that_the_state_is_past_does_not_begin(world: World) -> None:
     epoch = world.run("j", 0, "a")
-    assert beginning(world.state, A, key(), epoch - 1, ran_before=False) is None
-    assert beginning(world.state, B, key(), epoch, ran_before=False) is None
+    assert beginning(world.state, "c-1", A, key(), epoch - 1, ran_before=False) is None
+    assert beginning(world.state, "c-1", B, key(), epoch, ran_before=False) is None
     world.release("j", 0, epoch)
-    assert beginning(world.state, A, key(), epoch, ran_before=False) is None
-    assert beginning(world.state, A, key(job="none"), epoch, ran_before=False) is None
+    assert beginning(world.state, "c-1", A, key(), epoch, ran_before=False) is None
+    assert beginning(world.state, "c-1", A, key(job="none"), epoch, ran_before=False) is None
 
 
 def test_commits_and_starts_that_started_nothing_are_no_reason_to_look_again() -> None:

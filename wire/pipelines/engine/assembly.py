@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, TypeVar
@@ -12,9 +12,9 @@ from typing import Final, TypeVar
 import structlog
 
 from wire.core.clock import Clock
-from wire.core.errors import RetryableError, WireError
-from wire.core.ports import Sink, Source, TaskId, TransactionalWriter, Writer
-from wire.core.records import PartitionId
+from wire.core.errors import FatalError, RetryableError, WireError
+from wire.core.ports import Sink, Source, TaskId, TransactionalSink, TransactionalWriter, Transactions, Writer
+from wire.core.records import Checkpoint, PartitionId, PartitionKey
 from wire.pipelines.engine.branch import Branch
 from wire.pipelines.engine.checkpoints import CheckpointStore
 from wire.pipelines.engine.committer import Committer
@@ -28,7 +28,7 @@ from wire.pipelines.engine.dead_letters import (
     envelope,
 )
 from wire.pipelines.engine.ledger import Ledger
-from wire.pipelines.engine.progress import Progress, SinkProgress, SourceProgress
+from wire.pipelines.engine.progress import Progress, SinkProgress
 from wire.pipelines.engine.run import Run
 from wire.pipelines.engine.runner import Input, Runner
 from wire.pipelines.located import located
@@ -71,13 +71,14 @@ class SinkPart:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A pipeline's components, built but not opened, for the task with the number `slot`."""
+    """A pipeline's components, built but not opened, for the task with the number `slot` of a `version` of it."""
 
     spec: PipelineSpec
     sources: Sequence[SourcePart]
     sinks: Sequence[SinkPart]
     dead_letter: SinkPart | None
     slot: int = 0
+    version: int | None = None
 
 
 @contextlib.asynccontextmanager
@@ -109,38 +110,90 @@ class _Assembly:
         parts, store = self._parts, self._store
         self._epoch = await store.begin()
         self._generation = await store.generation()
+        self._task = await self._named()
+        transactions = self._transactions()
+        loaded: Mapping[PartitionKey, Checkpoint] = await store.load()
+        if transactions is not None:
+            loaded = await self._recovered(transactions, loaded)
         self._committer = Committer(
-            self._run, store, epoch=self._epoch, generation=self._generation, loaded=await store.load()
+            self._run, store, transactions, epoch=self._epoch, generation=self._generation, loaded=loaded
         )
         inputs = [await self._input(source) for source in parts.sources]
         dead_letter, rejects = await self._open_rejects()
         branches = [await self._open_branch(sink, rejects) for sink in parts.sinks]
-        self._runner = Runner(self._run, inputs, branches, dead_letter, rejects=rejects, committer=self._committer)
+        self._runner = Runner(
+            self._run,
+            inputs,
+            branches,
+            dead_letter,
+            rejects=rejects,
+            committer=self._committer,
+            transactions=transactions,
+        )
         return self._runner
+
+    async def _named(self) -> TaskId:
+        """Say whose work this is, to sinks."""
+        spec, shares = self._parts.spec, [(source.name, source.share) for source in self._parts.sources]
+        share = tuple(PartitionKey(name, each) for name, some in shares for each in some or ())
+        whole = any(some is None for _, some in shares)
+        return TaskId(
+            f"{spec.namespace}/{spec.name}",
+            slot=self._parts.slot,
+            generation=self._generation,
+            lineage=await self._store.lineage(),
+            share=None if whole else share,
+        )
+
+    def _transactions(self) -> Transactions | None:
+        """Return those that sinks write in, if any do; lint sees to it that they are the same for all."""
+        sinks = [part.sink for part in (*self._parts.sinks, self._parts.dead_letter) if part is not None]
+        found = {id(sink.transactions): sink.transactions for sink in sinks if isinstance(sink, TransactionalSink)}
+        if len(found) > 1:
+            raise FatalError("pipeline.several_transactions", "sinks of several clusters can't share a transaction")
+        return next(iter(found.values()), None)
+
+    async def _recovered(
+        self, transactions: Transactions, stored: Mapping[PartitionKey, Checkpoint]
+    ) -> Mapping[PartitionKey, Checkpoint]:
+        parts = [part for part in (*self._parts.sinks, self._parts.dead_letter) if part is not None]
+        part = next(part for part in parts if isinstance(part.sink, TransactionalSink))
+        _close_with(self._stack, part.name, transactions.close)
+        return await self._patiently(
+            part.name, part.path, lambda: transactions.recover(self._task, self._epoch, stored)
+        )
 
     async def _open_rejects(self) -> tuple[Branch | None, RejectPolicy]:
         progress, part = self._run.progress, self._parts.dead_letter
         if part is None:
             return None, Skip(progress) if self._parts.spec.on_error.policy == "skip" else Fail()
-        progress.dead_letter = SinkProgress(part.name, part.type)
+        progress.dead_letter = progress.dead_letter or SinkProgress(part.name, part.type)
         writer = await self._open_writer(part, _DEAD_LETTER)
         branch = self._branch(part, writer, RejectedByDeadLetterSink(), progress.dead_letter)
         wrap = as_is if part.sink.carries_headers else envelope
-        return branch, DeadLetter(self._parts.spec.name, progress, wrap, branch.put)
+        return branch, DeadLetter(self._parts.spec.name, self._parts.version, progress, wrap, branch.put)
 
     async def _open_branch(self, part: SinkPart, rejects: RejectPolicy) -> Branch:
-        progress = SinkProgress(part.name, part.type)
-        self._run.progress.sinks.append(progress)
+        progress = self._run.progress.sink(part.name, part.type)
         return self._branch(part, await self._open_writer(part, f"sinks/{part.name}"), rejects, progress)
 
     def _branch(
         self, part: SinkPart, writer: Writer | TransactionalWriter, rejects: RejectPolicy, progress: SinkProgress
     ) -> Branch:
-        return Branch(self._run, writer, path=part.path, settled=self._settled, rejects=rejects, progress=progress)
+        transactional = isinstance(writer, TransactionalWriter) or isinstance(part.sink, TransactionalSink)
+        return Branch(
+            self._run,
+            writer,
+            transactional=transactional,
+            path=part.path,
+            settled=self._settled,
+            rejects=rejects,
+            progress=progress,
+        )
 
     async def _input(self, part: SourcePart) -> Input:
-        progress = SourceProgress(part.name, part.type)
-        self._run.progress.sources.append(progress)
+        progress = self._run.progress.source(part.name, part.type)
+        progress.partitions = progress.ended = 0
         # asked first: a CSV source learns its columns by it, which the stage needs
         partitions = await self._patiently(part.name, part.path, part.source.partitions)
         stage = part.compile()
@@ -155,10 +208,8 @@ class _Assembly:
             self._runner.settled()
 
     async def _open_writer(self, part: SinkPart, name: str) -> Writer | TransactionalWriter:
-        spec = self._parts.spec
-        task = TaskId(f"{spec.namespace}/{spec.name}", slot=self._parts.slot, generation=self._generation)
         recover = self._committer.recover(name)
-        writer = await self._patiently(part.name, part.path, lambda: part.sink.open(task, self._epoch, recover))
+        writer = await self._patiently(part.name, part.path, lambda: part.sink.open(self._task, self._epoch, recover))
         _close_with(self._stack, part.name, writer.close)
         if isinstance(writer, TransactionalWriter):
             self._committer.add_writer(name, writer)

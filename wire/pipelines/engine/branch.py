@@ -7,6 +7,7 @@ letters. The queue is bounded by the ledger: nothing is dispatched while too muc
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -58,12 +59,16 @@ class Branch:
         run: Run,
         writer: Writer | TransactionalWriter,
         *,
+        transactional: bool,
         path: str,
         settled: Callable[[], None],
         rejects: RejectPolicy,
         progress: SinkProgress,
     ) -> None:
-        """Feed `writer`, of the sink at `path`; tell `settled` whenever tickets were settled."""
+        """Feed `writer`, of the sink at `path`; tell `settled` whenever tickets were settled.
+
+        What a `transactional` one is given takes effect with the next checkpoint, which covers just that.
+        """
         self._writer = writer
         self._path = path
         self._spec = run.spec.batch
@@ -75,7 +80,8 @@ class Branch:
         self._rejects = rejects
         self._progress = progress
         self._progress.counts = writer.counts if isinstance(writer, Counting) else {}
-        self._transactional = isinstance(writer, TransactionalWriter)
+        self._transactional = transactional
+        self._sealed: int | None = None
         self._max_in_flight = getattr(writer, "max_in_flight", 1)  # a TransactionalWriter takes one write at a time
         self._queue: deque[Item] = deque()
         self._queued_records = 0
@@ -104,11 +110,20 @@ class Branch:
         """Records a transactional writer has taken that no commit covers yet."""
         return self._uncommitted[0]
 
+    @property
+    def uncommitted_bytes(self) -> int:
+        """Their size."""
+        return self._uncommitted[1]
+
     def put(self, ticket: Ticket, source: str, batch: Batch, origin: Batch) -> None:
         """Queue a batch and hold its ticket until all its records are done with."""
         size = size_of(batch.records)
         self._ledger.hold(ticket, size)
-        self._queue.append(Item(ticket, source, batch, origin, size, asyncio.get_running_loop().time()))
+        item = Item(ticket, source, batch, origin, size, asyncio.get_running_loop().time())
+        if self._queue and ticket.number < self._queue[-1].ticket.number:  # another sink rejects what is older
+            self._queue.insert(bisect_right(self._queue, ticket.number, key=_number), item)
+        else:
+            self._queue.append(item)
         self._queued_records += len(batch.records)
         self._queued_bytes += size
         self._wake.set()
@@ -121,6 +136,19 @@ class Branch:
     def hold_back(self) -> None:
         """Gather batches again as configured."""
         self._flushes -= 1
+
+    def seal(self, number: int) -> None:
+        """Write what belongs to batches up to `number` without waiting for company, until `unseal` is called.
+
+        Where the writer is transactional nothing newer is written meanwhile.
+        """
+        self._sealed = number
+        self._wake.set()
+
+    def unseal(self) -> None:
+        """Go on with what is newer."""
+        self._sealed = None
+        self._wake.set()
 
     def committed(self) -> None:
         """Learn that everything written so far is covered by a stored checkpoint."""
@@ -173,6 +201,11 @@ class Branch:
         recovering = self._backoff.attempts > 0
         if not self._queue or self._in_flight >= (1 if recovering else self._max_in_flight):
             return None
+        if self._sealed is not None:
+            if self._queue[0].ticket.number <= self._sealed:
+                return 0
+            if self._transactional:
+                return None
         full = self._queued_records >= self.target or self._queued_bytes >= self._spec.max_bytes.bytes
         idle = self._spec.adaptive and not self._in_flight
         if full or idle or recovering or self._flushes:
@@ -180,7 +213,7 @@ class Branch:
         return self._queue[0].at + self._spec.max_wait.s - asyncio.get_running_loop().time()
 
     async def _back_off(self) -> None:
-        """Wait, then put what failed in front of the queue again, in its order, to be gathered anew."""
+        """Wait, then put what failed into the queue again, in its order, to be gathered anew."""
         self._failed.sort(key=lambda failed: failed.number)
         items = [item for failed in self._failed for item in failed.items]
         error = max((failed.error for failed in self._failed), key=lambda error: error.after_s)
@@ -191,10 +224,9 @@ class Branch:
         await self._clock.sleep(wait_s)
         self._progress.retried += sum(len(item.batch.records) for item in items)
         self._failed.clear()
-        for item in reversed(items):
-            self._queue.appendleft(item)
-            self._queued_records += len(item.batch.records)
-            self._queued_bytes += item.size
+        self._queue = deque(sorted((*items, *self._queue), key=_number))
+        self._queued_records += sum(len(item.batch.records) for item in items)
+        self._queued_bytes += sum(item.size for item in items)
 
     # the queue
 
@@ -203,6 +235,8 @@ class Branch:
         records, size = self.target, self._spec.max_bytes.bytes
         while self._queue:
             item = self._queue[0]
+            if self._transactional and self._sealed is not None and item.ticket.number > self._sealed:
+                break
             if len(item.batch.records) > records or item.size > size:
                 if items:
                     break
@@ -315,6 +349,10 @@ class Branch:
 def _part(item: Item, indices: Sequence[int]) -> Item:
     batch = item.batch.take(indices)
     return Item(item.ticket, item.source, batch, item.origin, size_of(batch.records), item.at, item.attempts)
+
+
+def _number(item: Item) -> int:
+    return item.ticket.number
 
 
 def _cut(records: Sequence[Record], most: int, max_bytes: int) -> list[range]:

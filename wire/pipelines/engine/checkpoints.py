@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from typing import Final, Protocol, TypeVar
 
 from wire.core.errors import FatalError, FencedError, RetryableError, UnavailableError
 from wire.core.locking import HeldError, lock_folder
+from wire.core.ports import Lineage
 from wire.core.records import Checkpoint, Fingerprint, PartitionId, PartitionKey, Position
 
 T = TypeVar("T")
@@ -44,6 +46,10 @@ class CheckpointStore(Protocol):
 
     async def generation(self) -> int:
         """Return the generation new checkpoints belong to; a reset raises it."""
+        ...
+
+    async def lineage(self) -> Lineage:
+        """Return what tells this pipeline from any other one."""
         ...
 
 
@@ -93,6 +99,9 @@ class SqliteCheckpoints:
 
     async def generation(self) -> int:  # noqa: D102 (contract in CheckpointStore)
         return await self._run(lambda: self._counter("generation"))
+
+    async def lineage(self) -> Lineage:  # noqa: D102 (contract in CheckpointStore)
+        return Lineage(f"{await self._run(lambda: self._counter('lineage')):016x}")
 
     async def load(self) -> dict[PartitionKey, Checkpoint]:  # noqa: D102 (contract in CheckpointStore)
         return await self._run(self._load)
@@ -163,9 +172,9 @@ class SqliteCheckpoints:
             raise self._damaged(f"its format is {found}, not {_FORMAT}")
         if found == 0:
             db.executescript(_SCHEMA)
-            for name in ("epoch", "generation"):
-                db.execute("INSERT OR IGNORE INTO counters VALUES (?, ?, ?)", [name, 0, _checksum([name, 0])])
             db.execute(f"PRAGMA user_version = {_FORMAT}")
+        for name, value in (("epoch", 0), ("generation", 0), ("lineage", secrets.randbits(62))):
+            db.execute("INSERT OR IGNORE INTO counters VALUES (?, ?, ?)", [name, value, _checksum([name, value])])
 
     def _counter(self, name: str) -> int:
         found = self._db.execute("SELECT value, checksum FROM counters WHERE name = ?", [name]).fetchone()

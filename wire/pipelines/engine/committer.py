@@ -2,6 +2,7 @@
 
 With transactional writers the order is: `commit` of each (durable, but not yet in effect), the store takes positions
 and tokens together, `committed` of each. A crash in between is mended by `Sink.open`, which gets the stored token.
+Where sinks write in `Transactions`, those stand in the place of the store, which is told later.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import msgspec
 import structlog
 
 from wire.core.errors import ConfigError, Finding, RetryableError
-from wire.core.ports import TransactionalWriter
+from wire.core.ports import TransactionalWriter, Transactions
 from wire.core.records import Checkpoint, Fingerprint, PartitionId, PartitionKey, Position
 from wire.pipelines.engine.checkpoints import CheckpointStore
 from wire.pipelines.engine.run import Run
@@ -34,13 +35,16 @@ class Committer:
         self,
         run: Run,
         store: CheckpointStore,
+        transactions: Transactions | None,
         *,
         epoch: int,
         generation: int,
         loaded: Mapping[PartitionKey, Checkpoint],
     ) -> None:
-        """Go on from the checkpoints `loaded` from `store`, under `epoch`."""
+        """Go on from the checkpoints `loaded`, under `epoch`: those of `transactions`, where there are any."""
         self._store = store
+        self._transactions = transactions
+        self._untold: dict[PartitionKey, Checkpoint] = {}
         self._ledger = run.ledger
         self._run = run
         self._clock = run.clock
@@ -55,7 +59,7 @@ class Committer:
     @property
     def transactional(self) -> bool:
         """Whether a sink takes part in the commit, so that nothing may be pending when it happens."""
-        return bool(self._writers)
+        return bool(self._writers) or self._transactions is not None
 
     def add_writer(self, name: str, writer: TransactionalWriter) -> None:
         """Let a transactional writer take part, under the name of its sink."""
@@ -100,20 +104,30 @@ class Committer:
     async def commit(self) -> dict[PartitionKey, Position]:
         """Commit what settled since the last time; return the positions that are now safe to release (I1).
 
-        With transactional writers, call it only while nothing is pending. Retries while there is hope, raises
-        FatalError or FencedError when there is none.
+        With transactional writers, call it only while nothing of what they were given is pending. Retries while there
+        is hope, raises FatalError, FencedError or RestartError when there is none.
         """
         advanced = self._ledger.take()
         if not advanced:
             return {}
         checkpoints = {key: self._next(key, position) for key, position in advanced.items()}
         stored = await self._with_tokens(checkpoints)
-        await self._patiently(lambda: self._store.commit(self._epoch, stored))
+        if self._transactions is None:
+            await self._patiently(lambda: self._store.commit(self._epoch, stored))
+        else:
+            await self._transactions.commit(stored)
+            self._untold |= stored
         self._last.update(stored)
         self._committed_at = self._clock.monotonic()
         for writer in self._writers.values():
             await self._patiently(writer.committed)
         return advanced
+
+    async def tell(self) -> None:
+        """Tell the store what transactions have kept since the last time. Errors as in `commit`."""
+        untold, self._untold = self._untold, {}
+        if untold:
+            await self._patiently(lambda: self._store.commit(self._epoch, untold))
 
     def _next(self, key: PartitionKey, position: Position) -> Checkpoint:
         last = self._last.get(key)

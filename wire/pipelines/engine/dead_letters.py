@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from wire.core.errors import FatalError, WireError
-from wire.core.records import Batch, Record
+from wire.core.records import Batch, Headers, Record
 from wire.pipelines.engine.ledger import Ticket
 from wire.pipelines.engine.progress import Progress, Reason
 
@@ -59,9 +59,13 @@ class Skip:
 class DeadLetter:
     """Hands rejected records to the dead-letter sink; they settle, and count, when they are durable there (I2)."""
 
-    def __init__(self, pipeline: str, progress: Progress, wrap: Callable[[Record], Record], put: Put) -> None:
-        """Make dead letters of `pipeline` and give them to `put`; `wrap` fits them to the sink."""
-        self._pipeline = pipeline.encode()
+    def __init__(
+        self, pipeline: str, version: int | None, progress: Progress, wrap: Callable[[Record], Record], put: Put
+    ) -> None:
+        """Make dead letters of a version of a pipeline and give them to `put`; `wrap` fits them to the sink."""
+        self._pipeline: Headers = (("wire-error-pipeline", pipeline.encode()),)
+        if version is not None:
+            self._pipeline += (("wire-error-version", b"%d" % version),)
         self._progress = progress
         self._wrap = wrap
         self._put = put
@@ -80,7 +84,7 @@ class DeadLetter:
             ("wire-error-path", _encoded(error.path or "")),
             ("wire-error-source", _encoded(coordinates(source, origin, record))),
             ("wire-error-attempts", _encoded(str(rejected.attempts))),
-            ("wire-error-pipeline", self._pipeline),
+            *self._pipeline,
         )
         return Record(record.value, record.key, record.ts_ms, headers, record.offset)
 

@@ -14,8 +14,12 @@ from wire.core.records import PartitionKey, Position
 
 
 class Ticket(Struct, eq=False):
-    """One batch under way, read at `read_at`. `open` counts the holders that have not settled it yet."""
+    """One batch under way, read at `read_at`. `open` counts the holders that have not settled it yet.
 
+    `number` rises from batch to batch, whatever the partition.
+    """
+
+    number: int
     partition: PartitionKey
     position: Position
     read_at: float
@@ -30,6 +34,9 @@ class Ledger:
     def __init__(self) -> None:
         """Start with nothing under way."""
         self._queues: dict[PartitionKey, deque[Ticket]] = {}
+        self._tracked = 0
+        self._sealed = 0
+        self.pending_sealed = 0
         self._advanced: dict[PartitionKey, Position] = {}
         self.pending_records = 0
         self.pending_bytes = 0
@@ -41,7 +48,8 @@ class Ledger:
         Batches of one partition are entered in the order they were read. The dispatcher calls `hold` for each branch
         and then `settle` for itself, so that a batch that went nowhere is settled too.
         """
-        ticket = Ticket(partition, position, read_at, records, 0, 0)
+        self._tracked += 1
+        ticket = Ticket(self._tracked, partition, position, read_at, records, 0, 0)
         self._queues.setdefault(partition, deque()).append(ticket)
         self.pending_records += records
         self.pending_batches += 1
@@ -68,11 +76,17 @@ class Ledger:
         self.pending_records -= ticket.records
         self.pending_bytes -= ticket.bytes
         self.pending_batches -= 1
+        self.pending_sealed -= ticket.number <= self._sealed
         queue = self._queues[ticket.partition]
         while queue and not queue[0].open:  # I2: never past a batch that is still open
             self._advanced[ticket.partition] = queue.popleft().position
         if not queue:
             del self._queues[ticket.partition]
+
+    def seal(self) -> int:
+        """Return the number of the newest batch; `pending_sealed` counts those up to it that are not settled."""
+        self._sealed, self.pending_sealed = self._tracked, self.pending_batches
+        return self._sealed
 
     def outstanding(self, partition: PartitionKey) -> bool:
         """Say whether something was read from this partition that no `take` has covered yet."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from wire.core.records import PartitionId
-from wire.pipelines.building import build_sink, build_source, build_transforms, plan_output
+from wire.pipelines.building import build_sink, build_source, build_transforms, plan_output, shared_by_sinks
 from wire.pipelines.engine.assembly import Parts, SinkPart, SourcePart
 from wire.pipelines.loaded import Component, LoadedPipeline
 from wire.pipelines.plan import OutputPlan, compile_stage
@@ -15,24 +16,33 @@ Share = Mapping[str, Sequence[PartitionId]]
 """Partitions by the name of their source; one that is not named has none."""
 
 
-def build_parts(pipeline: LoadedPipeline, *, bounded: bool = False, share: Share | None = None, slot: int = 0) -> Parts:
+def build_parts(
+    pipeline: LoadedPipeline,
+    *,
+    bounded: bool = False,
+    share: Share | None = None,
+    slot: int = 0,
+    version: int | None = None,
+) -> Parts:
     """Build every component, without opening any; `bounded` sources end at what is there now.
 
     The task reads its `share` and nothing else, or all there is where that is None; `slot` tells it from the others
-    of its pipeline. Raises ConfigError, UnavailableError where a library is missing.
+    of its pipeline, whose `version` it runs where these are counted. Raises ConfigError, UnavailableError where a
+    library is missing.
     """
-    sinks = [_sink(sink, pipeline) for sink in pipeline.sinks]
+    shared = shared_by_sinks(pipeline)
+    sinks = [_sink(sink, pipeline, shared) for sink in pipeline.sinks]
     outputs = [plan_output(sink, part.sink.format) for sink, part in zip(pipeline.sinks, sinks, strict=True)]
     sources = [
         _source(source, pipeline, outputs, bounded=bounded, share=None if share is None else share.get(source.name, ()))
         for source in pipeline.sources
     ]
-    dead_letter = _sink(pipeline.dead_letter, pipeline) if pipeline.dead_letter else None
-    return Parts(pipeline.spec, sources, sinks, dead_letter, slot)
+    dead_letter = _sink(pipeline.dead_letter, pipeline, shared) if pipeline.dead_letter else None
+    return Parts(pipeline.spec, sources, sinks, dead_letter, slot, version)
 
 
-def _sink(component: Component, pipeline: LoadedPipeline) -> SinkPart:
-    return SinkPart(component.name, component.type, component.path, build_sink(component, pipeline))
+def _sink(component: Component, pipeline: LoadedPipeline, shared: dict[object, Any] | None) -> SinkPart:
+    return SinkPart(component.name, component.type, component.path, build_sink(component, pipeline, shared))
 
 
 def _source(

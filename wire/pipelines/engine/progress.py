@@ -78,6 +78,20 @@ class Progress(Struct):
     dead_letter: SinkProgress | None = None
     reasons: dict[str, Reason] = field(default_factory=dict)
 
+    def source(self, name: str, type_: str) -> SourceProgress:
+        """Return that of a source, new unless it is there: who begins anew goes on counting, and counts again."""
+        found = next((source for source in self.sources if source.name == name), None)
+        if found is None:
+            self.sources.append(found := SourceProgress(name, type_))
+        return found
+
+    def sink(self, name: str, type_: str) -> SinkProgress:
+        """Return that of a sink, likewise."""
+        found = next((sink for sink in self.sinks if sink.name == name), None)
+        if found is None:
+            self.sinks.append(found := SinkProgress(name, type_))
+        return found
+
     @property
     def read(self) -> int:
         """Records read from all sources in this run."""

@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
 import structlog
 
 from wire.core.errors import RetryableError, UnavailableError, WireError, root_cause
-from wire.core.ports import Reader, ReadLimit, Source
+from wire.core.ports import Reader, ReadLimit, Source, Transactions
 from wire.core.records import Batch, PartitionId, PartitionKey, Position
 from wire.pipelines.engine.branch import Branch, size_of
+from wire.pipelines.engine.checkpointing import Checkpointing
 from wire.pipelines.engine.committer import Committer
 from wire.pipelines.engine.dead_letters import Rejected, RejectPolicy
 from wire.pipelines.engine.patience import to_the_end, within
@@ -82,8 +83,12 @@ class Runner:
         *,
         rejects: RejectPolicy,
         committer: Committer,
+        transactions: Transactions | None = None,
     ) -> None:
-        """Join the parts; `branches` are in the order of the stages' outputs."""
+        """Join the parts; `branches` are in the order of the stages' outputs.
+
+        Where there are `transactions`, it is these that say when to commit.
+        """
         self._job = run
         self._spec = run.spec
         self._ledger = run.ledger
@@ -94,18 +99,15 @@ class Runner:
         self._all_branches = [*branches, dead_letter] if dead_letter else [*branches]
         self._rejects = rejects
         self._committer = committer
+        self._checkpointing = Checkpointing(run, self._all_branches, committer, transactions, self._release)
         self._readers: dict[PartitionKey, Reader] = {}
         self._reading: dict[PartitionKey, Reader] = {}
         self._read_errors: dict[PartitionKey, WireError] = {}
         self._open = asyncio.Event()  # set while readers may dispatch
         self._open.set()
-        self._held = False  # a checkpoint waits for everything pending
         self._idle = asyncio.Event()
         self._idle.set()
         self._tap: Tap | None = None
-        self._commit_now = asyncio.Event()
-        self._committed = asyncio.Event()  # set, and replaced, by each round of the checkpoint loop
-        self._committing = asyncio.Lock()
         self._max_records = run.spec.batch.max_records * _PENDING_BATCHES
         self._max_bytes = run.spec.batch.max_bytes.bytes * _PENDING_BATCHES
 
@@ -126,7 +128,7 @@ class Runner:
     async def _run(self, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:
             background = [tasks.create_task(branch.run()) for branch in self._all_branches]
-            background.append(tasks.create_task(self._checkpoint_loop()))
+            background.append(tasks.create_task(self._checkpointing.run()))
             background.append(tasks.create_task(self._watchdog()))
             await within(stop, 0, self._read_all())
             self._progress.state = "draining"
@@ -138,7 +140,8 @@ class Runner:
         """Learn that the ledger settled something: make room for readers, wake who waits for all of it."""
         if not self._ledger.pending_batches:
             self._idle.set()
-        if not self._held and not self._full() and not self._open.is_set():
+        self._checkpointing.settled()
+        if not self._full() and not self._open.is_set():
             self._open.set()
             for branch in self._all_branches:
                 branch.hold_back()
@@ -250,7 +253,7 @@ class Runner:
             if not begun:
                 begun = True
                 if not batch.records:  # it only tells where the partition begins: a restart must begin there, too (I2)
-                    await self._next_commit()
+                    await self._checkpointing.next()
             turn += _BATCH_COST + len(batch.records)
             if turn >= _TURN:  # a source that never has to wait must not keep everybody else from running
                 await asyncio.sleep(0)
@@ -319,47 +322,13 @@ class Runner:
     def _full(self) -> bool:
         return self._ledger.pending_records >= self._max_records or self._ledger.pending_bytes >= self._max_bytes
 
-    # checkpoints
-
-    async def _checkpoint_loop(self) -> None:
-        while True:
-            await within(self._commit_now, 0, self._clock.sleep(self._spec.checkpoint.interval.s))
-            self._commit_now.clear()
-            committed, self._committed = self._committed, asyncio.Event()
-            if self._committer.transactional:
-                await self._commit_at_rest()
-            else:
-                await self._commit()
-            committed.set()
-
-    async def _next_commit(self) -> None:
-        """Return when everything that is settled now is committed; it does not wait for the interval to pass."""
-        self._commit_now.set()
-        await self._committed.wait()
-
-    async def _commit_at_rest(self) -> None:
-        """Let everything pending settle, then commit: what a transaction covers must be exactly the checkpoint."""
-        self._held = True
-        self._shut()
-        try:
-            await self._idle.wait()
-            await self._commit()
-        finally:
-            self._held = False
-            self.settled()
-
-    async def _commit(self) -> None:
-        async with self._committing:
-            released = await self._committer.commit()
-            if released:
-                self._progress.checkpoints += 1
-                for branch in self._all_branches:
-                    branch.committed()
-            for key, position in released.items():  # I1: only what a committed checkpoint covers
-                if reader := self._readers.get(key):
-                    await reader.release(position)
-            for key in [key for key in self._readers if not (key in self._reading or self._ledger.outstanding(key))]:
-                del self._readers[key]
+    async def _release(self, covered: Mapping[PartitionKey, Position]) -> None:
+        """Tell the sources what a committed checkpoint covers, and nothing else (I1)."""
+        for key, position in covered.items():
+            if reader := self._readers.get(key):
+                await reader.release(position)
+        for key in [key for key in self._readers if not (key in self._reading or self._ledger.outstanding(key))]:
+            del self._readers[key]
 
     # ending
 
@@ -370,7 +339,7 @@ class Runner:
         settled = await within(stop, _SETTLE_S, self._idle.wait())
         committed = False
         if settled or not self._committer.transactional:
-            committed = await within(stop, _LAST_COMMIT_S, self._commit())
+            committed = await within(stop, _LAST_COMMIT_S, self._checkpointing.last())
         if not (settled and committed):
             log.warning("stopped_too_early", uncommitted=self._pending, note="it is read again at the next start")
 

@@ -12,9 +12,9 @@ from wire.core.config import closest, fields_of
 from wire.core.errors import WireError
 from wire.core.formats import JsonFormat
 from wire.core.paths import ROOT, child
-from wire.core.ports import Guarantee, Sink
+from wire.core.ports import Guarantee, Sink, TransactionalSink
 from wire.core.references import has_reference
-from wire.pipelines.building import context_of
+from wire.pipelines.building import context_of, shared_by_sinks
 from wire.pipelines.codecs import encoder
 from wire.pipelines.lint.cases import check_case
 from wire.pipelines.lint.documents import check_documents
@@ -101,19 +101,26 @@ def check_components(pipeline: LoadedPipeline, findings: Findings) -> None:
         _build(source, pipeline, findings)
     for transform in pipeline.transforms:
         _check_transform(transform, pipeline, findings)
+    shared, transactions = shared_by_sinks(pipeline), None
     for sink in pipeline.sinks:
         _check_expressions(sink, findings)
-        built = _build(sink, pipeline, findings)
+        built = _build(sink, pipeline, findings, shared)
         if built is not None:
             _check_sink(sink, built, pipeline, findings)
+        if isinstance(built, TransactionalSink):
+            transactions = transactions or built.transactions
+            if built.transactions is not transactions:
+                message = "a transaction can't span several clusters, or connections that are configured otherwise"
+                hint = "write to one cluster only, with the same connection in each sink, or a pipeline for each"
+                findings.add("config.delivery_unsupported", sink.path, message, hint)
     for component in (*pipeline.sources, *pipeline.sinks, *([pipeline.dead_letter] if pipeline.dead_letter else [])):
         _check_ending(component, findings)
     if pipeline.dead_letter:
         _check_dead_letter_expressions(pipeline.dead_letter, findings)
-        built = _build(pipeline.dead_letter, pipeline, findings)
+        built = _build(pipeline.dead_letter, pipeline, findings, shared)
         if pipeline.spec.delivery == "exactly_once" and built and built.guarantee is not Guarantee.EXACTLY_ONCE:
             message = "a dead letter may be written twice after a failure: its sink can't give exactly_once"
-            hint = "use a file sink for dead letters, or bear with it: none is lost"
+            hint = "use a file for dead letters, or a topic where the records go to; or bear with it: none is lost"
             findings.warn("config.delivery_unsupported", child(pipeline.dead_letter.path, "type"), message, hint)
 
 
@@ -146,10 +153,12 @@ def _check_dead_letter_expressions(sink: Component, findings: Findings) -> None:
         findings.add("config.conflict", f"{sink.path}.config.{name}", message, hint)
 
 
-def _build(component: Component, pipeline: LoadedPipeline, findings: Findings) -> Any:
+def _build(
+    component: Component, pipeline: LoadedPipeline, findings: Findings, shared: dict[object, Any] | None = None
+) -> Any:
     """Return what the component's factory makes, None where it refuses."""
     try:
-        return component.plugin.build(component.config, context_of(component, pipeline))
+        return component.plugin.build(component.config, context_of(component, pipeline, shared=shared))
     except WireError as exc:
         if exc.code == "config.missing_dependency":
             findings.warn(

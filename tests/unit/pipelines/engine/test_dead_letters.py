@@ -48,7 +48,7 @@ def test_the_original_bytes_can_always_be_taken_out_again(value: bytes, key: byt
 
 def test_whatever_is_wrong_with_a_record_can_be_written_down() -> None:
     put: list[Batch] = []
-    policy = DeadLetter("test", Progress(), as_is, lambda ticket, source, batch, origin: put.append(batch))
+    policy = DeadLetter("test", 3, Progress(), as_is, lambda ticket, source, batch, origin: put.append(batch))
     record = Record(b"\xff", None, 0, (), 7)
     origin = Batch(PartitionId("in-\udcff.jsonl"), Position(b""), [record])
     ticket = Ledger().track(PartitionKey("in", origin.partition), origin.position, 0.0, 1, 1)
@@ -56,4 +56,15 @@ def test_whatever_is_wrong_with_a_record_can_be_written_down() -> None:
     headers = dict(put[0].records[0].headers)
     assert headers["wire-error-message"] == rb"\ud800"
     assert headers["wire-error-source"] == rb"in/in-\udcff.jsonl@7"
+    assert (headers["wire-error-pipeline"], headers["wire-error-version"]) == (b"test", b"3")
     assert put[0].source == "in"
+
+
+def test_where_versions_are_not_counted_none_is_told() -> None:
+    put: list[Batch] = []
+    policy = DeadLetter("test", None, Progress(), as_is, lambda ticket, source, batch, origin: put.append(batch))
+    record = Record(b"1", None, 0, (), 7)
+    origin = Batch(PartitionId("p"), Position(b""), [record])
+    ticket = Ledger().track(PartitionKey("in", origin.partition), origin.position, 0.0, 1, 1)
+    policy.reject(ticket, "in", origin, [Rejected(record, RecordError("transform.python.failed"))])
+    assert "wire-error-version" not in dict(put[0].records[0].headers)

@@ -56,6 +56,21 @@ def test_what_a_branch_makes_of_a_batch_counts_as_memory_until_the_batch_is_sett
     assert ledger.pending_bytes == 0
 
 
+def test_what_is_sealed_is_pending_until_all_of_it_is_settled_whatever_comes_later() -> None:
+    ledger = Ledger()
+    first, second = track(ledger, 1), track(ledger, 2)
+    assert ledger.seal() == second.number
+    later = track(ledger, 3)
+    assert ledger.pending_sealed == 2
+    ledger.settle(later)
+    ledger.settle(second)
+    assert ledger.pending_sealed == 1
+    ledger.settle(first)
+    assert (ledger.pending_sealed, ledger.pending_batches) == (0, 0)
+    track(ledger, 4)
+    assert ledger.pending_sealed == 0
+
+
 Step = tuple[str, int]
 STEPS = st.lists(st.tuples(st.sampled_from(["track", "settle", "hold", "take"]), st.integers(0, 7)), max_size=80)
 

@@ -24,6 +24,9 @@ def test_dead_letters_written_wrong(on_error: str, code: str, path: str) -> None
     assert (finding.code, finding.path) == (code, path)
 
 
+SINK = "sink: {type: kafka, config: {bootstrap_servers: [localhost:9092], topic: late}}"
+
+
 def test_how_fields_go_together_is_checked_at_the_field() -> None:
     finding = only(check(GOOD.replace("[localhost:9092], topic: t}", "[localhost], topic: t}")))
     assert (finding.code, finding.path) == ("config.invalid", "$.source.config.bootstrap_servers")
@@ -43,7 +46,8 @@ def test_nothing_can_be_computed_from_a_dead_letter(config: str, field: str) -> 
 
 
 def test_a_promise_that_a_sink_can_not_keep_is_reported_with_the_other_mistakes() -> None:
-    result = check(GOOD.replace("dep_delay > 15", "dep_delay >") + "delivery: exactly_once\n")
+    text = GOOD.replace("dep_delay > 15", "dep_delay >").replace(SINK, "sink: {type: stdout}")
+    result = check(f"{text}delivery: exactly_once\n")
     assert {f.code for f in result.findings} == {"config.delivery_unsupported", "expression.syntax"}
 
 
@@ -54,14 +58,34 @@ def test_dead_letters_written_right() -> None:
 
 
 def test_exactly_once_is_refused_where_the_sink_can_not_give_it() -> None:
-    finding = only(check(f"{GOOD}delivery: exactly_once\n"))
+    finding = only(check(f"{GOOD.replace(SINK, 'sink: {type: stdout}')}delivery: exactly_once\n"))
     assert (finding.code, finding.path, finding.line) == ("config.delivery_unsupported", "$.delivery", 8)
-    assert "`kafka`" in finding.message
+    assert "`stdout`" in finding.message
+
+
+def sinks_of(*servers: str) -> str:
+    each = "{{type: kafka, name: {0}, config: {{bootstrap_servers: [{0}:9092], topic: late}}}}"
+    return f"name: x\nsource: {{type: kafka, config: {KAFKA}}}\nsinks: [{', '.join(each.format(s) for s in servers)}]\n"
+
+
+def test_exactly_once_into_topics_of_one_cluster_with_dead_letters_in_another_is_possible() -> None:
+    text = f"{GOOD}delivery: exactly_once\n"
+    assert check(text).findings == ()
+    letters = "on_error: {policy: dead_letter, sink: {type: kafka, config: {bootstrap_servers: [AT:9092], topic: d}}}\n"
+    assert check(text + letters.replace("AT", "localhost")).findings == ()
+    finding = only(check(text + letters.replace("AT", "elsewhere")))
+    assert (finding.severity, finding.path) == ("warning", "$.on_error.sink.type")
+
+
+def test_exactly_once_into_several_clusters_is_refused() -> None:
+    assert check(sinks_of("a", "b")).findings == ()
+    finding = only(check(f"{sinks_of('a', 'b')}delivery: exactly_once\n"))
+    assert (finding.code, finding.path) == ("config.delivery_unsupported", "$.sinks[1]")
+    assert "several clusters" in finding.message
 
 
 def test_exactly_once_with_dead_letters_that_are_not_is_said() -> None:
-    text = GOOD.replace("sink: {type: kafka, config: {bootstrap_servers: [localhost:9092], topic: late}}",
-                        "sink: {type: file, config: {path: out.jsonl}}")  # fmt: skip
+    text = GOOD.replace(SINK, "sink: {type: file, config: {path: out.jsonl}}")
     text += "delivery: exactly_once\non_error: {policy: dead_letter, sink: {type: stdout}}\n"
     finding = only(check(text))
     assert (finding.code, finding.severity, finding.path) == (
