@@ -135,6 +135,29 @@ async def test_kafka_to_kafka_has_every_record(kafka: KafkaCluster, tmp_path: Pa
     assert victim.kills == KILLS
 
 
+@pytest.mark.kafka
+async def test_kafka_to_kafka_has_every_record_exactly_once(
+    kafka: KafkaCluster, tmp_path: Path, rng: random.Random
+) -> None:
+    """Half of the records go to another topic as well, in the same transactions."""
+    topic, out, beside = await fill(kafka), *[await kafka.create_topic(partitions=PARTITIONS) for _ in range(2)]
+    spec = pipeline(kafka_source(kafka, topic), kafka_sink(kafka, out))
+    sink = spec.pop("sink")
+    spec["sinks"] = [sink | {"name": "all"}, kafka_sink(kafka, beside) | {"name": "some", "when": "n % 4 = 0"}]
+    victim = Victim(tmp_path, spec | {"delivery": "exactly_once"})
+    for _ in range(KILLS):
+        await victim.run_and_kill(rng, lambda: growth(tmp_path / "state"))
+    await victim.run_to_the_end()
+    committed = {"isolation_level": "read_committed"}
+    seen = assert_complete(record.value for record in await kafka.consume(out, **committed))
+    assert max(seen.values()) == 1
+    some = Counter(json.loads(record.value)["n"] for record in await kafka.consume(beside, **committed))
+    assert some == Counter(range(0, RECORDS, 4))
+    ends = await kafka.end_offsets(out)
+    assert await kafka.end_offsets(out, **committed) == ends, "a transaction was left open"
+    assert victim.kills == KILLS
+
+
 async def test_file_to_file_has_every_record_once(tmp_path: Path, rng: random.Random) -> None:
     fill_file(tmp_path / "in.jsonl")
     source = {"type": "file", "config": {"path": "in.jsonl", "follow": True}}

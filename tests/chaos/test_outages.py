@@ -103,19 +103,25 @@ async def freeze_and_thaw(kafka: KafkaServer, its: Running) -> None:
     kafka.resume()
 
 
-@pytest.mark.parametrize("fault", [kill_and_restart, freeze_and_thaw])
+@pytest.mark.parametrize(
+    ("fault", "delivery"),
+    [(kill_and_restart, "at_least_once"), (freeze_and_thaw, "at_least_once"), (kill_and_restart, "exactly_once")],
+)
 async def test_work_resumes_after_the_broker_comes_back(
-    own_kafka: KafkaServer, tmp_path: Path, fault: Callable[[KafkaServer, Running], Awaitable[None]]
+    own_kafka: KafkaServer, tmp_path: Path, fault: Callable[[KafkaServer, Running], Awaitable[None]], delivery: str
 ) -> None:
     topic, out = await own_kafka.create_topic(partitions=2), await own_kafka.create_topic(partitions=2)
     await own_kafka.produce(topic, numbers(0, 20_000))
-    async with running(Victim(tmp_path, spec(own_kafka, topic, out))) as its:
+    async with running(Victim(tmp_path, spec(own_kafka, topic, out) | {"delivery": delivery})) as its:
         await arrived(own_kafka, out, 100)
         await fault(own_kafka, its)
         await own_kafka.produce(topic, numbers(20_000, 20_000))
         found = await arrived(own_kafka, out, 20_000)
         assert its.peak_resident_mib() < RESIDENT_LIMIT_MIB
     assert found == set(range(0, 40_000, 2))
+    if delivery == "exactly_once":
+        committed = await own_kafka.consume(out, isolation_level="read_committed")
+        assert sorted(json.loads(record.value)["n"] for record in committed) == [*range(0, 40_000, 2)]
 
 
 async def test_memory_stays_flat_while_the_sink_is_away_and_the_source_is_not(

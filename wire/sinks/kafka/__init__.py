@@ -1,8 +1,9 @@
 """Writes records to topics of an Apache Kafka cluster.
 
 - `sink`: connects and checks. - `writer`: decides where each record goes and what becomes of it. - `producer`: gets
-batches acknowledged by all replicas, in order and without duplicates of its own. - `partitioner`: Kafka's own mapping
-from key to partition.
+batches acknowledged by all replicas, in order and without duplicates of its own, under the identity of a `session`.
+- `partitioner`: Kafka's own mapping from key to partition. - `exactly_once`: records and progress in one `transaction`
+of a task's `starts`, the progress as rows of a topic (`positions`).
 
 Invariants: a write returns only when every record is on all in-sync replicas or has a verdict (I2); the records of one
 target partition keep their order through retries, moved leaders and restarted brokers.
@@ -13,10 +14,28 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from wire.clients.kafka import KafkaConnection
-from wire.core.config import ByRecord, Expression, doc
+from wire.core.config import ByRecord, Config, Expression, doc
 from wire.core.formats import Format, JsonFormat
 from wire.core.plugins import ComponentContext, Plugin
-from wire.core.units import Size
+from wire.core.units import Duration, Size
+
+
+class Transactions(Config, frozen=True, kw_only=True):
+    """The transactions of `delivery: exactly_once`."""
+
+    topic: Annotated[
+        str,
+        doc(
+            "The compacted topic on the same cluster that says how far pipelines are. It is made where it is not there."
+        ),
+    ] = "wire-positions"
+    interval: Annotated[
+        Duration,
+        doc("How long a transaction is: nobody who reads only what is committed sees a record before its end."),
+    ] = Duration(100)
+    max_bytes: Annotated[Size, doc("A transaction ends earlier once it has so many bytes of record values.")] = Size(
+        16 << 20
+    )
 
 
 class KafkaSinkConfig(KafkaConnection, frozen=True, kw_only=True):
@@ -47,13 +66,24 @@ class KafkaSinkConfig(KafkaConnection, frozen=True, kw_only=True):
             "(`max.message.bytes`). A record that does not fit goes to the dead letters."
         ),
     ] = Size(1 << 20)
+    transactions: Annotated[Transactions, doc("How `delivery: exactly_once` is kept; of no effect without it.")] = (
+        Transactions()
+    )
     format: Annotated[Format, doc("How values are encoded.")] = JsonFormat()
 
 
 def _build(config: KafkaSinkConfig, context: ComponentContext) -> Any:
     from wire.sinks.kafka.sink import KafkaSink
 
-    return KafkaSink(config, context)
+    if context.shared is None:
+        return KafkaSink(config, context)
+    from wire.sinks.kafka.exactly_once import ExactlyOnceKafkaSink, KafkaTransactions
+
+    key = (KafkaTransactions, tuple(config.servers), config.security, config.transactions)
+    if context.dead_letter and key not in context.shared:
+        return KafkaSink(config, context)
+    transactions = context.shared.setdefault(key, KafkaTransactions(config))
+    return ExactlyOnceKafkaSink(config, context, transactions)
 
 
 PLUGIN = Plugin(

@@ -30,6 +30,18 @@ class ProducerId(Struct, frozen=True):
     epoch: int
 
 
+class Stamp(Struct, frozen=True):
+    """What the brokers tell a batch by: who sends it, which number its first record has, and whether in a transaction.
+
+    Of an idempotent producer or a transactional one (KIP-98).
+    """
+
+    id: int
+    epoch: int
+    sequence: int
+    transactional: bool
+
+
 class Sent(Struct, frozen=True):
     """One encoded record batch: the bytes, how many records are in them, and their size before compression."""
 
@@ -63,11 +75,11 @@ class Lane:
         """Whether every record has a verdict."""
         return self.at >= len(self.records)
 
-    def encode(self, producer: ProducerId, sequence: int, encoding: Encoding, max_bytes: int) -> Sent:
+    def encode(self, stamp: Stamp, encoding: Encoding, max_bytes: int) -> Sent:
         """Return the record batch to send next: as many records as fit into `max_bytes`, and at least one."""
         if self.front is None:
             builder = DefaultRecordBatchBuilder(
-                _MAGIC, encoding.codec, 0, producer.id, producer.epoch, sequence, max_bytes
+                _MAGIC, encoding.codec, stamp.transactional, stamp.id, stamp.epoch, stamp.sequence, max_bytes
             )
             stop = len(self.records) if self.split is None else self.at + self.split
             count = _fill(builder.append, self.records[self.at : stop], encoding.now_ms)

@@ -15,20 +15,17 @@ from typing import Final
 from aiokafka import errors
 from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.produce import ProduceRequest
-from aiokafka.protocol.transaction import InitProducerIdRequest
 
 from wire.clients.kafka_cluster import KafkaCluster
 from wire.clients.kafka_errors import REJECTED_HINT, SINK, reason, translate, translate_refusal
 from wire.core.errors import FatalError, RecordError, RetryableError, WireError
-from wire.sinks.kafka.lane import Encoding, Lane, ProducerId, Target
+from wire.sinks.kafka.lane import Encoding, Lane, Target
+from wire.sinks.kafka.session import Session
 
 DELIVERY_TIMEOUT_S: Final = 30.0
-_START_TIMEOUT_S: Final = 8.0
 _BROKER_TIMEOUT_MS: Final = 10_000  # how long the replicas may take; below the client's own REQUEST_TIMEOUT_MS
 _BACKOFF_S: Final = (0.02, 0.1, 0.2, 0.5, 1.0)
 _ALL: Final = -1
-_NO_TIMEOUT: Final = 2**31 - 1
-_SEQUENCES: Final = 2**31
 
 _TOO_LARGE: Final = (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError)
 _BAD_RECORD: Final = (errors.CorruptRecordException, errors.InvalidTimestampError)
@@ -44,43 +41,33 @@ _FORGOTTEN: Final = (
 class Producer:
     """Sends the lanes of one write at a time. Not for concurrent use: order rests on that."""
 
-    def __init__(self, cluster: KafkaCluster, max_bytes: int) -> None:
-        """Send through `cluster`, in record batches of at most `max_bytes` before compression."""
+    def __init__(self, cluster: KafkaCluster, session: Session, max_bytes: int) -> None:
+        """Send through `cluster` under a session's identity, in batches of at most `max_bytes` before compression."""
         self._cluster = cluster
+        self._session = session
         self._max_bytes = max_bytes
         self._smaller: dict[str, int] = {}  # topics that turned out to take less than max_bytes
-        self._id: ProducerId | None = None
-        self._sequences: defaultdict[Target, int] = defaultdict(int)
         self._unsettled: list[Lane] = []
-        self._fatal: FatalError | None = None
-
-    async def start(self) -> None:
-        """Get an identity from the brokers. Raises RetryableError or UnavailableError, within seconds."""
-        deadline = asyncio.get_running_loop().time() + _START_TIMEOUT_S
-        while True:
-            response = await self._cluster.ask(InitProducerIdRequest(None, _NO_TIMEOUT))
-            if not response.error_code:
-                break
-            error = for_code(response.error_code)()  # a broker that has just started asks for patience
-            if not error.retriable or asyncio.get_running_loop().time() > deadline:
-                raise translate(error, SINK, "starting an idempotent producer")
-            await asyncio.sleep(_BACKOFF_S[1])
-        self._id = ProducerId(response.producer_id, response.producer_epoch)
-        self._sequences.clear()
+        self._fatal: WireError | None = None
 
     async def deliver(self, lanes: Sequence[Lane], encoding: Encoding) -> None:
         """Return when every record of every lane has a verdict, or its lane a `problem` that has lasted too long.
 
-        Raises FatalError when the brokers refuse. After a cancellation or an error, what was under way is settled by
-        the next call before it sends anything, so that a late arrival can't overtake.
+        Raises FatalError when the brokers refuse, RestartError when a transaction is lost. After a cancellation or an
+        error, what was under way is settled by the next call before it sends anything, so that a late arrival can't
+        overtake.
         """
         unsettled = self._unsettled
         try:
-            await self._run(unsettled, encoding)
-            for lane in unsettled:
-                if lane.problem is not None:
-                    raise lane.problem
-            await self._run(lanes, encoding)
+            async with self._session.lock:
+                await self._run(unsettled, encoding)
+                for lane in unsettled:
+                    if lane.problem is not None:
+                        raise lane.problem
+                await self._run(lanes, encoding)
+                for lane in lanes:
+                    if lane.problem is not None:
+                        self._session.unknown(lane.problem)
         finally:
             self._unsettled = [lane.leftover() for lane in (*unsettled, *lanes) if lane.front is not None]
 
@@ -102,10 +89,11 @@ class Producer:
 
     async def _round(self, lanes: Sequence[Lane], encoding: Encoding) -> None:
         """Send the front of every lane to the node that leads its partition, and learn what became of it."""
-        if self._id is None:
-            await self.start()
+        if self._session.id is None:
+            await self._session.renew()
             for lane in lanes:
                 lane.front = None  # encoded under the identity that was lost
+        await self._session.join(lane.target for lane in lanes)
         for lane in lanes:
             lane.problem = None
         by_node: defaultdict[int, list[Lane]] = defaultdict(list)
@@ -126,8 +114,8 @@ class Producer:
     def _fits(self, lane: Lane, encoding: Encoding) -> bool:
         """Encode the front of a lane; records that are too large for any batch get their verdict right away."""
         limit = self._smaller.get(lane.target[0], self._max_bytes)
-        while not lane.done and self._id is not None:
-            sent = lane.encode(self._id, self._sequences[lane.target], encoding, limit)
+        while not lane.done:
+            sent = lane.encode(self._session.stamp(lane.target), encoding, limit)
             if sent.count > 1 or sent.size <= self._max_bytes:
                 return True
             lane.reject(_too_large(lane.target, sent.size, f"`max_request_size` is {self._max_bytes} bytes"))
@@ -141,7 +129,8 @@ class Producer:
                 topics[lane.target[0]].append((lane.target[1], lane.front.raw))
         try:
             # the client gives up after REQUEST_TIMEOUT_MS by itself
-            request = ProduceRequest(None, _ALL, _BROKER_TIMEOUT_MS, list(topics.items()))
+            owner = self._session.transactional_id
+            request = ProduceRequest(owner, _ALL, _BROKER_TIMEOUT_MS, list(topics.items()))
             response = await self._cluster.client.send(node, request)
         except (KafkaError, OSError) as exc:
             problem = translate(exc, SINK, f"writing to {self._cluster.address(node)}")
@@ -155,15 +144,14 @@ class Producer:
     def _judge(self, lane: Lane, code: int) -> None:
         error = for_code(code) if code else None
         if error is None or error is errors.DuplicateSequenceNumber:
-            taken = lane.acknowledge()
-            self._sequences[lane.target] = (self._sequences[lane.target] + taken) % _SEQUENCES
+            self._session.taken(lane.target, lane.acknowledge())
         elif error in _TOO_LARGE:
             self._shrink(lane)
         elif error in _BAD_RECORD or code == _INVALID_RECORD:
             self._isolate(lane, error)
         elif error in _FORGOTTEN:
             # the brokers no longer know what came before; a new identity starts a new count
-            self._id = None
+            self._fatal = self._session.forgotten(error())
             self._stumble(lane, _trouble(error(), lane.target))
         else:
             if error is errors.UnknownTopicOrPartitionError or error().invalid_metadata:

@@ -11,6 +11,7 @@ from wire.core.ports import Guarantee, TaskId
 from wire.core.records import Checkpoint, PartitionId
 from wire.sinks.kafka import KafkaSinkConfig
 from wire.sinks.kafka.producer import Producer
+from wire.sinks.kafka.session import Session
 from wire.sinks.kafka.writer import KafkaWriter
 
 
@@ -35,9 +36,10 @@ class KafkaSink:
         try:
             if isinstance(self._config.topic, str):
                 await cluster.require([self._config.topic])
-            producer = Producer(cluster, self._config.max_request_size.bytes)
-            await producer.start()
+            session = Session(cluster)
+            await session.start()
         except BaseException:
             await cluster.close()
             raise
+        producer = Producer(cluster, session, self._config.max_request_size.bytes)
         return KafkaWriter(cluster, producer, self._config, self._context.clock)

@@ -4,7 +4,7 @@ Wire assigns the partitions to its tasks itself and keeps the truth about progre
 group is only told, so that tools that show a group's lag work.
 
 - `source`: `KafkaSource` and its readers. - `partition`: a partition's records on their way. - `fetcher`: keeps the
-partitions filled. - `records`: from bytes to records. - `offsets`: beginnings, ends and consumer groups.
+partitions filled. - `groups`: what consumer groups are told of the progress.
 
 Invariants: what is fetched ahead is bounded (I8); a position that no longer exists is an error, never a silent reset.
 """

@@ -19,9 +19,9 @@ from aiokafka.protocol.fetch import FetchRequest
 
 from wire.clients.kafka_cluster import KafkaCluster
 from wire.clients.kafka_errors import REJECTED_HINT, SOURCE, reason, translate, translate_refusal
+from wire.clients.kafka_offsets import Isolation
 from wire.core.clock import Clock
 from wire.core.errors import FatalError, RetryableError, WireError
-from wire.sources.kafka.offsets import Isolation
 from wire.sources.kafka.partition import Partition, position_lost
 
 _IDLE_WAIT_MS: Final = 500  # how long a broker holds a request that finds nothing

@@ -11,10 +11,10 @@ from typing import Final
 from aiokafka.errors import KafkaError
 
 from wire.clients.kafka_errors import reason
+from wire.clients.kafka_records import Chunk, end_of
 from wire.core.errors import FatalError, RetryableError, WireError
 from wire.core.ports import ReadLimit
 from wire.core.records import Batch, PartitionId, Position, Record
-from wire.sources.kafka.records import Chunk, end_of
 
 _GRACE_S: Final = 2.0  # a leader that moves is away for less, and that is nobody's business
 

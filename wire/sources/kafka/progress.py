@@ -10,7 +10,7 @@ import structlog
 
 from wire.core.errors import RetryableError, WireError
 from wire.core.plugins import ComponentContext
-from wire.sources.kafka.offsets import Group
+from wire.sources.kafka.groups import Group
 
 _INTERVAL_S: Final = 1.0
 _CLOSE_TIMEOUT_S: Final = 2.0

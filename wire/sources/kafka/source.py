@@ -11,12 +11,13 @@ import structlog
 from wire.clients.kafka_cluster import KafkaCluster, connect
 from wire.clients.kafka_errors import SOURCE, no_match
 from wire.clients.kafka_metadata import Topic
+from wire.clients.kafka_offsets import EARLIEST, LATEST, Isolation, list_offset
 from wire.core.plugins import ComponentContext
 from wire.core.ports import Lag, ReadLimit
 from wire.core.records import Batch, Fingerprint, PartitionId, Position
 from wire.sources.kafka import KafkaSourceConfig
 from wire.sources.kafka.fetcher import Fetcher
-from wire.sources.kafka.offsets import EARLIEST, LATEST, Group, Isolation, list_offset
+from wire.sources.kafka.groups import Group
 from wire.sources.kafka.partition import Partition, decode_position, position_lost
 from wire.sources.kafka.progress import Progress
 

@@ -12,9 +12,9 @@ from aiokafka.protocol.metadata import MetadataResponse_v5
 from tests.unit.sources.kafka.test_memory import record_batch
 from wire.clients.kafka_cluster import KafkaCluster
 from wire.clients.kafka_errors import SOURCE
+from wire.clients.kafka_offsets import Isolation
 from wire.core.clock import SystemClock
 from wire.sources.kafka.fetcher import Fetcher
-from wire.sources.kafka.offsets import Isolation
 from wire.sources.kafka.partition import Partition
 
 DEADLINE_S = 30

@@ -11,8 +11,8 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wire.clients.kafka_records import Chunk, end_of
 from wire.core.records import Record
-from wire.sources.kafka.records import Chunk, end_of
 
 TRANSACTIONAL = 1
 CONTROL_BIT = 0x20
