@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import documents, files, latency, report, results, soak, startup, throughput
+from benchmarks import documents, files, latency, report, results, soak, startup, throughput, transactions
 from benchmarks.broker import broker
 from benchmarks.cluster import measured as cluster
 from benchmarks.consensus import measured as consensus
@@ -24,7 +24,10 @@ from benchmarks.processes import RunError
 from benchmarks.progress import say
 from tests.services.missing import ServiceMissing
 
-PARTS = ("throughput", "files", "startup", "latency", "soak", "mongodb", "elasticsearch", "consensus", "cluster")
+PARTS = (
+    *("throughput", "transactions", "files", "startup", "latency", "soak"),
+    *("mongodb", "elasticsearch", "consensus", "cluster"),
+)
 _RATE = 10_000.0
 
 
@@ -62,6 +65,9 @@ async def measure(parts: Sequence[str], size: Size, out: Path) -> None:
             if "throughput" in parts:
                 done = await throughput.measure(kafka, folder, size.records, size.rounds)
                 results.write(out, "throughput", done)
+            if "transactions" in parts:
+                both = await transactions.measure(kafka, folder, size.records, size.rounds)
+                results.write(out, transactions.NAME, both)
             if "startup" in parts:
                 results.write(out, "startup", await startup.measure(kafka, folder, size.rounds))
             if "latency" in parts:

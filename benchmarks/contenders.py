@@ -19,7 +19,10 @@ NOTHING = "nothing"
 
 
 def kafka_command(contender: str, bootstrap: str, source: str, target: str, folder: Path) -> list[str]:
-    """Return the command that copies one topic to another through the filter and the select, until SIGTERM."""
+    """Return the command that copies one topic to another through the filter and the select, until SIGTERM.
+
+    Wire may be named by the `delivery` that is asked of it.
+    """
     if contender == BARE:
         return module("bare_kafka", Loop(bootstrap, source, target))
     servers = [bootstrap]
@@ -31,6 +34,7 @@ def kafka_command(contender: str, bootstrap: str, source: str, target: str, fold
         {"type": "kafka", "config": {"bootstrap_servers": servers, "topic": target}},
         target,
         folder,
+        delivery="at_least_once" if contender == WIRE else contender,
     )
 
 
@@ -47,12 +51,19 @@ def file_command(contender: str, source: Path, target: Path, folder: Path) -> li
     return [*command, "--until-eof"]
 
 
-def _wire(source: dict[str, object], sink: dict[str, object], name: str, folder: Path) -> list[str]:
+def _wire(
+    source: dict[str, object],
+    sink: dict[str, object],
+    name: str,
+    folder: Path,
+    delivery: str = "at_least_once",
+) -> list[str]:
     pipeline = {
         "name": f"bench-{name}".lower(),
         "source": source,
         "transforms": [{"filter": jobs.FILTER}, {"select": jobs.SELECT}],
         "sink": sink,
+        "delivery": delivery,
     }
     return wire_command(pipeline, name, folder)
 

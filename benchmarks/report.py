@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from benchmarks import latency, orders, picture, results, soak, startup
+from benchmarks import latency, orders, picture, results, soak, startup, transactions
 from benchmarks.cluster import rows as cluster
 from benchmarks.comparison import Comparison
 from benchmarks.consensus import rows as consensus
@@ -31,7 +31,11 @@ DOCUMENTS_RSS_LIMIT_MIB = 200
 DOCUMENTS_RATIO = 0.85
 _COPY = "Kafka → Kafka"
 _FILES = "file → file"
-_TOGETHER: dict[str, tuple[type[Any], Callable[[Any], Iterator[Row]]]] = {**consensus.PARTS, **cluster.PARTS}
+_TOGETHER: dict[str, tuple[type[Any], Callable[[Any], Iterator[Row]]]] = {
+    transactions.NAME: (transactions.Transactions, transactions.rows),
+    **consensus.PARTS,
+    **cluster.PARTS,
+}
 
 
 class Results(msgspec.Struct):

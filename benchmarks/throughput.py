@@ -27,7 +27,7 @@ async def measure(cluster: KafkaCluster, folder: Path, records: int, rounds: int
     say(f"throughput: filling a topic with {records:,} records")
     await fill(cluster, source, records, folder)
     measured = await take_turns(
-        "throughput", records, rounds, lambda contender, _: _run(contender, cluster, source, records, folder)
+        "throughput", records, rounds, lambda contender, _: copy(contender, cluster, source, records, folder)
     )
     await cluster.delete_topic(source)
     return measured
@@ -42,7 +42,8 @@ async def fill(cluster: KafkaCluster, topic: str, records: int, folder: Path) ->
         raise RunError(f"the generator wrote {written.count} of {records} records")
 
 
-async def _run(contender: str, cluster: KafkaCluster, source: str, records: int, folder: Path) -> Run:
+async def copy(contender: str, cluster: KafkaCluster, source: str, records: int, folder: Path) -> Run:
+    """Have a contender copy the topic, verify what it made, and return how fast it was."""
     target = await cluster.create_topic()
     total = jobs.kept(records)
     async with running(contender, kafka_command(contender, cluster.bootstrap, source, target, folder), folder) as child:
