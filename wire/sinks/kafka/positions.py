@@ -6,6 +6,7 @@ with what that reads, until it has ended. All rows of a pipeline are in one of i
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +17,7 @@ from msgspec import Struct
 
 from wire.clients.kafka_cluster import KafkaCluster
 from wire.clients.kafka_errors import SINK, translate
+from wire.clients.kafka_metadata import Topic
 from wire.clients.kafka_offsets import Isolation
 from wire.clients.kafka_reading import read_table
 from wire.core.errors import UnavailableError
@@ -33,6 +35,8 @@ _CONFIGURATION: Final = {
     "min.cleanable.dirty.ratio": "0.1",
 }
 _CREATE_TIMEOUT_MS: Final = 10_000
+_MADE_S: Final = 8.0
+_AGAIN_S: Final = 0.1
 _TOPIC_RESOURCE: Final = 2
 _POSITION: Final = "position"
 _START: Final = "start"
@@ -79,11 +83,11 @@ class Positions:
 
         Raises UnavailableError with what to do about it, RetryableError.
         """
-        known = (await self._cluster.topics([self._topic]))[self._topic]
+        known = await self._known()
         if known.error is errors.UnknownTopicOrPartitionError:
             await self._create()
-            known = (await self._cluster.require([self._topic]))[self._topic]
-        elif known.error is not None:
+            known = await self._known(until_s=asyncio.get_running_loop().time() + _MADE_S)
+        if known.error is not None:
             raise translate(known.error(), SINK, f"looking up topic `{self._topic}`")
         if len(known.leaders) < PARTITIONS:
             message = f"the topic `{self._topic}` has {len(known.leaders)} partitions, and {PARTITIONS} are needed"
@@ -122,6 +126,15 @@ class Positions:
 
     def _record(self, key: list[str], value: bytes | None) -> Record:
         return Record(value, msgspec.json.encode(key), 0, (), 0)
+
+    async def _known(self, until_s: float = 0.0) -> Topic:
+        """Return what is known of the topic; one that was made is known to all brokers a moment later."""
+        while True:
+            known = (await self._cluster.topics([self._topic]))[self._topic]
+            passing = known.error in (errors.UnknownTopicOrPartitionError, errors.LeaderNotAvailableError)
+            if not passing or asyncio.get_running_loop().time() >= until_s:
+                return known
+            await asyncio.sleep(_AGAIN_S)
 
     async def _create(self) -> None:
         replicas = min(_REPLICAS, len(self._cluster.client.cluster.brokers()))
