@@ -33,6 +33,7 @@ _INVALID_RECORD: Final = 87  # unknown to aiokafka: the topic's own rules, such 
 _FORGOTTEN: Final = (
     errors.InvalidProducerEpoch,
     errors.InvalidProducerIdMapping,
+    errors.InvalidTxnState,
     errors.OutOfOrderSequenceNumber,
     errors.UnknownProducerId,
 )
@@ -82,6 +83,8 @@ class Producer:
             if not troubled:
                 continue
             if asyncio.get_running_loop().time() > deadline:
+                for lane in pending:  # what could have been sent, had there been time, is not written either
+                    lane.problem = lane.problem or troubled[0].problem
                 return
             await asyncio.sleep(_BACKOFF_S[min(failures, len(_BACKOFF_S) - 1)])
             failures += 1
@@ -151,7 +154,7 @@ class Producer:
             self._isolate(lane, error)
         elif error in _FORGOTTEN:
             # the brokers no longer know what came before; a new identity starts a new count
-            self._fatal = self._session.forgotten(error())
+            self._fatal = self._fatal or self._session.forgotten(error())
             self._stumble(lane, _trouble(error(), lane.target))
         else:
             if error is errors.UnknownTopicOrPartitionError or error().invalid_metadata:
