@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any, Final
 
-from aiokafka import errors
 from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.fetch import FetchRequest
 
@@ -39,7 +38,7 @@ async def read_table(
             records, position = await _fetch(cluster, topic, number, position, isolation)
             table |= {record.key: record for record in records if record.key is not None}
         except (KafkaError, OSError) as exc:
-            if isinstance(exc, KafkaError) and not exc.retriable and not isinstance(exc, errors.KafkaConnectionError):
+            if isinstance(exc, KafkaError) and not exc.retriable:
                 raise translate(exc, cluster.codes, f"reading {topic}/{number}") from exc
             await cluster.topics([topic])
         if position == before:

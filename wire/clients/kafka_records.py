@@ -69,7 +69,8 @@ class Chunk:
             return False
         if self._aborted is not None:
             self._begin_aborted(batch.base_offset)
-            if ControlRecord.parse(next(iter(batch)).key) == ABORT_MARKER:
+            marker = next(iter(batch), None)  # compaction may have emptied it
+            if marker is not None and ControlRecord.parse(marker.key) == ABORT_MARKER:
                 self._aborting.discard(batch.producer_id)
         return True
 

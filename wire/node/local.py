@@ -71,7 +71,7 @@ async def run_pipeline(
         stack.push_async_callback(store.close)
         if reset:
             await store.reset()
-        await restarted(start, stop, pipeline.spec.retry, clock=clock, rng=rng)
+        await restarted(start, stop, pipeline.spec.retry, progress, clock=clock, rng=rng)
         if stop.is_set():
             progress.state = "stopped"
     return progress

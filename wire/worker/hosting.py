@@ -13,14 +13,21 @@ import structlog
 
 from wire.cluster.state import DISCOVERY, Error
 from wire.core.clock import Clock
-from wire.core.errors import ConfigError, FencedError, RetryableError, UnavailableError, WireError, root_cause
+from wire.core.errors import (
+    ConfigError,
+    FencedError,
+    RestartError,
+    RetryableError,
+    UnavailableError,
+    WireError,
+    root_cause,
+)
 from wire.core.permissions import Permissions
 from wire.core.records import PartitionId
 from wire.pipelines.engine.assembly import opened
 from wire.pipelines.engine.parts import Share, build_parts
 from wire.pipelines.engine.patience import within
 from wire.pipelines.engine.progress import Progress
-from wire.pipelines.engine.restarts import restarted
 from wire.pipelines.engine.retry import Backoff
 from wire.pipelines.engine.runner import Runner
 from wire.pipelines.lint import lint
@@ -35,6 +42,8 @@ log = structlog.get_logger()
 
 _LASTING: Final = "config."
 """Errors of this area are about the pipeline or the installation: waiting does not mend them."""
+
+_RESTART_S: Final = 1.0
 
 Outcome = Ended | Released | Failed
 
@@ -88,7 +97,8 @@ class Hosted:
     async def run(self, commit: Commit, found: Found) -> Outcome:
         """Run until the sources have ended, `stop` is set or it can't go on, and return which of these it was.
 
-        Who is fenced has no more say in the matter: it is released as if it had been stopped.
+        Who is fenced has no more say in the matter: it is released as if it had been stopped. So is one that has to
+        begin anew: the cluster starts it again.
         `found` is told of partitions, in a run of discovery. Raises nothing but CancelledError, whatever is wrong:
         other runs share the process.
         """
@@ -100,11 +110,14 @@ class Hosted:
                 await self._run(commit, found)
             except Exception as exc:  # a bug in one run must not end the others
                 error = _cause(exc)
-                if not isinstance(error, FencedError):
+                if isinstance(error, RestartError):  # under an epoch of its own, which it is given once it is released
+                    log.warning("task_restarts", code=error.code, error=error.message)
+                    await within(self.stop, 0, self._clock.sleep(_RESTART_S))
+                elif isinstance(error, FencedError):  # I4: whoever took over goes on; the pipeline has not failed
+                    log.warning("task_fenced", code=error.code, error=error.message)
+                else:
                     self._progress.state = "failed"
                     return Failed(run, self._discretion.error(_told(error)))
-                # I4: whoever took over goes on; the pipeline has not failed
-                log.warning("task_fenced", code=error.code, error=error.message)
             else:
                 if not self.stop.is_set():
                     return Ended(run)
@@ -118,17 +131,7 @@ class Hosted:
             await self._discover(pipeline, found)
         else:
             store = ClusterCheckpoints(self.begun, commit)
-
-            def start() -> Coroutine[Any, Any, None]:
-                return restarted(
-                    lambda: self._task(pipeline, store),
-                    self.stop,
-                    pipeline.spec.retry,
-                    clock=self._clock,
-                    rng=self._rng,
-                )
-
-            await self._patiently(pipeline, start)
+            await self._patiently(pipeline, lambda: self._task(pipeline, store))
 
     def _load(self) -> LoadedPipeline:
         """Read the pipeline anew, under the permissions of this machine. Blocking."""

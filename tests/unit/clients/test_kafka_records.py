@@ -49,6 +49,17 @@ def marker(base: int, producer: int, kind: int) -> bytes:
     return bytes(raw)
 
 
+def emptied(raw: bytes) -> bytes:
+    """What compaction leaves of a batch that is the last of its producer: the header, and no record."""
+    from aiokafka.record.util import calc_crc32c
+
+    head = bytearray(raw[:61])
+    head[8:12] = struct.pack(">i", 61 - 12)
+    head[57:61] = struct.pack(">i", 0)
+    head[17:21] = struct.pack(">I", calc_crc32c(bytes(head[21:])))
+    return bytes(head)
+
+
 def offsets(chunk: Chunk) -> list[int]:
     found = []
     while chunk.more():
@@ -137,3 +148,11 @@ def test_a_flipped_byte_is_noticed(at: int, flip: int) -> None:
 def test_offsets_rise_across_batches() -> None:
     found = offsets(Chunk(plain(5, 3) + plain(20, 2), 0, None))
     assert all(a < b for a, b in pairwise(found))
+
+
+@pytest.mark.parametrize("kind", [ABORT, COMMIT])
+def test_a_marker_that_compaction_has_emptied_is_passed(kind: int) -> None:
+    raw = plain(0, 2) + emptied(marker(2, 7, kind)) + plain(3, 2)
+    chunk = Chunk(raw, 0, [])
+    assert offsets(chunk) == [0, 1, 3, 4]
+    assert chunk.position == 5

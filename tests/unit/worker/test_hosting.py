@@ -15,6 +15,7 @@ from tests.waiting import until
 from wire.cluster import checkpoints
 from wire.cluster.state import DISCOVERY, JobId, PipelineKey, TaskKey
 from wire.core.clock import SystemClock
+from wire.core.errors import RestartError
 from wire.core.permissions import EVERYTHING
 from wire.core.ports import Lag
 from wire.core.records import Checkpoint, PartitionId, PartitionKey
@@ -124,6 +125,14 @@ async def test_a_refused_commit_ends_the_run_and_not_the_pipeline() -> None:
     with structlog.testing.capture_logs() as logs:
         assert await node.run() == Released(node.begun.run)
     assert ("task_fenced", "checkpoint.fenced") in [(entry["event"], entry.get("code")) for entry in logs]
+
+
+async def test_a_run_that_has_to_begin_anew_is_released_so_that_it_gets_an_epoch_of_its_own() -> None:
+    node = Node(generated(None), "generate")
+    node.crash = RestartError("sink.kafka.transaction_lost")
+    with structlog.testing.capture_logs() as logs:
+        assert await node.run() == Released(node.begun.run)
+    assert "task_restarts" in [entry["event"] for entry in logs]
 
 
 async def test_what_nobody_foresaw_is_logged_with_its_stack_and_told_without() -> None:

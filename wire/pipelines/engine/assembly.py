@@ -112,11 +112,16 @@ class _Assembly:
         self._generation = await store.generation()
         self._task = await self._named()
         transactions = self._transactions()
-        loaded: Mapping[PartitionKey, Checkpoint] = await store.load()
-        if transactions is not None:
-            loaded = await self._recovered(transactions, loaded)
+        stored: Mapping[PartitionKey, Checkpoint] = await store.load()
+        loaded = stored if transactions is None else await self._recovered(transactions, stored)
         self._committer = Committer(
-            self._run, store, transactions, epoch=self._epoch, generation=self._generation, loaded=loaded
+            self._run,
+            store,
+            transactions,
+            epoch=self._epoch,
+            generation=self._generation,
+            loaded=loaded,
+            untold={key: checkpoint for key, checkpoint in loaded.items() if stored.get(key) != checkpoint},
         )
         inputs = [await self._input(source) for source in parts.sources]
         dead_letter, rejects = await self._open_rejects()

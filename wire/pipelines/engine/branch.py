@@ -82,6 +82,8 @@ class Branch:
         self._progress.counts = writer.counts if isinstance(writer, Counting) else {}
         self._transactional = transactional
         self._sealed: int | None = None
+        self.begun = 0
+        """The newest batch of which a transaction may have a part, by its ticket's number."""
         self._max_in_flight = getattr(writer, "max_in_flight", 1)  # a TransactionalWriter takes one write at a time
         self._queue: deque[Item] = deque()
         self._queued_records = 0
@@ -244,6 +246,8 @@ class Branch:
                 item = self._queue[0]
             self._queue.popleft()
             items.append(item)
+            if self._transactional:
+                self.begun = max(self.begun, item.ticket.number)
             records -= len(item.batch.records)
             size -= item.size
             self._queued_records -= len(item.batch.records)

@@ -84,8 +84,9 @@ class Checkpointing:
             await self._committer.tell()
 
     async def _commit_sealed(self) -> None:
-        """Let what is pending now settle, then commit: what a transaction covers must be exactly the checkpoint."""
-        sealed = self._ledger.seal()
+        """Let all batches settle of which a transaction may have a part, then commit: just these are covered."""
+        sealed = max(branch.begun for branch in self._branches)
+        self._ledger.seal(sealed)
         self._at_rest.clear()
         for branch in self._branches:
             branch.seal(sealed)

@@ -7,6 +7,7 @@ Where sinks write in `Transactions`, those stand in the place of the store, whic
 
 from __future__ import annotations
 
+import asyncio
 import functools
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
@@ -40,11 +41,16 @@ class Committer:
         epoch: int,
         generation: int,
         loaded: Mapping[PartitionKey, Checkpoint],
+        untold: Mapping[PartitionKey, Checkpoint],
     ) -> None:
-        """Go on from the checkpoints `loaded`, under `epoch`: those of `transactions`, where there are any."""
+        """Go on from the checkpoints `loaded`, under `epoch`: those of `transactions`, where there are any.
+
+        `untold` are those of them that the store has not.
+        """
         self._store = store
         self._transactions = transactions
-        self._untold: dict[PartitionKey, Checkpoint] = {}
+        self._untold = dict(untold)
+        self._telling = asyncio.Lock()
         self._ledger = run.ledger
         self._run = run
         self._clock = run.clock
@@ -58,7 +64,7 @@ class Committer:
 
     @property
     def transactional(self) -> bool:
-        """Whether a sink takes part in the commit, so that nothing may be pending when it happens."""
+        """Whether sinks take part in the commit: what they were given must be settled then, and just that."""
         return bool(self._writers) or self._transactions is not None
 
     def add_writer(self, name: str, writer: TransactionalWriter) -> None:
@@ -125,9 +131,10 @@ class Committer:
 
     async def tell(self) -> None:
         """Tell the store what transactions have kept since the last time. Errors as in `commit`."""
-        untold, self._untold = self._untold, {}
-        if untold:
-            await self._patiently(lambda: self._store.commit(self._epoch, untold))
+        async with self._telling:
+            untold, self._untold = self._untold, {}
+            if untold:
+                await self._patiently(lambda: self._store.commit(self._epoch, untold))
 
     def _next(self, key: PartitionKey, position: Position) -> Checkpoint:
         last = self._last.get(key)

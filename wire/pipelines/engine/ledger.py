@@ -83,10 +83,11 @@ class Ledger:
         if not queue:
             del self._queues[ticket.partition]
 
-    def seal(self) -> int:
-        """Return the number of the newest batch; `pending_sealed` counts those up to it that are not settled."""
-        self._sealed, self.pending_sealed = self._tracked, self.pending_batches
-        return self._sealed
+    def seal(self, number: int) -> None:
+        """Have `pending_sealed` count the batches up to a number that are not settled."""
+        self._sealed = number
+        tickets = (ticket for queue in self._queues.values() for ticket in queue)
+        self.pending_sealed = sum(ticket.open > 0 and ticket.number <= number for ticket in tickets)
 
     def outstanding(self, partition: PartitionKey) -> bool:
         """Say whether something was read from this partition that no `take` has covered yet."""

@@ -14,10 +14,12 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from wire.clients.kafka import KafkaConnection
-from wire.core.config import ByRecord, Config, Expression, doc
+from wire.core.config import ByRecord, Config, Expression, MisfitError, doc
 from wire.core.formats import Format, JsonFormat
 from wire.core.plugins import ComponentContext, Plugin
 from wire.core.units import Duration, Size
+
+_LONGEST = Duration(10_000)
 
 
 class Transactions(Config, frozen=True, kw_only=True):
@@ -36,6 +38,10 @@ class Transactions(Config, frozen=True, kw_only=True):
     max_bytes: Annotated[Size, doc("A transaction ends earlier once it has so many bytes of record values.")] = Size(
         16 << 20
     )
+
+    def __post_init__(self) -> None:
+        if self.interval > _LONGEST:
+            raise MisfitError(f"`interval` is longer than {_LONGEST}", "brokers end what is open for half a minute")
 
 
 class KafkaSinkConfig(KafkaConnection, frozen=True, kw_only=True):
@@ -82,7 +88,7 @@ def _build(config: KafkaSinkConfig, context: ComponentContext) -> Any:
     key = (KafkaTransactions, tuple(config.servers), config.security, config.transactions)
     if context.dead_letter and key not in context.shared:
         return KafkaSink(config, context)
-    transactions = context.shared.setdefault(key, KafkaTransactions(config))
+    transactions = context.shared.setdefault(key, KafkaTransactions(config, context.clock))
     return ExactlyOnceKafkaSink(config, context, transactions)
 
 

@@ -10,12 +10,13 @@ import structlog
 
 from wire.clients.kafka_cluster import KafkaCluster, connect
 from wire.clients.kafka_errors import SINK
+from wire.core.clock import Clock
 from wire.core.errors import WireError
 from wire.core.plugins import ComponentContext
 from wire.core.ports import Guarantee, TaskId
 from wire.core.records import Checkpoint, PartitionId, PartitionKey
 from wire.sinks.kafka import KafkaSinkConfig
-from wire.sinks.kafka.positions import Positions, Row, Start
+from wire.sinks.kafka.positions import Positions, Row, Start, hashed
 from wire.sinks.kafka.producer import Producer
 from wire.sinks.kafka.starts import Started
 from wire.sinks.kafka.transaction import TRANSACTION_TIMEOUT_S
@@ -29,11 +30,12 @@ _FAREWELL_S: Final = 2.0
 class KafkaTransactions:
     """The transactions of one task on one cluster, and the topic that says how far it is."""
 
-    def __init__(self, config: KafkaSinkConfig) -> None:
+    def __init__(self, config: KafkaSinkConfig, clock: Clock) -> None:
         """Be of the cluster that a sink names, and as it says; nothing is connected yet."""
         self.interval_s = config.transactions.interval.s
         self.max_bytes = config.transactions.max_bytes.bytes
         self._config = config
+        self._clock = clock
         self._cluster: KafkaCluster | None = None
         self._started: Started | None = None
 
@@ -53,7 +55,8 @@ class KafkaTransactions:
         positions = Positions(self._cluster, self._config.transactions.topic, task.lineage)
         await positions.require()
         id_ = f"wire/{task.lineage.name}/{task.slot}/{epoch}"
-        self._started = Started(self._cluster, positions, Start(epoch, id_, task.share))
+        start = Start(epoch, id_, None if task.share is None else hashed(task.share))
+        self._started = Started(self._cluster, positions, start, self._clock)
         return _newest(await self._started.begin(), stored, task)
 
     async def commit(self, checkpoints: Mapping[PartitionKey, Checkpoint]) -> None:
@@ -86,14 +89,14 @@ def _newest(
     What was committed before a reset is of no account, nor what an earlier pipeline of the name has, unless this one
     goes on from where that had come to.
     """
-    newest = dict(stored)
+    newest, share = dict(stored), None if task.share is None else set(task.share)
     for key, row in rows.items():
         found, known = row.checkpoint, stored.get(key)
         if known is not None:
             if (found.generation, found.seq) > (known.generation, known.seq):
                 newest[key] = found
             continue
-        mine = row.born == task.lineage.born and (task.share is None or key in task.share)
+        mine = row.born == task.lineage.born and (share is None or key in share)
         if mine and found.generation >= task.generation:
             newest[key] = found
     return newest

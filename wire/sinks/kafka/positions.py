@@ -7,6 +7,9 @@ with what that reads, until it has ended. All rows of a pipeline are in one of i
 from __future__ import annotations
 
 import asyncio
+import enum
+from collections.abc import Iterable
+from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
@@ -22,7 +25,7 @@ from wire.clients.kafka_offsets import Isolation
 from wire.clients.kafka_reading import read_table
 from wire.core.errors import UnavailableError
 from wire.core.ports import Lineage
-from wire.core.records import Checkpoint, PartitionKey, Record
+from wire.core.records import Checkpoint, PartitionId, PartitionKey, Record
 from wire.sinks.kafka.lane import Target
 from wire.sinks.kafka.partitioner import murmur2
 
@@ -38,20 +41,36 @@ _CREATE_TIMEOUT_MS: Final = 10_000
 _MADE_S: Final = 8.0
 _AGAIN_S: Final = 0.1
 _TOPIC_RESOURCE: Final = 2
-_POSITION: Final = "position"
-_START: Final = "start"
+_HASH: Final = 8
+
+
+class _Kind(enum.StrEnum):
+    POSITION = "position"
+    START = "start"
 
 
 class Start(Struct, frozen=True):
-    """One start of a task: what it reads, None for all there is, under which transactional id it writes."""
+    """One start of a task: what it reads, None for all there is, under which transactional id it writes.
+
+    Partitions are told by hashes, one behind the other: there may be so many that their names fit into no record.
+    """
 
     epoch: int
     transactional_id: str
-    share: tuple[PartitionKey, ...] | None
+    share: bytes | None
 
-    def overlaps(self, share: tuple[PartitionKey, ...] | None) -> bool:
+    def overlaps(self, other: Start) -> bool:
         """Say whether both read some partition."""
-        return self.share is None or share is None or not set(self.share).isdisjoint(share)
+        return self.share is None or other.share is None or not _hashes(self.share).isdisjoint(_hashes(other.share))
+
+
+def hashed(share: Iterable[PartitionKey]) -> bytes:
+    """Return what stands for partitions in a `Start`."""
+    return b"".join(blake2b(msgspec.json.encode(key), digest_size=_HASH).digest() for key in share)
+
+
+def _hashes(share: bytes) -> set[bytes]:
+    return {share[at : at + _HASH] for at in range(0, len(share), _HASH)}
 
 
 class Row(Struct, frozen=True):
@@ -101,28 +120,34 @@ class Positions:
         """Return what the topic says now; errors as `read_table` has them."""
         table = Table({}, [])
         for record in (await read_table(self._cluster, *self.target, isolation, patience_s)).values():
-            kind, lineage, *name = msgspec.json.decode(record.key or b"[0, 0]")
-            if lineage != self._lineage.name or record.value is None:
+            if record.key is None or record.value is None:
                 continue
-            if kind == _POSITION:
-                source, partition = name
-                table.rows[PartitionKey(source, partition)] = _ROW.decode(record.value)
-            elif kind == _START:
-                table.starts.append(_STARTED.decode(record.value))
+            try:
+                self._put(table, msgspec.json.decode(record.key), record.value)
+            except msgspec.MsgspecError as exc:
+                message = f"the topic `{self._topic}` holds something else than positions"
+                raise UnavailableError("sink.kafka.positions_topic", message, hint="name one of Wire's own") from exc
         return table
+
+    def _put(self, table: Table, key: Any, value: bytes) -> None:
+        match key:
+            case [_Kind.POSITION, self._lineage.name, str(source), str(partition)]:
+                table.rows[PartitionKey(source, PartitionId(partition))] = _ROW.decode(value)
+            case [_Kind.START, self._lineage.name, _]:
+                table.starts.append(_STARTED.decode(value))
 
     def position(self, key: PartitionKey, checkpoint: Checkpoint) -> Record:
         """Return the row that says how far a partition is."""
         row = Row(self._lineage.born, checkpoint)
-        return self._record([_POSITION, self._lineage.name, *key], msgspec.msgpack.encode(row))
+        return self._record([_Kind.POSITION, self._lineage.name, *key], msgspec.msgpack.encode(row))
 
     def start(self, start: Start) -> Record:
         """Return the row that says of a start that it writes, or may."""
-        return self._record([_START, self._lineage.name, start.transactional_id], msgspec.json.encode(start))
+        return self._record([_Kind.START, self._lineage.name, start.transactional_id], msgspec.msgpack.encode(start))
 
     def end(self, start: Start) -> Record:
         """Return the row that says of a start that it does not write any more."""
-        return self._record([_START, self._lineage.name, start.transactional_id], None)
+        return self._record([_Kind.START, self._lineage.name, start.transactional_id], None)
 
     def _record(self, key: list[str], value: bytes | None) -> Record:
         return Record(value, msgspec.json.encode(key), 0, (), 0)
@@ -138,7 +163,8 @@ class Positions:
 
     async def _create(self) -> None:
         replicas = min(_REPLICAS, len(self._cluster.client.cluster.brokers()))
-        wanted: Any = (self._topic, PARTITIONS, replicas, [], list(_CONFIGURATION.items()))
+        configuration = _CONFIGURATION | ({"min.insync.replicas": "2"} if replicas == _REPLICAS else {})
+        wanted: Any = (self._topic, PARTITIONS, replicas, [], list(configuration.items()))
         request = CreateTopicsRequest([wanted], _CREATE_TIMEOUT_MS, validate_only=False)
         try:
             response = await self._cluster.ask(request)
@@ -161,4 +187,4 @@ class Positions:
 
 
 _ROW: Final = msgspec.msgpack.Decoder(Row)
-_STARTED: Final = msgspec.json.Decoder(Start)
+_STARTED: Final = msgspec.msgpack.Decoder(Start)

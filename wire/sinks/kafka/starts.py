@@ -11,28 +11,31 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from wire.clients.kafka_cluster import KafkaCluster
+from wire.clients.kafka_errors import SINK
 from wire.clients.kafka_offsets import Isolation
-from wire.core.errors import FencedError, RestartError
+from wire.core.clock import Clock
+from wire.core.errors import FatalError, FencedError, RetryableError
 from wire.core.records import Checkpoint, PartitionKey, Record
 from wire.sinks.kafka.lane import Encoding, Lane
 from wire.sinks.kafka.positions import Positions, Row, Start
 from wire.sinks.kafka.producer import Producer
 from wire.sinks.kafka.transaction import TRANSACTION_TIMEOUT_S, TransactionalSession
 
-_PLAIN: Final = Encoding(0, None)
+_PLAIN: Final = 0
 _ROW_BYTES: Final = 1 << 20
-_PATIENCE_S: Final = TRANSACTION_TIMEOUT_S + 5.0
+_PATIENCE_S: Final = TRANSACTION_TIMEOUT_S + 15.0  # brokers look for what is late every ten seconds
 
 
 class Started:
     """A start at work: sinks send under its `session`, on its `cluster`."""
 
-    def __init__(self, cluster: KafkaCluster, positions: Positions, start: Start) -> None:
+    def __init__(self, cluster: KafkaCluster, positions: Positions, start: Start, clock: Clock) -> None:
         """Prepare; `begin` comes first."""
         self.cluster = cluster
         self.session = TransactionalSession(cluster, start.transactional_id)
         self._positions = positions
         self._start = start
+        self._clock = clock
         self._rows = Producer(cluster, self.session, _ROW_BYTES)
         self._fenced: list[Start] = []
 
@@ -45,7 +48,10 @@ class Started:
         await self._write([self._positions.start(self._start)])
         await self.session.commit()
         starts = (await self._positions.read(Isolation.READ_UNCOMMITTED, _PATIENCE_S)).starts
-        rivals = [each for each in starts if each.overlaps(self._start.share)]
+        if self._start not in starts:
+            message = "a broker that has lost its part of the cluster has answered"
+            raise RetryableError(SINK.unreachable, message, hint="it is tried again")
+        rivals = [each for each in starts if each.overlaps(self._start)]
         if any(each.epoch > self._start.epoch for each in rivals):
             raise FencedError("checkpoint.fenced", "a newer start of this task writes to the cluster")
         self._fenced = [each for each in rivals if each.transactional_id != self._start.transactional_id]
@@ -63,7 +69,8 @@ class Started:
     async def end(self) -> None:
         """Take back what is not committed, and say that this start writes no more, if it still can."""
         if self.session.id is not None:
-            await self.session.abort()
+            if self.session.open:  # under another epoch of the id: what is still on its way is not taken any more
+                await self.session.start()
             await self._write([self._positions.end(self._start)])
             await self.session.commit()
 
@@ -71,6 +78,7 @@ class Started:
         lane = Lane(self._positions.target)
         lane.records += rows
         lane.places += range(len(lane.records))
-        await self._rows.deliver([lane], _PLAIN)
+        await self._rows.deliver([lane], Encoding(_PLAIN, self._clock.now_ms()))
         for _, error in lane.failures:
-            raise RestartError("sink.kafka.transaction_lost", f"the positions can't be written: {error.message}")
+            message = f"the positions can't be written: {error.message}"
+            raise FatalError("sink.kafka.positions_topic", message, hint=error.hint)

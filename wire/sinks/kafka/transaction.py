@@ -31,8 +31,10 @@ _MOVED: Final = (
     errors.GroupCoordinatorNotAvailableError,
     errors.NotCoordinatorForGroupError,
     errors.GroupLoadInProgressError,
+    errors.UnknownTopicOrPartitionError,  # to it, so far: it was made just now
 )
 _BUSY: Final = (errors.ConcurrentTransactions, *_MOVED)
+_AWAY: Final = "check that the brokers are up, and that all partitions have a leader"
 _HINT: Final = "nothing is lost or doubled: what was not committed is read and sent again"
 
 
@@ -83,21 +85,13 @@ class TransactionalSession(Session):
     async def commit(self) -> None:
         """Have all that was sent in this transaction seen. Raises RestartError where nobody knows, or it was not done.
 
-        A commit that is asked for twice is done once.
+        It is not asked for a second time where there was no answer: what is late could commit the next transaction.
         """
-        await self._end(commit=True)
-
-    async def abort(self) -> None:
-        """Have nothing of it seen. Raises RestartError."""
-        await self._end(commit=False)
-
-    async def _end(self, *, commit: bool) -> None:
-        if not self._joined:
-            return
-        owner = self._owner()
-        request = EndTxnRequest(self.transactional_id, owner.id, owner.epoch, commit)
-        await self._in_transaction(request, _code, "ending the transaction")
-        self._joined.clear()
+        if self._joined:
+            owner = self._owner()
+            request = EndTxnRequest(self.transactional_id, owner.id, owner.epoch, True)
+            await self._in_transaction(request, _code, "ending the transaction", repeatable=False)
+            self._joined.clear()
 
     def forgotten(self, error: KafkaError) -> WireError | None:  # noqa: D102 (contract in Session)
         self.id = None
@@ -112,10 +106,12 @@ class TransactionalSession(Session):
             raise RestartError("sink.kafka.transaction_lost", "an error has ended the transaction", hint=_HINT)
         return self.id
 
-    async def _in_transaction(self, request: Any, code_of: Callable[[Any], int], doing: str) -> None:
+    async def _in_transaction(
+        self, request: Any, code_of: Callable[[Any], int], doing: str, *, repeatable: bool = True
+    ) -> None:
         """Ask as part of a transaction: what fails ends the session, since nobody knows how much of it was done."""
         try:
-            await self._ask(request, code_of, doing)
+            await self._ask(request, code_of, doing, repeatable=repeatable)
         except WireError as exc:
             self.id = None
             if exc.code in (SINK.authentication, SINK.authorization, SINK.tls):
@@ -125,7 +121,7 @@ class TransactionalSession(Session):
             self.id = None  # cancelled: the answer is not known
             raise
 
-    async def _ask(self, request: Any, code_of: Callable[[Any], int], doing: str) -> Any:
+    async def _ask(self, request: Any, code_of: Callable[[Any], int], doing: str, *, repeatable: bool = True) -> Any:
         """Ask the coordinator, wherever it is by now, until it has an answer for us."""
         deadline, failures = asyncio.get_running_loop().time() + _PATIENCE_S, 0
         while True:
@@ -136,9 +132,12 @@ class TransactionalSession(Session):
                     return response
                 raise for_code(code)()
             except (KafkaError, OSError) as exc:
-                waits = isinstance(exc, _BUSY) or not isinstance(exc, errors.BrokerResponseError)
-                if not waits or asyncio.get_running_loop().time() > deadline:
+                answered = isinstance(exc, errors.BrokerResponseError)
+                waits = isinstance(exc, _BUSY) if answered else repeatable
+                if not waits:
                     raise translate(exc, SINK, doing) from exc
+                if asyncio.get_running_loop().time() > deadline:
+                    raise RetryableError(SINK.unreachable, f"{doing}: {reason(exc)}", hint=_AWAY) from exc
                 if not isinstance(exc, errors.ConcurrentTransactions):
                     self._coordinator = None
             await asyncio.sleep(_AGAIN_S[min(failures, len(_AGAIN_S) - 1)])

@@ -67,8 +67,7 @@ class SlowWriter(MemoryWriter):
 
 
 @in_virtual_time
-async def test_dead_letters_of_what_a_commit_waits_for_pass_those_of_what_is_newer(tmp_path: Path) -> None:
-    """The sink rejects a record of the sealed batch when a dead letter of a newer one is queued already."""
+async def test_a_commit_waits_for_the_dead_letters_of_a_batch_before_one_that_has_some_already(tmp_path: Path) -> None:
     source, sink = MemorySource({"p": [b"r1"]}, bounded=False), Slow(refuse=lambda _: RecordError("sink.poison"))
     sink.gate = asyncio.Event()
     dead = MemoryTransactionalSink()
@@ -76,9 +75,11 @@ async def test_dead_letters_of_what_a_commit_waits_for_pass_those_of_what_is_new
     engine = Engine(tmp_path, source, sink, pipeline=pipeline, dead_letter=dead, clock=LoopClock())
     async with engine.running():
         await until(lambda: engine.update().read == 1)
-        await asyncio.sleep(1)  # a commit waits for it, and it is being written
+        await asyncio.sleep(1)  # it is being written
         await source.append("p", b"bad")
-        await until(lambda: engine.update().read == 2)
+        await until(lambda: bool(dead.log_of(dead.openings[0].task).log))
+        await asyncio.sleep(1)  # a commit waits
+        assert dead.values() == []
         sink.gate.set()
         await until(lambda: source.pruned("p") == 2)
-    assert dead.values() == [b"r1", b"bad"]
+    assert dead.values() == [b"bad", b"r1"]
