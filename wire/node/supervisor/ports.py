@@ -38,7 +38,10 @@ class TaskOwner(Protocol):
         ...
 
     def task_fenced(self, run: Run) -> None:
-        """Learn that a run has let go by itself: it was told that it is not the newest of its task."""
+        """Learn that a run has let go by itself: it is not the newest of its task, or can only begin anew.
+
+        Where it is still the newest, begin the task again under a new epoch.
+        """
         ...
 
     def partitions_found(self, run: Run, partitions: tuple[PartitionKey, ...]) -> None:
