@@ -22,7 +22,7 @@ from tests.services.elasticsearch_client import Elasticsearch
 from tests.services.kafka_client import KafkaCluster
 from tests.services.mongodb_client import MongoDB
 
-KILLS = int(os.environ.get("WIRE_CHAOS_KILLS", "8"))
+KILLS = int(os.environ.get("WIRE_CHAOS_KILLS", "5"))
 DOCUMENTS = 3_000 * KILLS
 PARTITIONS = 3
 KEYS = 2_000

@@ -20,7 +20,7 @@ import pytest
 from tests.chaos.victim import Victim, growth
 from tests.services.kafka_client import KafkaCluster
 
-KILLS = int(os.environ.get("WIRE_CHAOS_KILLS", "6"))
+KILLS = int(os.environ.get("WIRE_CHAOS_KILLS", "4"))
 SEED = int(os.environ.get("WIRE_CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
 RECORDS = 30_000 * KILLS
 PARTITIONS = 3

@@ -16,7 +16,7 @@ from tests.conformance.elasticsearch_source import bulk
 from tests.services.elasticsearch_client import Elasticsearch
 from tests.services.mongodb_client import MongoDB
 
-KILLS = int(os.environ.get("WIRE_CHAOS_KILLS", "6"))
+KILLS = int(os.environ.get("WIRE_CHAOS_KILLS", "4"))
 SEED = int(os.environ.get("WIRE_CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
 DOCUMENTS = 16_000 * KILLS
 

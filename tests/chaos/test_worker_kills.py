@@ -23,7 +23,7 @@ from tests.waiting import until
 from wire.cluster.state import TaskKey
 from wire.core.units import Duration
 
-KILLS = int(os.environ.get("WIRE_CHAOS_KILLS", "6"))
+KILLS = int(os.environ.get("WIRE_CHAOS_KILLS", "4"))
 SEED = int(os.environ.get("WIRE_CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
 RECORDS = 30_000 * KILLS
 PARTITIONS = 3
