@@ -15,7 +15,7 @@ from typing import TypeVar
 import msgspec
 import structlog
 
-from wire.core.errors import ConfigError, Finding, RetryableError
+from wire.core.errors import ConfigError, Finding, RetryableError, WireError
 from wire.core.ports import TransactionalWriter, Transactions
 from wire.core.records import Checkpoint, Fingerprint, PartitionId, PartitionKey, Position
 from wire.pipelines.engine.checkpoints import CheckpointStore
@@ -60,6 +60,7 @@ class Committer:
         self._fingerprints: dict[str, Fingerprint] = {}
         self._writers: dict[str, TransactionalWriter] = {}
         self._committed_at: float | None = None
+        self._ended: WireError | None = None
         self.retrying: RetryableError | None = None
 
     @property
@@ -111,8 +112,17 @@ class Committer:
         """Commit what settled since the last time; return the positions that are now safe to release (I1).
 
         With transactional writers, call it only while nothing of what they were given is pending. Retries while there
-        is hope, raises FatalError, FencedError or RestartError when there is none.
+        is hope, raises FatalError, FencedError or RestartError when there is none; then there is no other commit.
         """
+        if self._ended is not None:  # whoever waited for its turn would cover what may have been taken back
+            raise self._ended
+        try:
+            return await self._commit()
+        except WireError as exc:
+            self._ended = exc
+            raise
+
+    async def _commit(self) -> dict[PartitionKey, Position]:
         advanced = self._ledger.take()
         if not advanced:
             return {}

@@ -137,3 +137,31 @@ async def test_sinks_can_not_write_in_several_transactions(tmp_path: Path) -> No
     with pytest.raises(FatalError) as failure:
         await Engine(tmp_path, source, within(Transactions()), within(Transactions())).run()
     assert failure.value.code == "pipeline.several_transactions"
+
+
+@in_virtual_time
+async def test_nothing_is_committed_after_a_commit_whose_fate_is_not_known(tmp_path: Path) -> None:
+    """The run is told to stop while a commit is under way, so that the last one waits for it; then it fails."""
+    committing, fail = asyncio.Event(), asyncio.Event()
+
+    class Failing(Transactions):
+        async def commit(self, checkpoints: Mapping[PartitionKey, Checkpoint]) -> None:
+            if not committing.is_set():
+                committing.set()
+                await fail.wait()
+                raise RestartError("sink.lost", "lost")
+            await super().commit(checkpoints)
+
+    transactions = Failing(interval_s=0.1)
+    source, stop = MemorySource({"p": values(3)}, bounded=False), asyncio.Event()
+    engine = Engine(tmp_path, source, within(transactions), pipeline=every(60_000), clock=LoopClock())
+    running = asyncio.create_task(engine.run(stop))
+    await committing.wait()
+    await source.append("p", *values(5))
+    await asyncio.sleep(1)
+    stop.set()
+    await asyncio.sleep(1)
+    fail.set()
+    with pytest.raises(RestartError):
+        await running
+    assert "commit" not in transactions.told
