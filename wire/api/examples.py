@@ -56,8 +56,9 @@ _COUNTED: Final = {
     "lag_records": 310, "lag_ms": 1250,
 }  # fmt: skip
 _FIGURES: Final = views.PipelineFigures(
-    **_COUNTED, name="delayed-flights", namespace="default",
-    nodes=(views.NodeFigures(**_COUNTED, node="n1", uptime_ms=93_600_000),), unanswered=("n2",),
+    **_COUNTED, sinks_down=("elasticsearch",), name="delayed-flights", namespace="default",
+    nodes=(views.NodeFigures(**_COUNTED, sinks_down=("elasticsearch",), node="n1", uptime_ms=93_600_000),),
+    unanswered=("n2",),
 )  # fmt: skip
 _MEMBER: Final = views.Member(
     id=_NODE, name="n1", address="10.0.0.1:4001", role="leader", state="live", last_contact_ms=0, workers=8,

@@ -231,8 +231,9 @@ class Figures(Struct, frozen=True, kw_only=True):
 
     Records are `received` from the sources, and `sent` once they are durable in a sink and stay; one that goes to two
     sinks counts twice. `filtered` ones a transform left out, `dead_lettered` ones are durable in the dead-letter sink,
-    `skipped` ones could not be processed, `retried` ones were written again. What no source knows of its lag is null;
-    `lag_ms` is that of the partition that is latest.
+    `skipped` ones could not be processed, `retried` ones were written again, `shed` ones were dropped as their sink's
+    buffer says. What no source knows of its lag is null; `lag_ms` is that of the partition that is latest.
+    `sinks_down` are those of which a task takes it that they are down: its circuit breaker is not closed.
     """
 
     received: int
@@ -241,9 +242,11 @@ class Figures(Struct, frozen=True, kw_only=True):
     dead_lettered: int
     skipped: int
     retried: int
+    shed: int = 0
     lag_records: int | None = None
     lag_bytes: int | None = None
     lag_ms: int | None = None
+    sinks_down: tuple[str, ...] = ()
 
 
 class NodeFigures(Figures, frozen=True, kw_only=True):

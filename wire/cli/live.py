@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wire.cli.numbers import count, duration, rate, size
-from wire.cli.progress import Speed, Speedometer, batch, fraction_done, lag, lost
+from wire.cli.progress import Speed, Speedometer, batch, down, fraction_done, lag, lost
 from wire.cli.terminal import GAP, width_of
 from wire.pipelines.engine.progress import Progress
 
@@ -60,7 +60,7 @@ def render(name: str, progress: Progress, speed: Speed) -> RenderableType:
 
 
 def _foot(progress: Progress) -> str:
-    foot = [lag(progress), f"batch {batch(progress)}", f"in flight {count(progress.pending)}"]
+    foot = [down(progress), lag(progress), f"batch {batch(progress)}", f"in flight {count(progress.pending)}"]
     if progress.checkpoint_age_s is not None:
         foot.append(f"checkpoint {duration(progress.checkpoint_age_s)} ago")
     return GAP.join(filter(None, foot))

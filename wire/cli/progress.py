@@ -90,8 +90,14 @@ def lag(progress: Progress) -> str:
 
 
 def lost(progress: Progress) -> int:
-    """Return how many records did not go where they should: dead letters and skipped ones."""
-    return progress.dead_lettered + progress.skipped
+    """Return how many records did not go where they should: dead letters, skipped ones and those that were shed."""
+    return progress.dead_lettered + progress.skipped + sum(sink.shed for sink in progress.sinks)
+
+
+def down(progress: Progress) -> str:
+    """Return which sinks are taken to be down; nothing where none is."""
+    names = [sink.name for sink in progress.sinks if sink.breaker != "closed"]
+    return f"down: {', '.join(names)}" if names else ""
 
 
 class View(Protocol):
@@ -136,7 +142,7 @@ def line(progress: Progress, speed: Speed) -> str:
         f"batch {batch(progress)}",
     ]
     if progress.state == "retrying" and progress.last_error:
-        parts.append(progress.last_error)
+        parts += [down(progress), progress.last_error]
     return "  ".join(filter(None, parts))
 
 
@@ -172,6 +178,11 @@ def summary(pipeline: LoadedPipeline, progress: Progress) -> str:
     ]
     rows.append(("filtered", progress.filtered, "", ""))
     rows += [
+        ("shed", sink.shed, "", f"instead of written to {_place(component)}")
+        for component, sink in zip(pipeline.sinks, progress.sinks, strict=False)
+        if sink.shed
+    ]
+    rows += [
         ("written", sink.written, size(sink.bytes), f"to {_place(component)}{_counts(sink)}")
         for component, sink in zip(pipeline.sinks, progress.sinks, strict=False)
     ]
@@ -185,7 +196,7 @@ def summary(pipeline: LoadedPipeline, progress: Progress) -> str:
     lines = [f"{style.bold(pipeline.spec.name)}: {how} in {duration(progress.elapsed_s)} ({speed})"]
     for label, number, amount, where in rows:
         text = f"  {label:<13}  {count(number):>{numbers}}  {amount:>10}  {where}".rstrip()
-        lines.append(style.yellow(text) if number and label in ("dead-lettered", "skipped") else text)
+        lines.append(style.yellow(text) if number and label in ("dead-lettered", "skipped", "shed") else text)
     lines += [line for code, reason in _commonest(progress) for line in _told(code, reason)]
     return "\n".join(lines)
 

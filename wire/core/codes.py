@@ -25,8 +25,10 @@ CODES: Final[dict[str, str]] = {
     "config.suspicious_format": "a file's name says that it is in another format",
     "config.suspicious_reference": "a text looks like a reference but is none",
     "config.syntax": "the file is not well-formed YAML or JSON",
+    "config.unknown_code": "there is no error of that code",
     "config.unknown_component": "no component of that name is installed",
     "config.unknown_key": "the field is not known here",
+    "config.unknown_name": "no part of the pipeline is called so",
     "config.unreadable": "the file can't be read",
     # the command line
     "cli.usage": "a command, an option or an argument is not known, not as it must be, or missing",
@@ -109,6 +111,7 @@ CODES: Final[dict[str, str]] = {
     "pipeline.failed": "a pipeline that was waited for has failed",
     "pipeline.several_transactions": "the sinks of a pipeline do not share one transaction",
     "pipeline.retries_exhausted": "an operation failed as often as the retry policy allows",
+    "pipeline.too_many_dead_letters": "more records than allowed could not be processed",
     # the memory connectors of wire.testing
     "memory.fenced": "a writer with a newer epoch has been opened",
     "memory.position_lost": "the position is not in the partition, or no longer",

@@ -3,7 +3,7 @@
 A component declares a `Config` struct whose fields carry their documentation (`Annotated[int, doc("…")]`). From it come
 parsing, lint with paths, `wire describe`, the JSON Schema and the reference pages. Special field types:
 
-- `Duration`, `Size`: quantities with units (`5ms`, `1MiB`).
+- `Duration`, `Size`, `Rate`, `Quota`: quantities with units (`5ms`, `1MiB`, `5000/s`, `1%/1m`).
 - `Expression`: an expression of the pipeline language, compiled by the planner; `ByRecord` is `{expr: …}` where a
   literal is the usual case (`topic: str | ByRecord`).
 - `Secret`: text that is masked wherever it is shown (I9).
@@ -26,7 +26,7 @@ import msgspec
 from wire.core.errors import Finding
 from wire.core.paths import child
 from wire.core.references import Resolved
-from wire.core.units import Duration, Size
+from wire.core.units import Duration, Quota, Rate, Size
 
 T = TypeVar("T")
 
@@ -92,10 +92,12 @@ class ByRecord(Config, frozen=True):
     expr: Annotated[Expression, doc("Computes the value for each record.")]
 
 
-_PARSERS: Final[dict[type, Any]] = {Duration: Duration.parse, Size: Size.parse}
+_PARSERS: Final[dict[type, Any]] = {kind: kind.parse for kind in (Duration, Size, Rate, Quota)}
 _WORDS: Final = {
     str: "text", int: "a whole number", float: "a number", bool: "true or false", Expression: "an expression",
     Secret: "text", datetime.datetime: "a time such as 2024-05-01T00:00:00Z", type(None): "null",
+    Duration: "a duration such as 5s", Size: "a size such as 64KiB", Rate: "a rate such as 5000/s, 10MiB/s",
+    Quota: "a number or a percentage within a time such as 1%/1m",
 }  # fmt: skip
 _TRUE_BEFORE_YAML_1_2: Final = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
@@ -373,8 +375,6 @@ def _words(kind: Any) -> str:
         return " or ".join(dict.fromkeys(_words(member) for member in get_args(kind) if member is not type(None)))
     if origin is dict or is_struct(kind):
         return "a mapping"
-    if kind in (Duration, Size):
-        return "a duration such as 5s" if kind is Duration else "a size such as 64KiB"
     return str(_WORDS.get(kind, getattr(kind, "__name__", str(kind)).lower()))
 
 

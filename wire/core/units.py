@@ -1,4 +1,4 @@
-"""Quantities with units as users write them: `5ms`, `1MiB`, `5000/s`."""
+"""Quantities with units as users write them: `5ms`, `1MiB`, `5000/s`, `1%/1m`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ _SIZE: Final = {
 }  # fmt: skip
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h|d)")
 _SIZE_RE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]i?B|B)")
+_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]i?B|B|)/s")
+_QUOTA = re.compile(r"(\d+(?:\.\d+)?)(%?)/(.+)")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -60,3 +62,54 @@ class Size:
             if self.bytes >= _SIZE[unit] and self.bytes % _SIZE[unit] == 0:
                 return f"{self.bytes // _SIZE[unit]}{unit}"
         return f"{self.bytes}B"
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many records a second, so many bytes a second, or both; None where there is no limit."""
+
+    records: float | None = None
+    bytes: float | None = None
+
+    @classmethod
+    def parse(cls, text: object) -> Self:
+        """Read `5000/s`, `10MiB/s` or `5000/s, 10MiB/s`. Raises ValueError with what was expected."""
+        parts = [part.strip() for part in text.split(",")] if isinstance(text, str) else []
+        found: dict[str, float] = {}
+        for part in parts:
+            match = _RATE.fullmatch(part)
+            if match is None or float(match[1]) <= 0:
+                break
+            found["bytes" if match[2] else "records"] = float(match[1]) * _SIZE.get(match[2], 1)
+        if not parts or len(found) != len(parts):
+            raise ValueError("expected records or bytes a second, or both, such as 5000/s, 10MiB/s")
+        return cls(**found)
+
+    def __str__(self) -> str:
+        records = [] if self.records is None else [f"{self.records:.15g}/s"]
+        return ", ".join([*records, *([] if self.bytes is None else [f"{Size(int(self.bytes))}/s"])])
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How many of all within a length of time: a number (`share` is None), or a share of them between 0 and 1."""
+
+    number: float | None
+    share: float | None
+    within: Duration
+
+    @classmethod
+    def parse(cls, text: object) -> Self:
+        """Read `1%/1m` or `1000/1h`. Raises ValueError with what was expected."""
+        match = _QUOTA.fullmatch(text.strip()) if isinstance(text, str) else None
+        if match is None or (match[2] and not 0 < float(match[1]) < 100) or not (match[2] or match[1].isdecimal()):
+            raise ValueError("expected a number or a percentage within a time, such as 1000/1h or 1%/1m")
+        within = Duration.parse(match[3])
+        if within.ms < 1000:
+            raise ValueError("expected a time of at least 1s, such as in 1%/1m")
+        number = float(match[1])
+        return cls(None, number / 100, within) if match[2] else cls(number, None, within)
+
+    def __str__(self) -> str:
+        what = f"{self.number:.15g}" if self.share is None else f"{self.share * 100:.15g}%"
+        return f"{what}/{self.within}"

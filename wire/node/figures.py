@@ -116,6 +116,8 @@ def _added_up(
         dead_lettered=sum(each.dead_lettered for each in nodes),
         skipped=sum(each.skipped for each in nodes),
         retried=sum(each.retried for each in nodes),
+        shed=sum(each.shed for each in nodes),
+        sinks_down=tuple(sorted({sink for each in nodes for sink in each.sinks_down})),
         lag_records=_known(sum, (each.lag_records for each in nodes)),
         lag_bytes=_known(sum, (each.lag_bytes for each in nodes)),
         lag_ms=_known(max, (each.lag_ms for each in nodes)),

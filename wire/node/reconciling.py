@@ -106,6 +106,7 @@ def beginning(
         lineage=Lineage(f"{cluster}/{pipeline.key.namespace}/{pipeline.key.name}", pipeline.created_ms),
         spec=version.spec,
         share=task.held,
+        tasks=max(1, sum(1 for each in state.tasks.of(job.id) if each.share)),
         checkpoints=tuple((partition, stored[partition].checkpoint) for partition in known if partition in stored),
         patient=ran_before or pipeline.proven == job.version or job.fell_back_from is not None,
     )

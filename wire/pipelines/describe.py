@@ -17,7 +17,7 @@ from msgspec import NODEFAULT, Struct
 
 from wire.core.config import ByRecord, Expression, Secret, description, fields_of, is_struct
 from wire.core.plugins import Plugin
-from wire.core.units import Duration, Size
+from wire.core.units import Duration, Quota, Rate, Size
 
 
 class FieldDoc(Struct, frozen=True, kw_only=True):
@@ -128,7 +128,7 @@ def plain(value: Any) -> Any:
         return [plain(item) for item in value]
     if isinstance(value, enum.Enum):
         return value.value
-    if isinstance(value, Duration | Size | Secret):
+    if isinstance(value, Duration | Size | Rate | Quota | Secret):
         return str(value)
     return str(value) if isinstance(value, Expression) else value
 
@@ -163,6 +163,8 @@ _WORDS: dict[Any, str] = {
     datetime.datetime: "time",
     Duration: "duration",
     Size: "size",
+    Rate: "rate",
+    Quota: "number or percentage per time",
     ByRecord: "{expr: expression}",
 }
 _COUNTABLE = ("whole number", "number", "expression", "duration", "size", "mapping", "list")

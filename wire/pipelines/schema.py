@@ -14,13 +14,14 @@ import msgspec
 from wire.core import plugins
 from wire.core.config import Expression, Secret, description, fields_of, is_struct
 from wire.core.errors import UnavailableError
-from wire.core.units import Duration, Size
+from wire.core.units import Duration, Quota, Rate, Size
 from wire.pipelines.describe import default_of, plain
-from wire.pipelines.spec import ComponentSpec, PipelineSpec, SinkSpec
+from wire.pipelines.spec import ComponentSpec, PipelineSpec, SinkSpec, SourceSpec
 
 Schema = dict[str, Any]
 
 _REFERENCE: Final = r"\$\{(env|file):[^{}]+\}"
+_RATE: Final = r"\d+(\.\d+)?\s*([KMGT]i?B|B|)/s"
 _LEAF: Final[dict[Any, Schema]] = {
     str: {"type": "string"},
     int: {"type": "integer"},
@@ -33,6 +34,8 @@ _LEAF: Final[dict[Any, Schema]] = {
     Secret: {"type": "string", "writeOnly": True},
     Duration: {"type": "string", "pattern": rf"^(\s*\d+(\.\d+)?(us|ms|s|m|h|d))+$|{_REFERENCE}"},
     Size: {"type": "string", "pattern": rf"^\d+(\.\d+)?\s*([KMGT]i?B|B)$|{_REFERENCE}"},
+    Rate: {"type": "string", "pattern": rf"^{_RATE}(\s*,\s*{_RATE})?$"},
+    Quota: {"type": "string", "pattern": r"^\d+(\.\d+)?%?/(\s*\d+(\.\d+)?(ms|s|m|h|d))+$"},
 }
 _ALSO_BY_REFERENCE: Final = (int, float, bool)
 
@@ -42,7 +45,7 @@ def pipeline_schema() -> Schema:
     schema = of_type(PipelineSpec)
     properties = schema["properties"]
     source, sink, letters = (
-        _component("source", ComponentSpec),
+        _component("source", SourceSpec),
         _component("sink", SinkSpec),
         _component("sink", ComponentSpec),
     )

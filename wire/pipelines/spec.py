@@ -8,37 +8,23 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, field
 
 from wire.core.config import Config, Expression, doc
-from wire.core.units import Duration, Size
+from wire.core.units import Duration, Quota, Rate, Size
 
 
-class ComponentSpec(Config, frozen=True, kw_only=True):
-    """A source, or a dead-letter sink: a component and its configuration."""
+class RetryRule(Config, frozen=True, kw_only=True):
+    """How errors of some codes are tried again, where it is not the usual."""
 
-    type: Annotated[str, doc("The component's name; `wire list` shows them.")]
-    config: Annotated[dict[str, Any], doc("The component's own fields; `wire describe TYPE` shows them.")] = field(
-        default_factory=dict
-    )
-    name: Annotated[str | None, doc("Tells several of a kind apart; the type's name unless given.")] = None
-
-
-class SinkSpec(Config, frozen=True, kw_only=True):
-    """A sink, with the condition under which records go there."""
-
-    type: Annotated[str, doc("The component's name; `wire list` shows them.")]
-    config: Annotated[dict[str, Any], doc("The component's own fields; `wire describe TYPE` shows them.")] = field(
-        default_factory=dict
-    )
-    name: Annotated[str | None, doc("Tells several of a kind apart; the type's name unless given.")] = None
-    when: Annotated[Expression | None, doc("Only records for which this is true go to this sink.")] = None
-
-
-class BatchSpec(Config, frozen=True, kw_only=True):
-    """How records are gathered into one write. All three are ceilings; whichever is reached first counts."""
-
-    max_records: Annotated[int, Meta(ge=1, description="Records per write.")] = 1000
-    max_bytes: Annotated[Size, doc("Bytes of record values per write.")] = Size(1 << 20)
-    max_wait: Annotated[Duration, doc("The longest a record waits for company.")] = Duration(5)
-    adaptive: Annotated[bool, doc("Find the best size below the ceilings from the sink's latency and errors.")] = True
+    codes: Annotated[
+        list[str], Meta(min_length=1), doc("The errors' codes, or patterns of them: `sink.http.busy`, `sink.kafka.*`.")
+    ]
+    attempts: Annotated[int, Meta(ge=1, description="How often a record is tried: 1 for not again.")]
+    then: Annotated[
+        Literal["reject", "fail"],
+        doc(
+            "What becomes of a record that a sink has not taken by then: `reject` does with it what `on_error` says, "
+            "and is about nothing but records; `fail` stops the pipeline, whatever was tried."
+        ),
+    ] = "reject"
 
 
 class RetrySpec(Config, frozen=True, kw_only=True):
@@ -50,16 +36,112 @@ class RetrySpec(Config, frozen=True, kw_only=True):
     attempts: Annotated[
         Literal["unlimited"] | Annotated[int, Meta(ge=1)], doc("How often to try before the pipeline stops.")
     ] = "unlimited"
+    rules: Annotated[
+        list[RetryRule], doc("For errors of some codes, other attempts than `attempts`; the first that fits counts.")
+    ] = field(default_factory=list)
+
+
+class BreakerSpec(Config, frozen=True, kw_only=True):
+    """When a sink is taken to be down. It is shown to be, and asked whether it is back with one record at a time."""
+
+    failures: Annotated[
+        int, Meta(ge=1, description="It is down after so many writes in a row of which nothing got in.")
+    ] = 5
+    open_for: Annotated[
+        Duration | None, doc("The least time between two attempts then; as `retry` says if absent.")
+    ] = None
+
+
+class BufferSpec(Config, frozen=True, kw_only=True):
+    """What may be under way for a sink, besides what may be in any pipeline (8 batches), and what if that is full."""
+
+    max_records: Annotated[int, Meta(ge=0, description="So many more records.")] = 10_000
+    max_bytes: Annotated[Size, doc("So many more bytes of record values.")] = Size(16 << 20)
+    when_full: Annotated[
+        Literal["block", "shed"],
+        doc(
+            "`block` stops reading, for all sinks, until there is room. `shed` drops, and counts, what only waits for "
+            "this sink, so that it holds up nobody."
+        ),
+    ] = "block"
+    max_age: Annotated[Duration, doc("With `shed`, what only waits for this sink is dropped after so long.")] = (
+        Duration(10_000)
+    )
+
+
+class ComponentSpec(Config, frozen=True, kw_only=True):
+    """A component and its configuration."""
+
+    type: Annotated[str, doc("The component's name; `wire list` shows them.")]
+    config: Annotated[dict[str, Any], doc("The component's own fields; `wire describe TYPE` shows them.")] = field(
+        default_factory=dict
+    )
+    name: Annotated[str | None, doc("Tells several of a kind apart; the type's name unless given.")] = None
+
+
+class SourceSpec(ComponentSpec, frozen=True, kw_only=True):
+    """Where records come from."""
+
+    rate_limit: Annotated[
+        Rate | None, doc("At most so much is read in a second: `5000/s`, `10MiB/s`, or `5000/s, 10MiB/s`.")
+    ] = None
+
+
+class SinkSpec(ComponentSpec, frozen=True, kw_only=True):
+    """Where records go: under which condition, and how patiently."""
+
+    when: Annotated[Expression | None, doc("Only records for which this is true go to this sink.")] = None
+    retry: Annotated[RetrySpec | None, doc("Counts instead of the pipeline's `retry`.")] = None
+    breaker: BreakerSpec = BreakerSpec()
+    buffer: BufferSpec | None = None
+    rate_limit: Annotated[
+        Rate | None, doc("At most so much is written in a second: `5000/s`, `10MiB/s`, or `5000/s, 10MiB/s`.")
+    ] = None
+
+
+class BatchSpec(Config, frozen=True, kw_only=True):
+    """How records are gathered into one write. All three are ceilings; whichever is reached first counts."""
+
+    max_records: Annotated[int, Meta(ge=1, description="Records per write.")] = 1000
+    max_bytes: Annotated[Size, doc("Bytes of record values per write.")] = Size(1 << 20)
+    max_wait: Annotated[Duration, doc("The longest a record waits for company.")] = Duration(5)
+    adaptive: Annotated[bool, doc("Find the best size below the ceilings from the sink's latency and errors.")] = True
+
+
+Policy = Literal["dead_letter", "skip", "fail"]
+"""What happens to a record that can't be processed."""
+
+
+class OnErrorRule(Config, frozen=True, kw_only=True):
+    """What happens to some records that can't be processed, where it is not the usual."""
+
+    codes: Annotated[list[str], doc("The errors' codes, or patterns of them: `record.decode`, `sink.*`.")] = field(
+        default_factory=lambda: ["*"]
+    )
+    component: Annotated[
+        str | None,
+        doc("Only what fails there: the name of a source or sink, a transform's type or place (`transforms[1]`)."),
+    ] = None
+    policy: Annotated[Policy, doc("As `on_error.policy`.")]
 
 
 class OnErrorSpec(Config, frozen=True, kw_only=True):
     """What happens to a record that can't be processed."""
 
     policy: Annotated[
-        Literal["dead_letter", "skip", "fail"],
-        doc("`dead_letter` keeps the original aside, `skip` drops and counts it, `fail` stops the pipeline."),
+        Policy, doc("`dead_letter` keeps the original aside, `skip` drops and counts it, `fail` stops the pipeline.")
     ] = "fail"
     sink: Annotated[ComponentSpec | None, doc("Where dead letters go; required with `dead_letter`.")] = None
+    rules: Annotated[list[OnErrorRule], doc("For errors of some codes or components; the first that fits counts.")] = (
+        field(default_factory=list)
+    )
+    max_dead_letters: Annotated[
+        Quota | None,
+        doc(
+            "The pipeline stops once a task of it has put aside, or skipped, more than that: `1000/1h`, or `1%/1m` of "
+            "what it has read, which counts from 100 records on."
+        ),
+    ] = None
 
 
 class CheckpointSpec(Config, frozen=True, kw_only=True):
@@ -121,8 +203,8 @@ class PipelineSpec(Config, frozen=True, kw_only=True):
     ]
     namespace: Annotated[str, doc("Groups pipelines.")] = "default"
     description: Annotated[str | None, doc("For people.")] = None
-    source: Annotated[ComponentSpec | None, doc("Where records come from.")] = None
-    sources: Annotated[list[ComponentSpec] | None, doc("Several sources, each with a `name`.")] = None
+    source: Annotated[SourceSpec | None, doc("Where records come from.")] = None
+    sources: Annotated[list[SourceSpec] | None, doc("Several sources, each with a `name`.")] = None
     transforms: Annotated[list[dict[str, Any]], doc("Applied in order; each is one `name: configuration`.")] = field(
         default_factory=list
     )
@@ -143,6 +225,10 @@ class PipelineSpec(Config, frozen=True, kw_only=True):
         dict[str, str], doc("Labels that a cluster's node must have to run tasks of this pipeline: {zone: a}.")
     ] = field(default_factory=dict)
     batch: BatchSpec = BatchSpec()
+    rate_limit: Annotated[
+        Rate | None,
+        doc("At most so much passes in a second: `5000/s`, `10MiB/s` of what is read, or `5000/s, 10MiB/s`."),
+    ] = None
     retry: RetrySpec = RetrySpec()
     on_error: OnErrorSpec = OnErrorSpec()
     checkpoint: CheckpointSpec = CheckpointSpec()
@@ -150,3 +236,13 @@ class PipelineSpec(Config, frozen=True, kw_only=True):
         list[TestCase | str] | str,
         doc("Run by `wire test`: cases, or patterns of YAML files that hold one case or a list of them."),
     ] = field(default_factory=list)
+
+    @property
+    def every_source(self) -> list[SourceSpec]:
+        """The sources, whether one or several were given."""
+        return self.sources or [source for source in (self.source,) if source]
+
+    @property
+    def every_sink(self) -> list[SinkSpec]:
+        """The sinks, whether one or several were given."""
+        return self.sinks or [sink for sink in (self.sink,) if sink]

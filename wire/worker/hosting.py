@@ -140,7 +140,12 @@ class Hosted:
     async def _task(self, pipeline: LoadedPipeline, store: ClusterCheckpoints) -> None:
         slot = self.begun.run.task.slot
         parts = await asyncio.to_thread(
-            build_parts, pipeline, share=self._share(), slot=slot, version=self.begun.version
+            build_parts,
+            pipeline,
+            share=self._share(),
+            slot=slot,
+            version=self.begun.version,
+            tasks=self.begun.tasks,
         )
         async with contextlib.AsyncExitStack() as stack:
 

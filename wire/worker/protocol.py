@@ -61,6 +61,7 @@ class Ping(Message, frozen=True, tag="ping"):
 class Begin(Message, frozen=True, kw_only=True, tag="begin"):
     """Run a task: `share` is what it reads and `checkpoints` where it goes on; discovery needs neither.
 
+    It is one of so many `tasks` that read something, among which the pipeline's rates are divided.
     The only task of a pipeline is given the checkpoints of partitions that are gone, too: a sink may need them. `spec`
     is the pipeline as JSON, with its references unresolved. A `patient` run waits for what can't be reached when it
     begins, as all do later; any other fails, so that the author of a new version learns of it. `lineage` tells the
@@ -74,6 +75,7 @@ class Begin(Message, frozen=True, kw_only=True, tag="begin"):
     lineage: Lineage = Lineage()
     spec: bytes
     share: tuple[PartitionKey, ...] = ()
+    tasks: int = 1
     checkpoints: tuple[tuple[PartitionKey, Checkpoint], ...] = ()
     patient: bool = False
 

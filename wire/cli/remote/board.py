@@ -86,7 +86,8 @@ def lines(board: Board) -> list[str]:
 def _cells(row: Row, metrics: views.PipelineFigures | None, rate: Rate | None) -> list[str]:
     status = row.status
     nodes = ", ".join(f"{node} {number}" for node, number in sorted(row.nodes.items()))
-    error = "" if status.error is None else f"{status.error.code}: {status.error.message}"
+    down = "" if metrics is None or not metrics.sinks_down else f"down: {', '.join(metrics.sinks_down)}"
+    error = down if status.error is None else f"{status.error.code}: {status.error.message}"
     tasks, lag = showing.tasks_in_words(status.tasks), rates.lag([] if metrics is None else [metrics]) or "-"
     return [status.name, status.state, str(status.version), tasks, nodes, *rates.in_and_out(rate), lag, error]
 

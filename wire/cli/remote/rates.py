@@ -14,7 +14,7 @@ from wire.cli.numbers import behind, count, rate
 _READINGS: Final = 6
 """Rates are taken over so many at most: workers report twice a second, and over one second that shows."""
 _ALWAYS: Final = ("received", "sent")
-_IF_ANY: Final = ("filtered", "dead_lettered", "skipped", "retried")
+_IF_ANY: Final = ("filtered", "dead_lettered", "skipped", "retried", "shed")
 
 
 class Rate(Struct, frozen=True):
@@ -97,6 +97,8 @@ def counted(found: views.PipelineFigures) -> list[tuple[str, str]]:
         shown = [name for name, number in numbers.items() if number or name in _ALWAYS]
         words = ", ".join(f"{count(numbers[name])} {name.replace('_', '-')}" for name in shown)
         rows = [("records", words), *([("lag", far)] if (far := lag([found])) else [])]
+    if found.sinks_down:
+        rows.append(("down", ", ".join(found.sinks_down)))
     if found.unanswered:
         rows.append(("no answer", f"{', '.join(found.unanswered)}, whose part is missing"))
     return rows

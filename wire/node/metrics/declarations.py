@@ -78,6 +78,19 @@ SINK_RETRIED = _counter("wire_sink_retried_records_total", "Records that were wr
 SINK_OUTCOMES = _counter(
     "wire_sink_outcomes_total", "What the sink itself counts of its records.", *_COMPONENT, "outcome"
 )
+SINK_SHED = _counter("wire_sink_shed_records_total", "Records dropped, as the sink's buffer says.", *_COMPONENT)
+SINK_BREAKER_OPENED = _counter(
+    "wire_sink_breaker_opened_total", "How often the sink was found to be down.", *_COMPONENT
+)
+SINK_BREAKERS = _gauge(
+    "wire_sink_breaker_tasks", "Tasks by what they take the sink to be: closed if it is there.", *_COMPONENT, "state"
+)
+SINK_HELD_UP = _counter(
+    "wire_sink_rate_limited_seconds_total", "How long the sink's rate limit has held up writes.", *_COMPONENT
+)
+SOURCE_HELD_UP = _counter(
+    "wire_source_rate_limited_seconds_total", "How long rate limits have held up what was read.", *_COMPONENT
+)
 SINK_QUEUED = _gauge("wire_sink_queued_records", "Records that wait to be written.", *_COMPONENT)
 SINK_IN_FLIGHT = _gauge("wire_sink_in_flight_writes", "Writes under way.", *_COMPONENT)
 SINK_WRITES = _histogram("wire_sink_write_seconds", "How long a write took.", *_COMPONENT)

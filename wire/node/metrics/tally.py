@@ -98,6 +98,8 @@ def _figures(past: Counted, running: Sequence[Progress]) -> Figures:
         dead_lettered=sums[m.DEAD_LETTERED],
         skipped=sums[m.SKIPPED],
         retried=sums[m.SINK_RETRIED],
+        shed=sums[m.SINK_SHED],
+        sinks_down=tuple(sorted({s.name for each in running for s in _sinks(each) if s.breaker != "closed"})),
         lag_records=int(sum(records)) if records else None,
         lag_bytes=int(sum(sizes)) if sizes else None,
         lag_ms=round(max(seconds) * 1000) if seconds else None,
@@ -119,10 +121,14 @@ def _counters(progress: Progress) -> Iterator[tuple[Metric, tuple[str, ...], flo
     for source in progress.sources:
         yield m.SOURCE_RECORDS, (source.name,), source.read
         yield m.SOURCE_BYTES, (source.name,), source.bytes
+        yield m.SOURCE_HELD_UP, (source.name,), source.held_up_s
     for sink in _sinks(progress):
         yield m.SINK_RECORDS, (sink.name,), sink.written
         yield m.SINK_BYTES, (sink.name,), sink.bytes
         yield m.SINK_RETRIED, (sink.name,), sink.retried
+        yield m.SINK_SHED, (sink.name,), sink.shed
+        yield m.SINK_BREAKER_OPENED, (sink.name,), sink.breaker_opened
+        yield m.SINK_HELD_UP, (sink.name,), sink.held_up_s
         yield m.SINK_WRITES, (sink.name,), sink.writes
         yield m.DELIVERIES, (sink.name,), sink.deliveries
         for outcome, count in sink.counts.items():
@@ -178,3 +184,4 @@ def _gauges(progress: Progress) -> Iterator[tuple[Metric, tuple[str, ...], float
     for sink in _sinks(progress):
         yield m.SINK_QUEUED, (sink.name,), sink.queued
         yield m.SINK_IN_FLIGHT, (sink.name,), sink.in_flight
+        yield m.SINK_BREAKERS, (sink.name, sink.breaker), 1

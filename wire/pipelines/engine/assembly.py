@@ -15,24 +15,28 @@ from wire.core.clock import Clock
 from wire.core.errors import FatalError, RetryableError, WireError
 from wire.core.ports import Sink, Source, TaskId, TransactionalSink, TransactionalWriter, Transactions, Writer
 from wire.core.records import Checkpoint, PartitionId, PartitionKey
+from wire.pipelines.engine.account import Account
 from wire.pipelines.engine.branch import Branch
 from wire.pipelines.engine.checkpoints import CheckpointStore
 from wire.pipelines.engine.committer import Committer
-from wire.pipelines.engine.dead_letters import (
-    DeadLetter,
+from wire.pipelines.engine.dead_letters import DeadLetter, as_is, envelope
+from wire.pipelines.engine.ledger import Ledger
+from wire.pipelines.engine.progress import Progress, SinkProgress
+from wire.pipelines.engine.rejecting import (
+    ByRule,
     Fail,
+    Fits,
     RejectedByDeadLetterSink,
     RejectPolicy,
     Skip,
-    as_is,
-    envelope,
+    UpTo,
+    about,
 )
-from wire.pipelines.engine.ledger import Ledger
-from wire.pipelines.engine.progress import Progress, SinkProgress
 from wire.pipelines.engine.run import Run
 from wire.pipelines.engine.runner import Input, Runner
+from wire.pipelines.engine.throttle import Throttle
 from wire.pipelines.located import located
-from wire.pipelines.spec import PipelineSpec
+from wire.pipelines.spec import PipelineSpec, SinkSpec, SourceSpec
 from wire.pipelines.stage import Stage
 
 log = structlog.get_logger()
@@ -41,13 +45,16 @@ T = TypeVar("T")
 
 _DEAD_LETTER: Final = "dead_letter"
 """The dead-letter sink among the writers; the others are called `sinks/NAME`, so that nobody can take its name."""
+_PLAIN_SOURCE: Final = SourceSpec(type="")
+_PLAIN_SINK: Final = SinkSpec(type="")
 
 
 @dataclass(frozen=True, slots=True)
 class SourcePart:
     """A source that is built. `compile` makes the stage its records go through, once its partitions are known.
 
-    `path` is where the pipeline names it. `share` are the partitions to read; None for all, those that come later too.
+    `path` is where the pipeline names it, as `spec`. `share` are the partitions to read; None for all, those that come
+    later too.
     """
 
     name: str
@@ -57,21 +64,26 @@ class SourcePart:
     compile: Callable[[], Stage]
     bounded: bool
     share: Sequence[PartitionId] | None = None
+    spec: SourceSpec = _PLAIN_SOURCE
 
 
 @dataclass(frozen=True, slots=True)
 class SinkPart:
-    """A sink that is built; `path` is where the pipeline names it."""
+    """A sink that is built; `path` is where the pipeline names it, as `spec`."""
 
     name: str
     type: str
     path: str
     sink: Sink
+    spec: SinkSpec = _PLAIN_SINK
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A pipeline's components, built but not opened, for the task with the number `slot` of a `version` of it."""
+    """A pipeline's components, built but not opened, for the task with the number `slot` of a `version` of it.
+
+    It is one of so many `tasks`.
+    """
 
     spec: PipelineSpec
     sources: Sequence[SourcePart]
@@ -79,6 +91,7 @@ class Parts:
     dead_letter: SinkPart | None
     slot: int = 0
     version: int | None = None
+    tasks: int = 1
 
 
 @contextlib.asynccontextmanager
@@ -91,7 +104,7 @@ async def opened(
     out the writers are closed first, then the stages, then the sources; what goes wrong then is raised unless there is
     an error already.
     """
-    run = Run(parts.spec, Ledger(), progress, clock, rng)
+    run = Run(parts.spec, Ledger(), progress, clock, rng, parts.tasks)
     async with contextlib.AsyncExitStack() as stack:
         for source in parts.sources:
             _close_with(stack, source.name, source.source.close)
@@ -105,6 +118,9 @@ class _Assembly:
         self._run = run
         self._stack = stack
         self._runner: Runner | None = None
+        self._throttle = Throttle(run.spec.rate_limit, run.tasks, run.clock)
+        quota = run.spec.on_error.max_dead_letters
+        self._account = None if quota is None else Account(quota, run.clock)
 
     async def open(self) -> Runner:
         parts, store = self._parts, self._store
@@ -134,6 +150,7 @@ class _Assembly:
             rejects=rejects,
             committer=self._committer,
             transactions=transactions,
+            account=self._account,
         )
         return self._runner
 
@@ -169,14 +186,23 @@ class _Assembly:
         )
 
     async def _open_rejects(self) -> tuple[Branch | None, RejectPolicy]:
-        progress, part = self._run.progress, self._parts.dead_letter
-        if part is None:
-            return None, Skip(progress) if self._parts.spec.on_error.policy == "skip" else Fail()
-        progress.dead_letter = progress.dead_letter or SinkProgress(part.name, part.type)
-        writer = await self._open_writer(part, _DEAD_LETTER)
-        branch = self._branch(part, writer, RejectedByDeadLetterSink(), progress.dead_letter)
-        wrap = as_is if part.sink.carries_headers else envelope
-        return branch, DeadLetter(self._parts.spec.name, self._parts.version, progress, wrap, branch.put)
+        progress, part, on_error = self._run.progress, self._parts.dead_letter, self._parts.spec.on_error
+        policies: dict[str, RejectPolicy] = {"fail": Fail(), "skip": Skip(progress)}
+        branch = None
+        if part is not None:
+            progress.dead_letter = progress.dead_letter or SinkProgress(part.name, part.type)
+            writer = await self._open_writer(part, _DEAD_LETTER)
+            branch = self._branch(part, writer, RejectedByDeadLetterSink(), progress.dead_letter)
+            wrap = as_is if part.sink.carries_headers else envelope
+            version = self._parts.version
+            policies["dead_letter"] = DeadLetter(self._parts.spec.name, version, progress, wrap, branch.put)
+        places = {source.name: source.path for source in self._parts.sources}
+        places |= {sink.name: sink.path for sink in self._parts.sinks}
+        rules: list[tuple[Fits, RejectPolicy]] = [
+            (about(rule, places), policies[rule.policy]) for rule in on_error.rules
+        ]
+        rejects = ByRule(rules, policies[on_error.policy]) if rules else policies[on_error.policy]
+        return branch, rejects if self._account is None else UpTo(rejects, self._account)
 
     async def _open_branch(self, part: SinkPart, rejects: RejectPolicy) -> Branch:
         progress = self._run.progress.sink(part.name, part.type)
@@ -189,6 +215,7 @@ class _Assembly:
         return Branch(
             self._run,
             writer,
+            part.spec,
             transactional=transactional,
             path=part.path,
             settled=self._settled,
@@ -206,7 +233,9 @@ class _Assembly:
         if part.share is not None:
             partitions = part.share
         complete = part.bounded or part.share is not None
-        return Input(part.name, part.path, part.source, stage, complete, partitions, progress)
+        own = Throttle(part.spec.rate_limit, self._run.tasks, self._run.clock)
+        throttles = tuple(throttle for throttle in (own, self._throttle) if throttle)
+        return Input(part.name, part.path, part.source, stage, complete, partitions, progress, throttles)
 
     def _settled(self) -> None:
         if self._runner:

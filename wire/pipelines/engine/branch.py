@@ -7,48 +7,26 @@ letters. The queue is bounded by the ledger: nothing is dispatched while too muc
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_right
-from collections import deque
 from collections.abc import Callable, Sequence
 
 import structlog
-from msgspec import Struct
 
 from wire.core.errors import FatalError, RetryableError, WireError
 from wire.core.ports import Counting, Failure, TransactionalWriter, Writer
 from wire.core.records import Batch, Record
-from wire.pipelines.engine.dead_letters import Rejected, RejectPolicy
+from wire.pipelines.engine.breaker import Breaker
 from wire.pipelines.engine.ledger import Ticket
 from wire.pipelines.engine.progress import SinkProgress
+from wire.pipelines.engine.queue import Item, Queue, size_of
+from wire.pipelines.engine.rejecting import Rejected, RejectPolicy
+from wire.pipelines.engine.retry import Backoff, exhausted
 from wire.pipelines.engine.run import Run
 from wire.pipelines.engine.sizer import BatchSizer
+from wire.pipelines.engine.throttle import Throttle
 from wire.pipelines.located import located
+from wire.pipelines.spec import SinkSpec
 
 log = structlog.get_logger()
-
-
-class Item(Struct, eq=False):
-    """One batch for this sink, or part of one; it holds its ticket.
-
-    `origin` is the batch the source gave, `at` when it was queued (the loop's time), `attempts` how often it was part
-    of a write.
-    """
-
-    ticket: Ticket
-    source: str
-    batch: Batch
-    origin: Batch
-    size: int
-    at: float
-    attempts: int = 0
-
-
-class Failed(Struct, eq=False):
-    """What is left of a write to be written again; `number` rises with every write."""
-
-    number: int
-    items: list[Item]
-    error: RetryableError
 
 
 class Branch:
@@ -58,6 +36,7 @@ class Branch:
         self,
         run: Run,
         writer: Writer | TransactionalWriter,
+        feed: SinkSpec,
         *,
         transactional: bool,
         path: str,
@@ -65,7 +44,7 @@ class Branch:
         rejects: RejectPolicy,
         progress: SinkProgress,
     ) -> None:
-        """Feed `writer`, of the sink at `path`; tell `settled` whenever tickets were settled.
+        """Feed `writer`, of the sink at `path`, as `feed` says; tell `settled` whenever tickets were settled.
 
         What a `transactional` one is given takes effect with the next checkpoint, which covers just that.
         """
@@ -75,7 +54,11 @@ class Branch:
         self._clock = run.clock
         self._ledger = run.ledger
         self._sizer = BatchSizer(self._spec.max_records)
-        self._backoff = run.backoff()
+        self._throttle = Throttle(feed.rate_limit, run.tasks, run.clock)
+        self._backoff = run.backoff() if feed.retry is None else Backoff(feed.retry, run.rng, f"{path}.retry")
+        self._limit = self._backoff.limit if rejects.last_resort else self._backoff.limit_of_record
+        self._breaker = Breaker(feed.breaker, progress.name)
+        self._max_age_s = feed.buffer.max_age.s if feed.buffer and feed.buffer.when_full == "shed" else None
         self._settled = settled
         self._rejects = rejects
         self._progress = progress
@@ -85,13 +68,10 @@ class Branch:
         self.begun = 0
         """The newest batch of which a transaction may have a part, by its ticket's number."""
         self._max_in_flight = getattr(writer, "max_in_flight", 1)  # a TransactionalWriter takes one write at a time
-        self._queue: deque[Item] = deque()
-        self._queued_records = 0
-        self._queued_bytes = 0
+        self._queue = Queue(self._hold)
         self._in_flight = 0
-        self._failed: list[Failed] = []
+        self._failures: list[RetryableError] = []
         self._error: RetryableError | None = None
-        self._writes = 0
         self._flushes = 0
         self._uncommitted = (0, 0)
         self._oldest_at: float | None = None
@@ -100,7 +80,8 @@ class Branch:
     @property
     def target(self) -> int:
         """The batch size aimed at, in records."""
-        return self._sizer.target if self._spec.adaptive else self._spec.max_records
+        target = self._sizer.target if self._spec.adaptive else self._spec.max_records
+        return min(target, self._throttle.max_records or target)
 
     @property
     def retrying(self) -> WireError | None:
@@ -120,15 +101,14 @@ class Branch:
     def put(self, ticket: Ticket, source: str, batch: Batch, origin: Batch) -> None:
         """Queue a batch and hold its ticket until all its records are done with."""
         size = size_of(batch.records)
-        self._ledger.hold(ticket, size)
-        item = Item(ticket, source, batch, origin, size, asyncio.get_running_loop().time())
-        if self._queue and ticket.number < self._queue[-1].ticket.number:  # another sink rejects what is older
-            self._queue.insert(bisect_right(self._queue, ticket.number, key=_number), item)
-        else:
-            self._queue.append(item)
-        self._queued_records += len(batch.records)
-        self._queued_bytes += size
+        self._hold(ticket, size)
+        self._queue.put(Item(ticket, source, batch, origin, size, asyncio.get_running_loop().time()))
         self._wake.set()
+
+    def make_room(self) -> None:
+        """Drop what waits here and is all that holds its batch up, where this sink's buffer says so."""
+        if self._max_age_s is not None:
+            self._drop(self._queue.take(_held_by_nobody_else))
 
     def flush(self) -> None:
         """Stop waiting for company until `hold_back` is called as often: somebody waits for what is queued."""
@@ -163,21 +143,23 @@ class Branch:
 
     def update_progress(self) -> None:
         """Bring the gauges of this branch's progress up to date."""
-        self._progress.queued = self._queued_records
+        self._progress.queued = self._queue.records
         self._progress.in_flight = self._in_flight
         self._progress.target = self.target
+        self._progress.breaker = self._breaker.state
 
     async def run(self) -> None:
         """Write what is queued, for ever. Ends by cancellation or by raising the FatalError that stops the pipeline."""
         async with asyncio.TaskGroup() as tasks:
+            if self._max_age_s is not None:
+                tasks.create_task(self._drop_old(self._max_age_s))
             while True:
                 await self._until_due()
-                if self._failed:
+                if self._failures:
                     await self._back_off()
                 else:
                     self._in_flight += 1
-                    self._writes += 1
-                    tasks.create_task(self._attempt(self._writes, self._gather()))
+                    tasks.create_task(self._attempt(self._gather()))
 
     # when to write
 
@@ -198,92 +180,112 @@ class Branch:
 
     def _wait_s(self) -> float | None:
         """Return the seconds until something is to be done, None when only an event can tell."""
-        if self._failed:  # order is kept: what failed goes again before anything newer
+        if self._failures:  # order is kept: what failed goes again before anything newer
             return 0 if not self._in_flight else None
         recovering = self._backoff.attempts > 0
-        if not self._queue or self._in_flight >= (1 if recovering else self._max_in_flight):
+        first = self._queue.first
+        if first is None or self._in_flight >= (1 if recovering else self._max_in_flight):
             return None
         if self._sealed is not None:
-            if self._queue[0].ticket.number <= self._sealed:
+            if first.ticket.number <= self._sealed:
                 return 0
             if self._transactional:
                 return None
-        full = self._queued_records >= self.target or self._queued_bytes >= self._spec.max_bytes.bytes
+        full = self._queue.records >= self.target or self._queue.bytes >= self._spec.max_bytes.bytes
         idle = self._spec.adaptive and not self._in_flight
         if full or idle or recovering or self._flushes:
             return 0
-        return self._queue[0].at + self._spec.max_wait.s - asyncio.get_running_loop().time()
+        return first.at + self._spec.max_wait.s - asyncio.get_running_loop().time()
 
     async def _back_off(self) -> None:
-        """Wait, then put what failed into the queue again, in its order, to be gathered anew."""
-        self._failed.sort(key=lambda failed: failed.number)
-        items = [item for failed in self._failed for item in failed.items]
-        error = max((failed.error for failed in self._failed), key=lambda error: error.after_s)
-        wait_s = self._backoff.next_s(error)
+        """Wait until what failed, which is in the queue again, may be gathered anew."""
+        error = max(self._failures, key=lambda error: error.after_s)
+        wait_s = self._breaker.pause_s(self._backoff.wait_s(error))
         log.warning(
             "sink_retry", sink=self._progress.name, code=error.code, error=error.message, wait_s=round(wait_s, 3)
         )
         await self._clock.sleep(wait_s)
-        self._progress.retried += sum(len(item.batch.records) for item in items)
-        self._failed.clear()
-        self._queue = deque(sorted((*items, *self._queue), key=_number))
-        self._queued_records += sum(len(item.batch.records) for item in items)
-        self._queued_bytes += sum(item.size for item in items)
-
-    # the queue
+        self._breaker.paused()
+        self._failures.clear()
 
     def _gather(self) -> list[Item]:
-        items: list[Item] = []
-        records, size = self.target, self._spec.max_bytes.bytes
-        while self._queue:
-            item = self._queue[0]
-            if self._transactional and self._sealed is not None and item.ticket.number > self._sealed:
-                break
-            if len(item.batch.records) > records or item.size > size:
-                if items:
-                    break
-                self._split_first(records, size)
-                item = self._queue[0]
-            self._queue.popleft()
-            items.append(item)
-            if self._transactional:
-                self.begun = max(self.begun, item.ticket.number)
-            records -= len(item.batch.records)
-            size -= item.size
-            self._queued_records -= len(item.batch.records)
-            self._queued_bytes -= item.size
+        records = 1 if self._breaker.state == "half_open" else self.target
+        size = min(self._spec.max_bytes.bytes, self._throttle.max_bytes or self._spec.max_bytes.bytes)
+        items = self._queue.gather(records, size, self._sealed if self._transactional else None)
+        if self._transactional:
+            self.begun = max(self.begun, *(item.ticket.number for item in items))
         return items
 
-    def _split_first(self, records: int, size: int) -> None:
-        """Cut the first item into parts that fit into a write: the size aimed at may have shrunk since it was read."""
-        item = self._queue.popleft()
-        parts = [_part(item, part) for part in _cut(item.batch.records, records, size)]
-        for _ in parts[1:]:
-            self._ledger.hold(item.ticket)
-        self._queue.extendleft(reversed(parts))
+    async def _drop_old(self, max_age_s: float) -> None:
+        """Drop, again and again, what has waited so long and is all that holds its batch up."""
+        while True:
+            await self._clock.sleep(max_age_s / 4)
+            since = asyncio.get_running_loop().time() - max_age_s
+            self._drop(self._queue.take(lambda item: item.at < since and _held_by_nobody_else(item)))  # noqa: B023
+
+    def _drop(self, items: Sequence[Item]) -> None:
+        for item in items:
+            self._progress.shed += len(item.batch.records)
+            self._let_go(item.ticket)
+        if items:
+            self._settled()
+
+    # tickets
+
+    def _hold(self, ticket: Ticket, size: int = 0) -> None:
+        self._ledger.hold(ticket, size)
+        ticket.loose += self._max_age_s is not None
+
+    def _let_go(self, ticket: Ticket) -> None:
+        ticket.loose -= self._max_age_s is not None
+        self._ledger.settle(ticket)
 
     # writing
 
-    async def _attempt(self, number: int, items: list[Item]) -> None:
-        started = self._clock.monotonic()
-        for item in items:
-            item.attempts += 1
+    async def _attempt(self, items: list[Item]) -> None:
         try:
-            with located(self._path):
-                failures = await self._writer.write([item.batch for item in items])
-        except RetryableError as exc:
-            self._again(Failed(number, items, exc))
-        else:
-            self._took(items, self._clock.monotonic() - started)
-            self._judge(number, items, failures)
+            records, size = sum(len(item.batch.records) for item in items), sum(item.size for item in items)
+            self._progress.held_up_s += await self._throttle.wait(records, size)
+            started = self._clock.monotonic()
+            for item in items:
+                item.attempts += 1
+            try:
+                with located(self._path):
+                    failures = await self._writer.write([item.batch for item in items])
+            except RetryableError as exc:
+                self._progress.breaker_opened += self._breaker.failed()
+                self._again([item for item in items if not self._given_up(item, exc)], [exc])
+            else:
+                self._took(items, self._clock.monotonic() - started)
+                self._judge(items, failures)
         finally:
             self._in_flight -= 1
             self._wake.set()
 
-    def _again(self, failed: Failed) -> None:
-        self._failed.append(failed)
-        self._error = failed.error
+    def _again(self, items: list[Item], errors: Sequence[RetryableError]) -> None:
+        """Queue what is left of a write to be written again, in its order."""
         self._sizer.refused()
+        self._failures += errors
+        self._error = errors[-1]
+        self._progress.retried += sum(len(item.batch.records) for item in items)
+        self._queue.put_back(items)
+
+    def _given_up(self, item: Item, error: RetryableError) -> bool:
+        """Reject an item of which nothing was taken, if it was tried as often as it may be; say whether it was."""
+        if not self._used_up(item, error):
+            return False
+        self._reject(item, [Failure(0, index, error) for index in range(len(item.batch.records))])
+        self._done(item, 0, 0)
+        return True
+
+    def _used_up(self, item: Item, error: RetryableError) -> bool:
+        """Say whether an item is not to be tried again. Raises FatalError where that is the end of all."""
+        limit = self._limit(error)
+        if limit.attempts is None or item.attempts < limit.attempts:
+            return False
+        if limit.then == "fail":
+            raise exhausted(error, item.attempts, limit)
+        return True
 
     def _took(self, items: list[Item], seconds: float) -> None:
         self._sizer.wrote(sum(len(item.batch.records) for item in items), seconds)
@@ -293,7 +295,7 @@ class Branch:
         before = self._progress.latency_ms or seconds * 1000
         self._progress.latency_ms = before + (seconds * 1000 - before) * 0.1
 
-    def _judge(self, number: int, items: list[Item], failures: Sequence[Failure]) -> None:
+    def _judge(self, items: list[Item], failures: Sequence[Failure]) -> None:
         by_item: dict[int, list[Failure]] = {}
         for failure in failures:
             by_item.setdefault(failure.batch, []).append(failure)
@@ -303,11 +305,15 @@ class Branch:
             if not self._transactional:
                 self.committed()
         errors = [failure.error for failure in failures if isinstance(failure.error, RetryableError)]
+        if len(errors) < sum(len(item.batch.records) for item in items):
+            self._breaker.answered()
+        else:
+            self._progress.breaker_opened += self._breaker.failed()
         if errors:
-            self._again(Failed(number, left, max(errors, key=lambda error: error.after_s)))
+            self._again(left, errors)
             return
         self._backoff.reset()
-        if not self._failed:
+        if not self._failures:
             self._error = None
 
     def _settle(self, item: Item, failures: Sequence[Failure]) -> list[Item]:
@@ -315,20 +321,26 @@ class Branch:
         if not failures:
             self._done(item, len(item.batch.records), item.size)
             return []
+        again: list[int] = []
+        rejected: list[Failure] = []
+        for failure in failures:
+            if isinstance(failure.error, RetryableError) and not self._used_up(item, failure.error):
+                again.append(failure.record)
+            else:
+                rejected.append(failure)
+        self._reject(item, rejected)
         bad = {failure.record for failure in failures}
-        again = sorted({failure.record for failure in failures if isinstance(failure.error, RetryableError)})
-        self._reject(item, [failure for failure in failures if not isinstance(failure.error, RetryableError)])
         records = item.batch.records
         taken, size = len(records) - len(bad), item.size - size_of([records[index] for index in bad])
         if again:
             self._count(taken, size)
-            return [_part(item, again)]
+            return [item.part(sorted(set(again)))]
         self._done(item, taken, size)
         return []
 
     def _done(self, item: Item, records: int, size: int) -> None:
         self._count(records, size)
-        self._ledger.settle(item.ticket)
+        self._let_go(item.ticket)
         self._settled()
 
     def _reject(self, item: Item, failures: Sequence[Failure]) -> None:
@@ -350,24 +362,8 @@ class Branch:
         self._uncommitted = (self._uncommitted[0] + records, self._uncommitted[1] + size)
 
 
-def _part(item: Item, indices: Sequence[int]) -> Item:
-    batch = item.batch.take(indices)
-    return Item(item.ticket, item.source, batch, item.origin, size_of(batch.records), item.at, item.attempts)
-
-
-def _number(item: Item) -> int:
-    return item.ticket.number
-
-
-def _cut(records: Sequence[Record], most: int, max_bytes: int) -> list[range]:
-    """Return which records go together so that each part is as large as allowed, and has at least one."""
-    parts, start, size = [], 0, 0
-    for index, record in enumerate(records):
-        size += len(record.value or b"")
-        if index > start and (index - start >= most or size > max_bytes):
-            parts.append(range(start, index))
-            start, size = index, len(record.value or b"")
-    return [*parts, range(start, len(records))]
+def _held_by_nobody_else(item: Item) -> bool:
+    return item.ticket.open == item.ticket.loose
 
 
 def _identity(record: Record) -> tuple[int, int]:
@@ -376,11 +372,3 @@ def _identity(record: Record) -> tuple[int, int]:
     Records may share an offset, even with an equal key; but a stage hands on the very key that the source made.
     """
     return record.offset, id(record.key)
-
-
-def size_of(records: Sequence[Record]) -> int:
-    """Return the bytes of the records' values."""
-    try:
-        return sum([len(record.value) for record in records])  # type: ignore[arg-type, misc]  # tombstones are rare
-    except TypeError:
-        return sum(len(record.value or b"") for record in records)

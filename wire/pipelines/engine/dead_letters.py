@@ -1,4 +1,4 @@
-"""What happens to a record that can't be processed: kept aside with its original bytes, dropped, or fatal."""
+"""Records that can't be processed, kept aside: with their original bytes and what was wrong."""
 
 from __future__ import annotations
 
@@ -7,57 +7,17 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import msgspec
-from msgspec import Struct
 
-from wire.core.errors import FatalError, WireError
 from wire.core.records import Batch, Headers, Record
 from wire.pipelines.engine.ledger import Ticket
-from wire.pipelines.engine.progress import Progress, Reason
-
-
-class Rejected(Struct, frozen=True):
-    """One record that can't be processed: `record` is the original as the source gave it."""
-
-    record: Record
-    error: WireError
-    attempts: int = 1
-
-
-class RejectPolicy(Protocol):
-    """Decides over rejected records. When `reject` returns, the caller may settle its hold on the ticket."""
-
-    def reject(self, ticket: Ticket, source: str, origin: Batch, rejected: Sequence[Rejected]) -> None:
-        """Take charge of records of `origin` that can't be processed. Raises FatalError to stop the pipeline."""
-        ...
-
-
-class Fail:
-    """Stops the pipeline at the first record that can't be processed. Nothing is lost: it is read again next time."""
-
-    def reject(self, ticket: Ticket, source: str, origin: Batch, rejected: Sequence[Rejected]) -> None:  # noqa: D102 (contract in RejectPolicy)
-        first = rejected[0]
-        raise FatalError(
-            first.error.code,
-            f"{first.error.message}, in the record {coordinates(source, origin, first.record)}",
-            path=first.error.path,
-            hint=first.error.hint or "mend the record or the pipeline, or set `on_error.policy` to keep going",
-        ) from first.error
-
-
-class Skip:
-    """Drops and counts."""
-
-    def __init__(self, progress: Progress) -> None:
-        """Count into `progress`."""
-        self._progress = progress
-
-    def reject(self, ticket: Ticket, source: str, origin: Batch, rejected: Sequence[Rejected]) -> None:  # noqa: D102 (contract in RejectPolicy)
-        self._progress.skipped += len(rejected)
-        _count(self._progress, rejected)
+from wire.pipelines.engine.progress import Progress
+from wire.pipelines.engine.rejecting import Rejected, coordinates, count
 
 
 class DeadLetter:
     """Hands rejected records to the dead-letter sink; they settle, and count, when they are durable there (I2)."""
+
+    last_resort = False
 
     def __init__(
         self, pipeline: str, version: int | None, progress: Progress, wrap: Callable[[Record], Record], put: Put
@@ -73,7 +33,7 @@ class DeadLetter:
     def reject(self, ticket: Ticket, source: str, origin: Batch, rejected: Sequence[Rejected]) -> None:  # noqa: D102 (contract in RejectPolicy)
         letters = [self._wrap(self._letter(source, origin, one)) for one in rejected]
         self._put(ticket, source, Batch(origin.partition, origin.position, letters, source=source), origin)
-        _count(self._progress, rejected)
+        count(self._progress, rejected)
 
     def _letter(self, source: str, origin: Batch, rejected: Rejected) -> Record:
         record, error = rejected.record, rejected.error
@@ -89,17 +49,6 @@ class DeadLetter:
         return Record(record.value, record.key, record.ts_ms, headers, record.offset)
 
 
-def _count(progress: Progress, rejected: Sequence[Rejected]) -> None:
-    """Tell why. Codes are a closed list, so there are never many reasons (I8)."""
-    for one in rejected:
-        reason = progress.reasons.get(one.error.code)
-        if reason is None:
-            error = one.error
-            reason = progress.reasons[error.code] = Reason(0, error.message, error.path, error.hint)
-        reason.records += 1
-    progress.last_error = str(rejected[-1].error)
-
-
 def _encoded(text: str) -> bytes:
     # a file's name, or a message that repeats part of a value, need not be text that can be encoded
     return text.encode(errors="backslashreplace")
@@ -111,24 +60,6 @@ class Put(Protocol):
     def __call__(self, ticket: Ticket, source: str, batch: Batch, origin: Batch) -> None:
         """Queue `batch`, made from `origin`."""
         ...
-
-
-class RejectedByDeadLetterSink:
-    """The policy of the dead-letter sink itself: what it refuses stops the pipeline rather than being dropped."""
-
-    def reject(self, ticket: Ticket, source: str, origin: Batch, rejected: Sequence[Rejected]) -> None:  # noqa: D102 (contract in RejectPolicy)
-        first = rejected[0]
-        raise FatalError(
-            "pipeline.dead_letter_refused",
-            f"the dead-letter sink refused {coordinates(source, origin, first.record)}: {first.error.message}",
-            path="$.on_error.sink",
-            hint=first.error.hint or "mend the dead-letter sink; the record is read again at the next start",
-        ) from first.error
-
-
-def coordinates(source: str, origin: Batch, record: Record) -> str:
-    """Return where a record came from, `source/partition@offset`."""
-    return f"{source}/{origin.partition}@{record.offset}"
 
 
 def as_is(record: Record) -> Record:

@@ -16,7 +16,8 @@ from wire.core.records import PartitionKey, Position
 class Ticket(Struct, eq=False):
     """One batch under way, read at `read_at`. `open` counts the holders that have not settled it yet.
 
-    `number` rises from batch to batch, whatever the partition.
+    `number` rises from batch to batch, whatever the partition. `loose` are those of the holders that let go of it
+    rather than hold up others.
     """
 
     number: int
@@ -26,6 +27,7 @@ class Ticket(Struct, eq=False):
     records: int
     bytes: int
     open: int
+    loose: int = 0
 
 
 class Ledger:

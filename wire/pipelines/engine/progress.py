@@ -11,9 +11,15 @@ from wire.core.timings import Timings
 
 State = Literal["starting", "running", "retrying", "draining", "done", "stopped", "failed"]
 
+BreakerState = Literal["closed", "open", "half_open"]
+"""Of a sink that takes records, one that is taken to be down, and one that is being asked whether it is back."""
+
 
 class SourceProgress(Struct):
-    """One source. What it lags behind, the oldest of its partitions by `lag_s`, is None where it can't know."""
+    """One source. What it lags behind, the oldest of its partitions by `lag_s`, is None where it can't know.
+
+    `held_up_s` is how long rate limits have held up what was read.
+    """
 
     name: str
     type: str
@@ -24,6 +30,7 @@ class SourceProgress(Struct):
     lag_records: int | None = None
     lag_bytes: int | None = None
     lag_s: float | None = None
+    held_up_s: float = 0.0
 
 
 class SinkProgress(Struct):
@@ -31,7 +38,8 @@ class SinkProgress(Struct):
 
     `counts` holds what the sink itself counts of its records, by name. `writes` is how long writes took, `deliveries`
     how long it took from a batch's being read until it was durable here and stays: one for each write, of the batch in
-    it that was read first, or for each transaction.
+    it that was read first, or for each transaction. `shed` are records that were dropped as its buffer says.
+    `breaker_opened` counts how often it was found to be down, `held_up_s` how long its rate limit has held up writes.
     """
 
     name: str
@@ -46,6 +54,10 @@ class SinkProgress(Struct):
     counts: Mapping[str, int] = field(default_factory=dict)
     writes: Timings = field(default_factory=Timings)
     deliveries: Timings = field(default_factory=Timings)
+    shed: int = 0
+    breaker: BreakerState = "closed"
+    breaker_opened: int = 0
+    held_up_s: float = 0.0
 
 
 class Reason(Struct):
@@ -60,7 +72,7 @@ class Reason(Struct):
 class Progress(Struct):
     """A pipeline at one moment.
 
-    Every record read is filtered, dead-lettered, skipped, or written to at least one sink, or still `pending`.
+    Every record read is filtered, dead-lettered, skipped, shed, or written to at least one sink, or still `pending`.
     `checkpoint_age_s` is the time since progress was last made durable, None before the first.
     """
 

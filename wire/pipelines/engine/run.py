@@ -19,13 +19,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run: what was asked for, what is under way, what is said of it, and where time and chance come from."""
+    """One run: what was asked for, what is under way, what is said of it, and where time and chance come from.
+
+    It is of one of so many `tasks` that share the pipeline's work.
+    """
 
     spec: PipelineSpec
     ledger: Ledger
     progress: Progress
     clock: Clock
     rng: random.Random
+    tasks: int = 1
 
     def backoff(self) -> Backoff:
         """Return a new backoff under the pipeline's retry policy."""

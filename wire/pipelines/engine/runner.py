@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
@@ -20,13 +20,16 @@ import structlog
 from wire.core.errors import RetryableError, UnavailableError, WireError, root_cause
 from wire.core.ports import Reader, ReadLimit, Source, Transactions
 from wire.core.records import Batch, PartitionId, PartitionKey, Position
-from wire.pipelines.engine.branch import Branch, size_of
+from wire.pipelines.engine.account import Account
+from wire.pipelines.engine.branch import Branch
 from wire.pipelines.engine.checkpointing import Checkpointing
 from wire.pipelines.engine.committer import Committer
-from wire.pipelines.engine.dead_letters import Rejected, RejectPolicy
 from wire.pipelines.engine.patience import to_the_end, within
 from wire.pipelines.engine.progress import Progress, SourceProgress
+from wire.pipelines.engine.queue import size_of
+from wire.pipelines.engine.rejecting import Rejected, RejectPolicy
 from wire.pipelines.engine.run import Run
+from wire.pipelines.engine.throttle import Throttle
 from wire.pipelines.located import located
 from wire.pipelines.stage import Stage, StageResult
 
@@ -53,7 +56,7 @@ class Input:
     """One source with the stage its records go through and the `partitions` to begin with.
 
     Where they are `complete` no others are read; else the source is searched for new ones while one of its partitions
-    is being read. `path` is where the pipeline names it.
+    is being read. `path` is where the pipeline names it; `throttles` are all that its records have to pass.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Input:
     complete: bool
     partitions: Sequence[PartitionId]
     progress: SourceProgress
+    throttles: Sequence[Throttle] = ()
 
     @property
     def readers(self) -> int:
@@ -84,10 +88,11 @@ class Runner:
         rejects: RejectPolicy,
         committer: Committer,
         transactions: Transactions | None = None,
+        account: Account | None = None,
     ) -> None:
         """Join the parts; `branches` are in the order of the stages' outputs.
 
-        Where there are `transactions`, it is these that say when to commit.
+        Where there are `transactions`, it is these that say when to commit. `account` is told what is read.
         """
         self._job = run
         self._spec = run.spec
@@ -98,6 +103,7 @@ class Runner:
         self._branches = branches
         self._all_branches = [*branches, dead_letter] if dead_letter else [*branches]
         self._rejects = rejects
+        self._account = account
         self._committer = committer
         self._checkpointing = Checkpointing(run, self._all_branches, committer, transactions, self._release)
         self._readers: dict[PartitionKey, Reader] = {}
@@ -108,8 +114,9 @@ class Runner:
         self._idle = asyncio.Event()
         self._idle.set()
         self._tap: Tap | None = None
-        self._max_records = run.spec.batch.max_records * _PENDING_BATCHES
-        self._max_bytes = run.spec.batch.max_bytes.bytes * _PENDING_BATCHES
+        buffers = [sink.buffer for sink in run.spec.every_sink if sink.buffer]
+        self._max_records = run.spec.batch.max_records * _PENDING_BATCHES + sum(b.max_records for b in buffers)
+        self._max_bytes = run.spec.batch.max_bytes.bytes * _PENDING_BATCHES + sum(b.max_bytes.bytes for b in buffers)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until every source has ended or `stop` is set; then drain and commit a last checkpoint.
@@ -141,7 +148,7 @@ class Runner:
         if not self._ledger.pending_batches:
             self._idle.set()
         self._checkpointing.settled()
-        if not self._full() and not self._open.is_set():
+        if not self._open.is_set() and not self._full():
             self._open.set()
             for branch in self._all_branches:
                 branch.hold_back()
@@ -241,11 +248,13 @@ class Runner:
     async def _pump(self, entry: Input, key: PartitionKey, reader: Reader, *, begun: bool) -> None:
         async def attempt() -> Batch | None:
             with located(entry.path):
-                return await reader.read(self._limit(entry.stage))
+                return await reader.read(self._limit(entry.stage, entry.throttles))
 
         turn = 0
         while (batch := await self._patiently(key, attempt)) is not None:
             read_at = self._clock.monotonic()
+            for throttle in entry.throttles:
+                entry.progress.held_up_s += await throttle.wait(len(batch.records), size_of(batch.records))
             waited = await self._waited_for(entry, key, batch) if entry.stage.waits else None
             while not self._open.is_set():
                 await self._open.wait()
@@ -282,20 +291,23 @@ class Runner:
             wait_s=round(wait_s, 3),
         )
 
-    def _limit(self, stage: Stage) -> ReadLimit:
+    def _limit(self, stage: Stage, throttles: Sequence[Throttle]) -> ReadLimit:
         """Limit what the readers hold together: each may have one batch in hand when too much is pending (I8)."""
         batch, readers = self._spec.batch, sum(entry.readers for entry in self._inputs)
         most = batch.max_records if stage.max_records is None else min(stage.max_records, batch.max_records)
-        records = min([most, *(branch.target for branch in self._branches)])
+        records = min([most, *(branch.target for branch in self._branches), *_known(t.max_records for t in throttles)])
+        size = max(_FEWEST_BYTES, min(batch.max_bytes.bytes, self._max_bytes // readers))
         return ReadLimit(
             min(records, max(_FEWEST_RECORDS, batch.max_records * _HELD_BATCHES // readers)),
-            max(_FEWEST_BYTES, min(batch.max_bytes.bytes, self._max_bytes // readers)),
+            min([size, *_known(t.max_bytes for t in throttles)]),
         )
 
     def _dispatch(self, entry: Input, key: PartitionKey, batch: Batch, read_at: float, result: StageResult) -> None:
         size = size_of(batch.records)
         entry.progress.read += len(batch.records)
         entry.progress.bytes += size
+        if self._account:
+            self._account.read(len(batch.records))
         self._progress.filtered += result.filtered
         ticket = self._ledger.track(key, batch.position, read_at, len(batch.records), size)
         self._idle.clear()
@@ -312,15 +324,23 @@ class Runner:
             self._shut()
         self.settled()
 
+    def _full(self) -> bool:
+        """Say whether there is no room, once the branches that let go rather than hold up others have done so."""
+        if self._has_room():
+            return False
+        for branch in self._branches:
+            branch.make_room()
+        return not self._has_room()
+
+    def _has_room(self) -> bool:
+        return self._ledger.pending_records < self._max_records and self._ledger.pending_bytes < self._max_bytes
+
     def _shut(self) -> None:
         """Dispatch nothing until `settled` opens up again; no branch need wait for more to come."""
         if self._open.is_set():
             self._open.clear()
             for branch in self._all_branches:
                 branch.flush()
-
-    def _full(self) -> bool:
-        return self._ledger.pending_records >= self._max_records or self._ledger.pending_bytes >= self._max_bytes
 
     async def _release(self, covered: Mapping[PartitionKey, Position]) -> None:
         """Tell the sources what a committed checkpoint covers, and nothing else (I1)."""
@@ -353,6 +373,10 @@ class Runner:
             if now == before and self._ledger.pending_records:
                 log.warning("no_progress", pending=self._ledger.pending_records, for_s=patience_s)
             before = now
+
+
+def _known(values: Iterable[int | None]) -> list[int]:
+    return [value for value in values if value is not None]
 
 
 def _update_lag(progress: SourceProgress, readers: Sequence[Reader], now_ms: int) -> None:

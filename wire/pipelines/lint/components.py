@@ -15,6 +15,7 @@ from wire.pipelines.lint.findings import Findings
 from wire.pipelines.lint.permitted import not_permitted
 from wire.pipelines.lint.secrets import secret_paths, telling_paths
 from wire.pipelines.loaded import Component
+from wire.pipelines.spec import SinkSpec, SourceSpec
 
 
 class Components:
@@ -119,8 +120,9 @@ class Components:
     def _misplaced_fields(self, plugin: Plugin, raw: dict[str, Any], path: str) -> None:
         """Say so where a field of the configuration stands beside `config` instead of in it."""
         fields = {field.encode_name for field in fields_of(plugin.config)}
+        known = {field.encode_name for field in fields_of(SinkSpec if plugin.kind == "sink" else SourceSpec)}
         for key in raw:
-            if key in fields and key not in ("type", "config", "name", "when"):
+            if key in fields and key not in known:
                 message = f"`{key}` is a field of the {raw['type']} {plugin.kind}'s configuration"
                 self._findings.add("config.unknown_key", child(path, key), message, f"move `{key}` below `config:`")
 

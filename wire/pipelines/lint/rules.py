@@ -18,6 +18,7 @@ from wire.pipelines.building import context_of, shared_by_sinks
 from wire.pipelines.codecs import encoder
 from wire.pipelines.lint.cases import check_case
 from wire.pipelines.lint.documents import check_documents
+from wire.pipelines.lint.failing import check_failing, check_letters
 from wire.pipelines.lint.findings import Findings
 from wire.pipelines.lint.secrets import scalars
 from wire.pipelines.lint.versions import check_versions
@@ -59,7 +60,7 @@ def check_document(tree: dict[str, Any], findings: Findings) -> None:
                 f"`wire list {several}` shows what there is",
             )
     _check_references(tree, findings)
-    _check_on_error(tree.get("on_error"), findings)
+    check_letters(tree.get("on_error"), findings)
 
 
 def _check_references(tree: dict[str, Any], findings: Findings) -> None:
@@ -70,20 +71,6 @@ def _check_references(tree: dict[str, Any], findings: Findings) -> None:
             hint = "write the value here, or give it to `wire run` with --set"
             message = "a reference works only in the configuration of a source, a transform or a sink"
             findings.add("config.reference_misplaced", path, message, hint)
-
-
-def _check_on_error(on_error: Any, findings: Findings) -> None:
-    if not isinstance(on_error, dict):
-        return
-    policy, sink = on_error.get("policy"), on_error.get("sink")
-    if policy == "dead_letter" and sink is None:
-        hint = "add sink: {type: file, config: {path: dead/letters.jsonl}}"
-        findings.add(
-            "config.missing", "$.on_error.sink", "policy dead_letter needs a `sink` for the dead letters", hint
-        )
-    elif sink is not None and policy in (None, "skip", "fail"):
-        message = f"a sink for dead letters does not go with policy {policy or 'fail'}"
-        findings.add("config.conflict", "$.on_error.sink", message, "set policy: dead_letter, or remove the sink")
 
 
 def check_names(components: Sequence[Component], findings: Findings) -> None:
@@ -126,7 +113,7 @@ def check_components(pipeline: LoadedPipeline, findings: Findings) -> None:
 
 def check_pipeline(pipeline: LoadedPipeline, findings: Findings) -> None:
     """Check how the parts of a pipeline go together, once each of them is right."""
-    _check_retry(pipeline, findings)
+    check_failing(pipeline, findings)
     _check_tests(pipeline, findings)
     _check_loops(pipeline, findings)
     _check_shared_files(pipeline, findings)
@@ -211,13 +198,6 @@ def _check_ending(component: Component, findings: Findings) -> None:
         message = f"{path} is read as JSON, but its name says CSV"
     hint = f"add format: {{type: csv, {', '.join(options)}}}" if options else "add format: csv"
     findings.warn("config.suspicious_format", f"{component.path}.config.path", message, hint)
-
-
-def _check_retry(pipeline: LoadedPipeline, findings: Findings) -> None:
-    retry = pipeline.spec.retry
-    if retry.initial > retry.max:
-        message = f"the first wait ({retry.initial}) is longer than the longest ({retry.max})"
-        findings.add("config.conflict", "$.retry.initial", message, "lower `initial` or raise `max`")
 
 
 def _check_tests(pipeline: LoadedPipeline, findings: Findings) -> None:

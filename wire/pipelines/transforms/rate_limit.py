@@ -15,6 +15,7 @@ from msgspec import Meta
 from wire.core.clock import Clock
 from wire.core.config import Config, doc
 from wire.core.plugins import Plugin
+from wire.core.turnstile import Turnstile
 from wire.pipelines.plan.builder import Builder
 from wire.pipelines.transforms.context import TransformContext
 
@@ -41,25 +42,6 @@ class RateLimit:
     def emit(self, builder: Builder) -> None:  # noqa: D102 (contract in PlanNode)
         turnstile = Turnstile(self.rate, self.burst, self.clock)
         builder.hold_up(turnstile.wait, max_records=max(1, int(self.burst)))
-
-
-class Turnstile:
-    """Says when whose turn is. Any number of tasks may wait; they pass in the order in which they came."""
-
-    def __init__(self, rate: float, burst: float, clock: Clock) -> None:
-        """Let `rate` records a second pass, and `burst` at once after a pause."""
-        self._per_record_s = 1 / rate
-        self._burst_s = burst / rate
-        self._clock = clock
-        self._free_at = clock.monotonic() - self._burst_s  # when all that passed so far would have, evenly spread
-
-    async def wait(self, records: int) -> None:
-        """Return when so many records may pass. One who is cancelled leaves its turn unused."""
-        now = self._clock.monotonic()
-        start = max(self._free_at, now - self._burst_s)
-        self._free_at = start + records * self._per_record_s
-        if self._free_at > now:
-            await self._clock.sleep(self._free_at - now)
 
 
 def build(config: Rate | RateLimitConfig, context: TransformContext) -> RateLimit:

@@ -5,18 +5,28 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
+
+import msgspec
 
 from wire.core.clock import Clock, SystemClock
 from wire.core.errors import RecordError, WireError, root_cause
 from wire.core.ports import Sink, Source
 from wire.core.records import Batch, Record
-from wire.core.units import Duration
+from wire.core.units import Duration, Rate
 from wire.pipelines.engine.assembly import Parts, SinkPart, SourcePart, opened
 from wire.pipelines.engine.checkpoints import CheckpointStore, SqliteCheckpoints
 from wire.pipelines.engine.progress import Progress
-from wire.pipelines.spec import BatchSpec, CheckpointSpec, OnErrorSpec, PipelineSpec, RetrySpec
+from wire.pipelines.spec import (
+    BatchSpec,
+    CheckpointSpec,
+    OnErrorSpec,
+    PipelineSpec,
+    RetrySpec,
+    SinkSpec,
+    SourceSpec,
+)
 from wire.pipelines.stage import Stage, StageResult
 
 FAST = Duration(2)
@@ -77,6 +87,8 @@ class Engine:
         dead_letter: Sink | None = None,
         stage: Stage | None = None,
         clock: Clock | None = None,
+        feeds: Sequence[SinkSpec] = (),
+        limit: Rate | None = None,
         wrap_store: Callable[[CheckpointStore], CheckpointStore] = lambda store: store,
     ) -> None:
         self.folder = folder
@@ -84,10 +96,19 @@ class Engine:
         self.wrap_store = wrap_store
         self.progress = Progress()
         self.update: Callable[[], Progress] = lambda: self.progress
+        feeds = feeds or [SinkSpec(type="memory") for _ in sinks]
+        read = SourceSpec(type="memory", rate_limit=limit)
         self.parts = Parts(
-            pipeline or spec(),
-            [SourcePart("in", "memory", "$.source", source, lambda: stage or PassStage(len(sinks)), bounded=True)],
-            [SinkPart(f"out{i}", "memory", f"$.sinks[{i}]", sink) for i, sink in enumerate(sinks)],
+            msgspec.structs.replace(pipeline or spec(), sinks=list(feeds)),
+            [
+                SourcePart(
+                    "in", "memory", "$.source", source, lambda: stage or PassStage(len(sinks)), bounded=True, spec=read
+                )
+            ],
+            [
+                SinkPart(f"out{i}", "memory", f"$.sinks[{i}]", sink, feed)
+                for i, (sink, feed) in enumerate(zip(sinks, feeds, strict=True))
+            ],
             SinkPart("dead", "memory", "$.on_error.sink", dead_letter) if dead_letter else None,
         )
 

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from wire.core.errors import RecordError
 from wire.core.records import Batch, PartitionId, PartitionKey, Position, Record
-from wire.pipelines.engine.dead_letters import DeadLetter, Rejected, as_is, envelope
+from wire.pipelines.engine.dead_letters import DeadLetter, as_is, envelope
 from wire.pipelines.engine.ledger import Ledger
 from wire.pipelines.engine.progress import Progress
+from wire.pipelines.engine.rejecting import Rejected
 
 
 def test_an_envelope_shows_text_as_text_with_where_it_came_from() -> None:

@@ -155,13 +155,17 @@ async def test_nothing_is_committed_after_a_commit_whose_fate_is_not_known(tmp_p
     transactions = Failing(interval_s=0.1)
     source, stop = MemorySource({"p": values(3)}, bounded=False), asyncio.Event()
     engine = Engine(tmp_path, source, within(transactions), pipeline=every(60_000), clock=LoopClock())
-    running = asyncio.create_task(engine.run(stop))
-    await committing.wait()
-    await source.append("p", *values(5))
-    await asyncio.sleep(1)
-    stop.set()
-    await asyncio.sleep(1)
-    fail.set()
-    with pytest.raises(RestartError):
-        await running
+
+    async def stop_and_fail() -> None:
+        await committing.wait()
+        await source.append("p", *values(5))
+        await asyncio.sleep(1)
+        stop.set()
+        await asyncio.sleep(1)
+        fail.set()
+
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(stop_and_fail())
+        with pytest.raises(RestartError):
+            await engine.run(stop)
     assert "commit" not in transactions.told

@@ -5,15 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tests.unit.pipelines.transforms.kit import ALL, JSON, batch, finding, node, stage, written
 from wire.core.errors import ConfigError
 from wire.core.formats import CsvFormat
 from wire.pipelines.plan import Builder, compile_stage
 from wire.pipelines.plan.builder import Arrived, AsyncFunction, Failures, Values
-from wire.pipelines.transforms.rate_limit import Turnstile
 from wire.testing.clock import VirtualClock
 
 
@@ -139,33 +136,6 @@ async def test_it_waits_before_a_later_transform_asks_a_service() -> None:
 async def test_rows_of_csv_pass_too() -> None:
     compiled = stage({"rate_limit": 1000}, source=CsvFormat(columns=["a"]), clock=VirtualClock())
     assert written(await compiled.run_waiting(batch(b"1", b"2"))) == [{"a": "1"}, {"a": "2"}]
-
-
-@given(
-    st.lists(st.tuples(st.integers(1, 20), st.floats(0, 3)), min_size=1, max_size=20),
-    st.floats(0.5, 100),
-    st.floats(0, 30),
-)
-def test_from_any_moment_no_more_pass_than_the_rate_and_a_burst(
-    visits: list[tuple[int, float]], rate: float, burst: float
-) -> None:
-    """Batches are counted when they pass; the first of a stretch came with what was saved before."""
-
-    async def passing() -> list[tuple[float, int]]:
-        clock = VirtualClock(autojump=True)
-        turnstile, passed = Turnstile(rate, burst, clock), []
-        for count, pause in visits:
-            await clock.sleep(pause)
-            await turnstile.wait(count)
-            passed.append((clock.monotonic(), count))
-        return passed
-
-    passed = asyncio.run(passing())
-    for first in range(len(passed)):
-        total = 0
-        for when, count in passed[first + 1 :]:
-            total += count
-            assert total <= burst + rate * (when - passed[first][0]) + 1e-6
 
 
 @pytest.mark.parametrize(
