@@ -38,11 +38,12 @@ class NodeProcess:
         address: str | None = None,
         prefix: Sequence[str] = (),
         environ: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
     ) -> None:
         self.name = name
         self.folder = folder / name
         self.log = folder / f"{name}.log"
-        self._cwd = folder
+        self.cwd = cwd or folder
         self.flags: tuple[str | Path, ...] = flags
         self._tls = tls
         self.prefix = prefix
@@ -93,7 +94,7 @@ class NodeProcess:
         self._said_before = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self._process = await start(
-                *self._arguments(*flags), cwd=self._cwd, environ=self._environ, prefix=self.prefix, errors=log
+                *self._arguments(*flags), cwd=self.cwd, environ=self._environ, prefix=self.prefix, errors=log
             )
 
     def client(self, timeout_s: float = 30) -> httpx.AsyncClient:
@@ -111,7 +112,7 @@ class NodeProcess:
 
     async def ends(self, *flags: str) -> Outcome:
         """Start it where it is to end by itself, and return how it does."""
-        return await wire(*self._arguments(*flags), cwd=self._cwd)
+        return await wire(*self._arguments(*flags), cwd=self.cwd)
 
     async def ended(self) -> int:
         """Wait until it ends by itself, and return what it exits with."""
@@ -160,7 +161,7 @@ def copying(name: str, source: Path, target: Path, rate: int = 1500) -> dict[str
         "name": name,
         "source": {"type": "file", "config": {"path": str(source)}},
         "transforms": [{"rate_limit": {"rate": rate, "burst": 50}}],
-        "sink": {"type": "file", "config": {"path": str(target)}},
+        "sink": {"type": "file", "config": {"path": str(target), "shared": True}},
         "checkpoint": {"interval": "50ms"},
     }
 

@@ -210,7 +210,7 @@ class TaskCounts(Struct, frozen=True, kw_only=True):
 
 
 class PipelineStatus(Struct, frozen=True, kw_only=True):
-    """How a pipeline is."""
+    """How a pipeline is. It is bound to its `home`, if it has one: the node that has the files it writes."""
 
     name: str
     namespace: str
@@ -222,6 +222,7 @@ class PipelineStatus(Struct, frozen=True, kw_only=True):
     tasks: TaskCounts
     nodes: tuple[str, ...]
     checkpoints: int
+    home: str | None = None
     error: ErrorView | None = None
     fell_back_from: int | None = None
 

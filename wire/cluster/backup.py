@@ -96,7 +96,7 @@ def read(data: bytes) -> tuple[Header, State]:
 
 def restoring(state: State, *, at_ms: int, actor: str, new_job: Callable[[], JobId]) -> Restoring:
     """Return what puts a backup's state back, whoever asks for it."""
-    pipelines = tuple(replace(each, job=None) for each in state.pipelines.values())
+    pipelines = tuple(replace(each, job=None, home=None) for each in state.pipelines.values())
     staged = list(clearing((each.key for each in pipelines), at_ms=at_ms, actor=actor))
     for each in pipelines:
         rows = (

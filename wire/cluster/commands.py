@@ -100,6 +100,13 @@ class ApplyPipeline(Command, frozen=True, kw_only=True, tag="apply_pipeline"):
     note: str = ""
 
 
+class ApplyFilePipeline(ApplyPipeline, frozen=True, kw_only=True, tag="apply_file_pipeline"):
+    """The same for a spec that writes files which only the node has that writes them. Came with version 4.
+
+    Its tasks run where they ran first, until the positions are reset or that node leaves the cluster.
+    """
+
+
 class RollBack(Command, frozen=True, kw_only=True, tag="roll_back"):
     """Make an older version the current one, as a new version, else like ApplyPipeline. Answers Applied."""
 
@@ -323,6 +330,7 @@ OperatorCommand = (
     | RemoveNode
     | EnableCommands
     | ApplyPipeline
+    | ApplyFilePipeline
     | RollBack
     | SetDesired
     | RestartPipeline

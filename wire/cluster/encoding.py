@@ -18,6 +18,7 @@ import msgspec
 from wire.cluster.commands import (
     Answer,
     AnyCommand,
+    ApplyFilePipeline,
     Command,
     ForgetCheckpoints,
     LeaveNode,
@@ -32,6 +33,7 @@ VERSIONS: Final[Mapping[type[Command], int]] = {
     **dict.fromkeys(get_args(AnyCommand), 1),
     **dict.fromkeys((LeaveNode, RestoreCheckpoints, RestorePipelines), 2),
     ForgetCheckpoints: 3,
+    ApplyFilePipeline: 4,
 }
 """The version of commands with which each of them came."""
 NEWEST: Final = max(VERSIONS.values())

@@ -31,6 +31,7 @@ def begin(state: State, key: PipelineKey, id_: JobId, *, fell_back_from: int | N
         parallelism=version.parallelism,
         weight=version.weight,
         node_selector=version.node_selector,
+        keeps_files=version.keeps_files,
         fell_back_from=fell_back_from,
     )
     discovery = TaskKey(id_, DISCOVERY)

@@ -61,6 +61,7 @@ def leave(state: State, index: int, command: LeaveNode) -> Done | Refused:
         return _unknown(command.name)
     if not node.leaving:
         state.nodes[command.name] = replace(node, draining=True, leaving=True)
+        _forget_home(state, command.name)
         trail.record(state, index, command, command.name)
     return Done()
 
@@ -70,8 +71,16 @@ def remove(state: State, index: int, command: RemoveNode) -> Done:
     if state.nodes.pop(command.name, None) is not None:
         tasks.revoke_all(state, command.name)
         tasks.clear_targets(state, command.name)
+        _forget_home(state, command.name)
         trail.record(state, index, command, command.name)
     return Done()
+
+
+def _forget_home(state: State, name: NodeName) -> None:
+    """Let pipelines whose files are on a node that goes for good begin other files elsewhere."""
+    for key, pipeline in list(state.pipelines.items()):
+        if pipeline.home == name:
+            state.pipelines[key] = replace(pipeline, home=None)
 
 
 def enable_commands(state: State, index: int, command: EnableCommands) -> Done | Refused:

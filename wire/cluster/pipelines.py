@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from wire.cluster import checkpoints, jobs, tasks, trail
 from wire.cluster.commands import (
     Applied,
+    ApplyFilePipeline,
     ApplyPipeline,
     DeletePipeline,
     Done,
@@ -39,6 +40,7 @@ def apply(state: State, index: int, command: ApplyPipeline) -> Applied | Refused
         parallelism=command.parallelism,
         weight=command.weight,
         node_selector=command.node_selector,
+        keeps_files=isinstance(command, ApplyFilePipeline),
     )
     return _give(state, index, command, version)
 
@@ -131,7 +133,7 @@ def reset_positions(state: State, index: int, command: ResetPositions) -> Applie
             hint="stop it first",
         )
     checkpoints.forget(state, command.key)
-    after = replace(pipeline, revision=index, generation=pipeline.generation + 1, updated_ms=state.now_ms)
+    after = replace(pipeline, revision=index, generation=pipeline.generation + 1, updated_ms=state.now_ms, home=None)
     state.pipelines[command.key] = after
     trail.record(state, index, command, _name(command.key), f"generation {after.generation}")
     return _answer(after)
@@ -171,7 +173,7 @@ def _give(state: State, index: int, command: ApplyPipeline | RollBack, version: 
     if not command.keeps_positions:
         # nothing to fall back to: an older version would begin where this one's source is, or anew
         checkpoints.forget(state, key)
-        after = replace(after, generation=after.generation + 1, proven=None)
+        after = replace(after, generation=after.generation + 1, proven=None, home=None)
     state.pipelines[key] = after
     if runs:
         jobs.begin(state, key, command.job)

@@ -53,6 +53,9 @@ DISCOVERY = -1
 STARTS_KEPT: Final = 3
 """From this version of commands on the state knows when each task was started last."""
 
+HOMES: Final = 4
+"""From this version of commands on the state knows where the files of a pipeline are."""
+
 UNPROVEN_FALLBACK: Final = 3
 """From this version of commands on a version that fails goes back to the one before, even if that is not proven."""
 
@@ -100,6 +103,7 @@ class PipelineVersion(Row, frozen=True, kw_only=True):
     parallelism: int | None = None
     weight: int = 1
     node_selector: dict[str, str] = field(default_factory=dict)
+    keeps_files: bool = False
 
 
 class Pipeline(Row, frozen=True, kw_only=True):
@@ -109,7 +113,8 @@ class Pipeline(Row, frozen=True, kw_only=True):
     none of those of this one. `versions` go from old to new. `current` is the version that is desired. `proven` is the
     newest one whose tasks all ran through a grace period, which a failing newer one falls back to; there is none any
     more once the positions it could go on from are given up. `job` is the one that runs, or has failed or is done; None
-    once it was ended. `generation` rises with every reset of the positions (I3).
+    once it was ended. `generation` rises with every reset of the positions (I3). `home` is the node that has the files
+    of a version that `keeps_files`: it began to write them there, and goes on there as long as its positions count.
     """
 
     key: PipelineKey
@@ -122,6 +127,7 @@ class Pipeline(Row, frozen=True, kw_only=True):
     generation: int = 0
     created_ms: int
     updated_ms: int
+    home: NodeName | None = None
 
     def version(self, number: int) -> PipelineVersion | None:
         """Return a version that is still kept."""
@@ -150,6 +156,7 @@ class Job(Row, frozen=True, kw_only=True):
     parallelism: int | None = None
     weight: int = 1
     node_selector: dict[str, str] = field(default_factory=dict)
+    keeps_files: bool = False
     partitions: tuple[PartitionKey, ...] | None = None
     shares_revision: int = 0
     error: Error | None = None

@@ -25,7 +25,7 @@ from wire.cluster.commands import (
     Started,
     StartTasks,
 )
-from wire.cluster.state import DISCOVERY, STARTS_KEPT, Job, JobId, NodeName, State, Task, TaskKey
+from wire.cluster.state import DISCOVERY, HOMES, STARTS_KEPT, Job, JobId, NodeName, State, Task, TaskKey
 from wire.core.records import PartitionKey
 
 TOO_MANY_PARTITIONS: Final = "cluster.too_many_partitions"
@@ -140,7 +140,17 @@ def _start(state: State, node: NodeName, key: TaskKey) -> int | None:
     state.last_epoch += 1
     started_ms = state.now_ms if state.command_version >= STARTS_KEPT else 0
     state.tasks[key] = replace(task, owner=node, epoch=state.last_epoch, held=task.share, started_ms=started_ms)
+    _settle_down(state, node, key)
     return state.last_epoch
+
+
+def _settle_down(state: State, node: NodeName, key: TaskKey) -> None:
+    """Remember where a pipeline begins to write files that only this node has."""
+    job = state.jobs[key.job]
+    pipeline = state.pipelines[job.pipeline]  # it is there: the task of a job that is over has no target
+    writes = job.keeps_files and key.slot != DISCOVERY
+    if writes and pipeline.home is None and state.command_version >= HOMES and not state.nodes[node].leaving:
+        state.pipelines[pipeline.key] = replace(pipeline, home=node)
 
 
 def _is_held(state: State, task: Task) -> bool:

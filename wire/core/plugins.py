@@ -51,7 +51,8 @@ class Plugin:
 
     A component that uses the process's own standard streams says `terminal`: it is of no use in a cluster. A sink that
     finds the end of what it wrote by the checkpoints, as those with a `TransactionalWriter` do, says `one_task`: a
-    partition that goes to another task takes its checkpoint along, so only one task may write there.
+    partition that goes to another task takes its checkpoint along, so only one task may write there. `keeps_files`
+    tells of a configuration whether what is written stays on the machine that writes it: then the task does, too.
     """
 
     kind: Kind
@@ -62,6 +63,7 @@ class Plugin:
     example: str = ""
     terminal: bool = False
     one_task: bool = False
+    keeps_files: Callable[[Any], bool] = lambda _: False
 
     def __post_init__(self) -> None:
         if self.extra is not None:

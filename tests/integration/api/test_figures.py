@@ -23,7 +23,7 @@ def progress(read: int, **lags: Any) -> Progress:
     """A run that has read so many, filtered and put aside one each, and written the others, some of them twice."""
     made = Progress(state="running", filtered=1, dead_lettered=1)
     made.sources = [SourceProgress("generate", "generate", read=read, **lags)]
-    made.sinks = [SinkProgress("drop", "drop", written=read - 2, retried=5)]
+    made.sinks = [SinkProgress("drop", "drop", written=read - 2, retried=5, shed=3, breaker="open")]
     made.dead_letter = SinkProgress("dead", "file", written=1)
     return made
 
@@ -55,7 +55,7 @@ async def test_any_node_tells_what_the_ones_that_run_tasks_have_counted(nodes: l
         assert counted.pop("uptime_ms") >= 0
         assert counted.pop("node") == "n1"
         expected = {"received": 100, "sent": 98, "filtered": 1, "dead_lettered": 1, "skipped": 0, "retried": 5}
-        expected |= {"lag_records": 7, "lag_bytes": None, "lag_ms": 1500}
+        expected |= {"lag_records": 7, "lag_bytes": None, "lag_ms": 1500, "shed": 3, "sinks_down": ["drop"]}
         assert counted == expected
         assert found == expected | {"name": "a", "namespace": "default", "unanswered": []}
 

@@ -66,6 +66,7 @@ class Model(Tasks):
             return refused("unknown_node")
         if not node["leaving"]:
             node["draining"] = node["leaving"] = True
+            self.leave_home(command.name)
             self.changed(command.name)
         return Done()
 
@@ -74,8 +75,14 @@ class Model(Tasks):
         if node is not None:
             self.nodes.remove(node)
             self.take_from(command.name)
+            self.leave_home(command.name)
             self.changed(command.name)
         return Done()
+
+    def leave_home(self, node: str) -> None:
+        for pipeline in self.pipelines:
+            if pipeline["home"] == node:
+                pipeline["home"] = None
 
     def enable_commands(self, command: c.EnableCommands) -> Answer:
         if command.version <= self.version:

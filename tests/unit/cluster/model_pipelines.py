@@ -44,6 +44,7 @@ class Pipelines(Rows):
                 "parallelism": version["parallelism"],
                 "weight": version["weight"],
                 "node_selector": version["node_selector"],
+                "keeps_files": version["keeps_files"],
                 "partitions": None,
                 "shares_revision": 0,
                 "error": None,
@@ -60,12 +61,15 @@ class Pipelines(Rows):
         pipeline["job"] = None
 
     def apply_pipeline(self, command: c.ApplyPipeline) -> Answer:
-        return self.guard(command) or self.give(
-            command,
-            command.spec,
-            command.note,
-            {"parallelism": command.parallelism, "weight": command.weight, "node_selector": command.node_selector},
-        )
+        return self.apply(command, keeps_files=False)
+
+    def apply_file_pipeline(self, command: c.ApplyFilePipeline) -> Answer:
+        return self.apply(command, keeps_files=True)
+
+    def apply(self, command: c.ApplyPipeline, *, keeps_files: bool) -> Answer:
+        placing = {name: getattr(command, name) for name in ("parallelism", "weight", "node_selector")}
+        placing["keeps_files"] = keeps_files
+        return self.guard(command) or self.give(command, command.spec, command.note, placing)
 
     def roll_back(self, command: c.RollBack) -> Answer:
         if (refusal := self.guard(command)) is not None:
@@ -76,7 +80,7 @@ class Pipelines(Rows):
         old = find(pipeline["versions"], number=command.to)
         if old is None:
             return refused("unknown_version")
-        placing = {name: old[name] for name in ("parallelism", "weight", "node_selector")}
+        placing = {name: old[name] for name in ("parallelism", "weight", "node_selector", "keeps_files")}
         return self.give(command, old["spec"], f"as version {command.to}", placing)
 
     def give(self, command: c.ApplyPipeline | c.RollBack, spec: bytes, note: str, placing: Row) -> Answer:
@@ -107,6 +111,7 @@ class Pipelines(Rows):
                 "job": None,
                 "generation": generation,
                 "created_ms": self.now,
+                "home": None,
             }
             self.pipelines.append(pipeline)
         self.stop_job(pipeline)
@@ -136,6 +141,7 @@ class Pipelines(Rows):
 
     def forget_positions(self, pipeline: Row) -> None:
         pipeline["generation"] += 1
+        pipeline["home"] = None
         self.checkpoints = [row for row in self.checkpoints if row["pipeline"] != pipeline["key"]]
 
     def set_desired(self, command: c.SetDesired) -> Answer:

@@ -97,6 +97,10 @@ class Tasks(Pipelines):
                 return None
         self.epoch += 1
         task["owner"], task["epoch"], task["held"] = node, self.epoch, task["share"]
+        job, pipeline = self.job(key.job), find(self.pipelines, job=key.job)
+        leaving = any(each["leaving"] for each in self.nodes if each["name"] == node)
+        if self.version >= 4 and job and job["keeps_files"] and pipeline and key.slot >= 0 and not leaving:
+            pipeline["home"] = pipeline["home"] or node
         if self.version >= 3:
             task["started_ms"] = self.now
         return self.epoch

@@ -119,7 +119,7 @@ class Play:
             address=self.choose("h:1", "h:2"),
             workers=2,
             labels=self.choose({}, {"zone": "a"}),
-            newest_command=self.choose(1, 2, 3, 3, 3, 3),
+            newest_command=self.choose(1, 2, 3, 4, 4, 4, 4),
         )
 
     def drain(self, _: State) -> AnyCommand:
@@ -134,13 +134,14 @@ class Play:
         return c.RemoveNode(at_ms=self.at_ms, actor="o", name=self.random.choice(NODES))
 
     def enable(self, _: State) -> AnyCommand:
-        return c.EnableCommands(at_ms=self.at_ms, version=self.choose(1, 2, 3, 3))
+        return c.EnableCommands(at_ms=self.at_ms, version=self.choose(1, 2, 3, 4, 4))
 
     # pipelines
 
     def apply(self, state: State) -> AnyCommand:
         key = self.key()
-        return c.ApplyPipeline(
+        kind = self.choose(c.ApplyPipeline, c.ApplyFilePipeline) if state.command_version >= 4 else c.ApplyPipeline
+        return kind(
             at_ms=self.at_ms,
             actor="u",
             key=key,

@@ -68,6 +68,7 @@ def status(found: views.PipelineStatus, counted: Sequence[tuple[str, str]]) -> l
     rows += [
         ("tasks", tasks_in_words(found.tasks)),
         ("nodes", ", ".join(found.nodes) or "none"),
+        *([("files on", found.home)] if found.home else []),
         *counted,
         ("checkpoints", count(found.checkpoints)),
     ]

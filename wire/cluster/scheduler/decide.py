@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from wire.cluster.commands import AssignTasks, DealShares, Prove, RevokeNode
 from wire.cluster.scheduler.balance import Balance
-from wire.cluster.scheduler.fleet import Fleet, Selector
+from wire.cluster.scheduler.fleet import Fleet, Selector, at
 from wire.cluster.scheduler.liveness import Liveness
 from wire.cluster.scheduler.placement import Placement, Work, work_of
 from wire.cluster.scheduler.settings import SchedulerSettings
@@ -45,6 +45,8 @@ def decide(
     work: list[Work] = []
     for pipeline, job, tasks in _running(state):
         selector = tuple(sorted(job.node_selector.items()))
+        if job.keeps_files and pipeline.home is not None:
+            selector = at(pipeline.home, selector)
         shares = _shares(job, tasks, fleet, selector)
         if shares is not None:
             deals.append(_deal_shares(job, shares, at_ms))

@@ -13,6 +13,9 @@ from wire.cluster.state import Node, NodeName, Task
 Selector = tuple[tuple[str, str], ...]
 """Labels a node must have, sorted: a `node_selector` that can be a key."""
 
+_NAME: Final = ""
+"""The label that every node has, and whose value is its name."""
+
 _LEAST_RAMP: Final = 0.05
 """What a node counts that has just come, so that it gets something where there are no others."""
 
@@ -71,7 +74,7 @@ class Fleet:
         self.hosts = {name: Host(node, ramps[name] / full) for name, node in self._nodes.items()}
         self._labelled: dict[tuple[str, str], set[NodeName]] = {}
         for name, node in self._nodes.items():
-            for label in node.labels.items():
+            for label in (*node.labels.items(), (_NAME, name)):
                 self._labelled.setdefault(label, set()).add(name)
         self._eligible: dict[Selector, dict[NodeName, Host]] = {}
         self._workers: dict[Selector, int] = {}
@@ -97,10 +100,19 @@ class Fleet:
 
     def why_nobody(self, selector: Selector) -> str:
         """Say in an operator's words why nobody is eligible."""
+        names = dict(selector)
+        if home := names.get(_NAME):
+            return f"its files are on {home}, which is {self._why_not(NodeName(home))}"
         labels = ", ".join(f"{name}={value}" for name, value in selector)
         if self._matching(selector):
             return f"every live node{f' with labels {labels}' if labels else ''} is draining or has no workers"
         return f"no live node has labels {labels}" if labels and self.hosts else "no node is live"
+
+    def _why_not(self, name: NodeName) -> str:
+        node = self._nodes.get(name)
+        if node is None:
+            return "not live"
+        return "draining or has no workers" if not _takes_work(node) else "without the labels that are asked for"
 
     def _matching(self, selector: Selector) -> list[NodeName]:
         if not selector:
@@ -138,6 +150,11 @@ class Pool:
     def push(self, host: Host) -> None:
         """Put one back that was taken out."""
         heapq.heappush(self._heap, (host.level_with(self._load), host.name, host))
+
+
+def at(name: NodeName, selector: Selector) -> Selector:
+    """Return a selector that only that node fits, if it fits at all."""
+    return ((_NAME, name), *selector)
 
 
 def level_filled(hosts: Iterable[Host], load: int) -> float:

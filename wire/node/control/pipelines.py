@@ -13,6 +13,7 @@ from wire.api import views
 from wire.api.ports import By, Consistency, Guard, Name, Part, Submission
 from wire.cluster.commands import (
     Applied,
+    ApplyFilePipeline,
     ApplyPipeline,
     DeletePipeline,
     Done,
@@ -24,7 +25,7 @@ from wire.cluster.commands import (
     SetDesired,
 )
 from wire.cluster.encoding import not_enabled
-from wire.cluster.state import Desired, JobId, Pipeline, PipelineKey, State
+from wire.cluster.state import HOMES, Desired, JobId, Pipeline, PipelineKey, State
 from wire.core.clock import Clock
 from wire.core.errors import ConfigError, Finding, RefusedError
 from wire.core.uuids import Uuids
@@ -220,7 +221,10 @@ class PipelineService:
     def _command(
         self, name: Name, checked: Checked, submission: Submission, by: By, *, if_revision: int, keeps_positions: bool
     ) -> ApplyPipeline:
-        return ApplyPipeline(
+        # while not all nodes know of homes, as in a rolling upgrade, such a pipeline has none until it is applied anew
+        homely = checked.keeps_files and self._asking.known.command_version >= HOMES
+        kind = ApplyFilePipeline if homely else ApplyPipeline
+        return kind(
             at_ms=self._asking.now_ms(),
             actor=by.actor,
             key=_key(name),

@@ -25,7 +25,7 @@ from wire.core.permissions import Permissions
 from wire.pipelines.building import build_source
 from wire.pipelines.lint import LintResult, compile_here, lint
 from wire.pipelines.lint.secrets import scalars
-from wire.pipelines.loaded import LoadedPipeline
+from wire.pipelines.loaded import Component, LoadedPipeline
 from wire.pipelines.spec import PipelineSpec
 
 _MOST_WAITING_BYTES: Final = 64 << 20
@@ -61,6 +61,7 @@ class Checked(Struct, frozen=True, kw_only=True):
     parallelism: int | None
     weight: int
     node_selector: Mapping[str, str]
+    keeps_files: bool = False
     warnings: tuple[Finding, ...] = ()
 
 
@@ -132,6 +133,7 @@ class Submissions:
             parallelism=_parallelism(loaded),
             weight=loaded.spec.weight,
             node_selector=loaded.spec.node_selector,
+            keeps_files=any(each.plugin.keeps_files(each.config) for each in _sinks(loaded)),
             warnings=result.findings,
         )
 
@@ -174,8 +176,11 @@ def _in_one_task(result: LintResult) -> LintResult:
 
 def _alone(pipeline: LoadedPipeline) -> list[str]:
     """Return the sinks to which only one task may write."""
-    sinks = (*pipeline.sinks, *([pipeline.dead_letter] if pipeline.dead_letter else []))
-    return [each.name for each in sinks if each.plugin.one_task]
+    return [each.name for each in _sinks(pipeline) if each.plugin.one_task]
+
+
+def _sinks(pipeline: LoadedPipeline) -> list[Component]:
+    return [*pipeline.sinks, *([pipeline.dead_letter] if pipeline.dead_letter else [])]
 
 
 def _parallelism(pipeline: LoadedPipeline) -> int | None:

@@ -32,6 +32,7 @@ PLUGIN = Plugin(
     config=FileSinkConfig,
     build=FileSink,
     one_task=True,
+    keeps_files=lambda config: not config.shared,
     example="""\
 sink:
   type: file

@@ -71,6 +71,14 @@ class FileSinkConfig(Config, frozen=True, kw_only=True):
              "least recently is finished."),
     ] = 64  # fmt: skip
 
+    shared: Annotated[
+        bool,
+        doc(
+            "Whether every node of a cluster finds the same files there, as on network storage. If not, the task stays "
+            "on the node where it began to write, and waits for that when it is away."
+        ),
+    ] = False
+
     def __post_init__(self) -> None:
         if isinstance(self.path, str) and (not self.path or self.path.endswith("/") or "\0" in self.path):
             raise MisfitError("`path` must name a file", "as in out/flights.jsonl")

@@ -347,3 +347,61 @@ def test_a_draining_node_keeps_what_nobody_else_may_run(world: World) -> None:
     assert not world.decide().commands
     reason = world.decide().unplaced[TaskKey(job, 0)]
     assert reason == "every live node with labels zone=1 is draining or has no workers"
+
+
+def at_home(world: World, job: JobId, node: NodeName) -> None:
+    found = world.state.jobs[job]
+    world.state.jobs[job] = replace(found, keeps_files=True)
+    world.state.pipelines[found.pipeline] = replace(world.state.pipelines[found.pipeline], home=node)
+
+
+def test_who_has_files_on_a_node_runs_nowhere_else(world: World) -> None:
+    for name in "abc":
+        world.join(name, 4)
+    others = [world.run(8, parallelism=8) for _ in range(3)]
+    job = world.run(4, parallelism=1)
+    at_home(world, job, NodeName("b"))
+    world.settle()
+    assert places(world, job) == {"b": 1}
+    assert sum((places(world, other) for other in others), Counter()).total() == 24
+
+
+def test_who_has_files_on_a_node_waits_for_it(world: World) -> None:
+    a = world.join("a", 4)
+    world.join("b", 4)
+    job = world.run(4, parallelism=1)
+    at_home(world, job, a)
+    world.settle()
+    world.die(a)
+    for _ in range(60):
+        world.tick()
+    assert places(world, job)["b"] == 0
+    assert world.last.unplaced[TaskKey(job, 0)] == "its files are on a, which is not live"
+    world.come_back(a)
+    world.settle()
+    assert places(world, job) == {"a": 1}
+    assert world.state.tasks[TaskKey(job, 0)].owner == a
+
+
+def test_who_has_files_on_a_node_that_drains_is_not_moved(world: World) -> None:
+    a = world.join("a", 4)
+    world.join("b", 4)
+    job = world.run(4, parallelism=1)
+    at_home(world, job, a)
+    world.settle()
+    world.drain(a)
+    for _ in range(20):
+        world.tick()
+    assert places(world, job) == {"a": 1}
+    assert world.last.unplaced[TaskKey(job, 0)] == "its files are on a, which is draining or has no workers"
+
+
+def test_labels_that_a_home_does_not_have_are_told(world: World) -> None:
+    a = world.join("a", 4)
+    world.join("b", 4, zone="z")
+    job = world.run(4, parallelism=1, zone="z")
+    at_home(world, job, a)
+    world.tick()
+    assert world.last.unplaced[TaskKey(job, DISCOVERY)] == (
+        "its files are on a, which is without the labels that are asked for"
+    )
