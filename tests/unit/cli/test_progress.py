@@ -104,3 +104,13 @@ def test_the_summary_says_why_records_were_put_aside_the_commonest_reasons_first
 def test_the_summary_of_a_run_that_opened_nothing(pipeline: LoadedPipeline) -> None:
     text = summary(pipeline, Progress(state="failed"))
     assert text.splitlines()[0] == "flights: failed in 0.0s (0/s, 0 B/s)"
+
+
+def test_a_sink_that_is_down_is_named_and_what_it_sheds_is_an_error(pipeline: LoadedPipeline) -> None:
+    made = progress(12, 2000, last_error="sink.http.busy: busy", state="retrying")
+    made.sinks[0].breaker, made.sinks[0].shed = "half_open", 40
+    told = line(made, Speedometer().measure(made))
+    assert told.endswith(f"down: {made.sinks[0].name}  sink.http.busy: busy")
+    assert "errors 40" in told
+    assert "  shed " in summary(pipeline, made)
+    assert "instead of written to file out.jsonl" in summary(pipeline, made)

@@ -80,7 +80,7 @@ SINK_OUTCOMES = _counter(
 )
 SINK_SHED = _counter("wire_sink_shed_records_total", "Records dropped, as the sink's buffer says.", *_COMPONENT)
 SINK_BREAKER_OPENED = _counter(
-    "wire_sink_breaker_opened_total", "How often the sink was found to be down.", *_COMPONENT
+    "wire_sink_breaker_openings_total", "How often the sink was found to be down.", *_COMPONENT
 )
 SINK_BREAKERS = _gauge(
     "wire_sink_breaker_tasks", "Tasks by what they take the sink to be: closed if it is there.", *_COMPONENT, "state"

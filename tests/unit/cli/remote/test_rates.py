@@ -94,3 +94,9 @@ def test_of_what_became_of_records_only_what_happened_is_told_and_who_did_not_an
     assert counted(pipeline()) == []
     silent = PipelineFigures(**NONE, name="a", namespace="default", nodes=(), unanswered=("n2", "n3"))
     assert counted(silent) == [("no answer", "n2, n3, whose part is missing")]
+
+
+def test_sinks_that_are_down_are_told() -> None:
+    found = pipeline(node("n1", 1, 27_004), received=27_004, shed=5, sinks_down=("archive", "index"))
+    assert ("down", "archive, index") in counted(found)
+    assert counted(found)[0] == ("records", "27,004 received, 0 sent, 5 shed")

@@ -140,3 +140,18 @@ def test_no_words_of_an_error_are_shown() -> None:
     sheet = Sheet()
     Tally(lambda _: True).put_on(sheet, [(P, progress(1))])
     assert b"hush" not in sheet.text("").body
+
+
+def test_sinks_that_are_down_or_drop_records_are_told() -> None:
+    one, other = progress(10), progress(20)
+    one.sinks[0].breaker, one.sinks[0].breaker_opened, one.sinks[0].shed, one.sinks[0].held_up_s = "open", 2, 7, 1.5
+    one.sources[0].held_up_s = 0.5
+    found = scraped(Tally(lambda _: True), (P, one), (P, other))
+    assert found[f"wire_sink_breaker_tasks{{component=out,{OF_P},state=open}}"] == 1
+    assert found[f"wire_sink_breaker_tasks{{component=out,{OF_P},state=closed}}"] == 1
+    assert found[f"wire_sink_breaker_openings_total{{component=out,{OF_P}}}"] == 2
+    assert found[f"wire_sink_shed_records_total{{component=out,{OF_P}}}"] == 7
+    assert found[f"wire_sink_rate_limited_seconds_total{{component=out,{OF_P}}}"] == 1.5
+    assert found[f"wire_source_rate_limited_seconds_total{{component=in,{OF_P}}}"] == 0.5
+    (figures,) = Tally(lambda _: True).figures([P], [(P, one), (P, other)])()
+    assert (figures.shed, figures.sinks_down) == (7, ("out",))
