@@ -49,10 +49,11 @@ class Plugin:
     `build(config, TransformContext)` of `wire.pipelines.transforms`. Building does no I/O and may import the
     connector's library; where that is not installed it raises UnavailableError, which names `extra`.
 
-    A component that uses the process's own standard streams says `terminal`: it is of no use in a cluster. A sink that
-    finds the end of what it wrote by the checkpoints, as those with a `TransactionalWriter` do, says `one_task`: a
-    partition that goes to another task takes its checkpoint along, so only one task may write there. `keeps_files`
-    tells of a configuration whether what is written stays on the machine that writes it: then the task does, too.
+    A source whose records can't be read again after a crash has no `repeats`. A component that uses the process's
+    own standard streams says `terminal`: it is of no use in a cluster. A sink that finds the end of what it wrote
+    by the checkpoints, as those with a `TransactionalWriter` do, says `one_task`: a partition that goes to another
+    task takes its checkpoint along, so only one task may write there. `keeps_files` tells of a configuration
+    whether what is written stays on the machine that writes it: then the task does, too.
     """
 
     kind: Kind
@@ -63,6 +64,7 @@ class Plugin:
     example: str = ""
     terminal: bool = False
     one_task: bool = False
+    repeats: bool = True
     keeps_files: Callable[[Any], bool] = lambda _: False
 
     def __post_init__(self) -> None:

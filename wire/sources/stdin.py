@@ -211,6 +211,7 @@ PLUGIN = Plugin(
     config=StdinConfig,
     build=StdinSource,
     terminal=True,
+    repeats=False,
     example="""\
 source:
   type: stdin

@@ -86,6 +86,12 @@ def check_components(pipeline: LoadedPipeline, findings: Findings) -> None:
     """Check each component for itself, by building it (which does no I/O), and its expressions."""
     for source in pipeline.sources:
         _build(source, pipeline, findings)
+        if pipeline.spec.delivery == "exactly_once" and not source.plugin.repeats:
+            message = (
+                f"what `{source.name}` has read can't be read again: after a crash it is not there once, but not at all"
+            )
+            hint = "write it to a file first, and read that; or use delivery: at_least_once"
+            findings.add("config.delivery_unsupported", child(source.path, "type"), message, hint)
     for transform in pipeline.transforms:
         _check_transform(transform, pipeline, findings)
     shared, transactions = shared_by_sinks(pipeline), None
