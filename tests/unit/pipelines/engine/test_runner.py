@@ -5,7 +5,9 @@ import contextlib
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
+from tests.sim.loop import LoopClock, in_virtual_time
 from tests.unit.pipelines.engine.kit import Engine, spec, values
 from tests.waiting import until
 from wire.core.errors import FatalError, RecordError, RetryableError, UnavailableError
@@ -209,3 +211,16 @@ async def test_a_commit_that_fails_for_now_is_repeated(tmp_path: Path) -> None:
     await Engine(tmp_path, source, sink).run()
     assert sink.values() == values(5)
     assert source.released[-1] == ("p", Position(b"5"))
+
+
+@in_virtual_time
+async def test_a_task_that_has_work_and_moves_none_of_it_is_reported(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    engine = Engine(tmp_path, MemorySource({"p": values(4)}), MemorySink(script=[Hang(gate)]), clock=LoopClock())
+    with capture_logs() as said:
+        async with engine.running() as running:
+            await asyncio.sleep(100)
+            gate.set()
+            await running
+    reports = [entry for entry in said if entry["event"] == "no_progress"]
+    assert [(entry["log_level"], entry["pending"]) for entry in reports] == [("warning", 4)] * 2
