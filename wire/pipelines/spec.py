@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, field
 
-from wire.core.config import Config, Expression, doc
+from wire.core.config import Config, Expression, MisfitError, doc
 from wire.core.units import Duration, Quota, Rate, Size
+
+_LEAST_AGE: Final = Duration(100)
 
 
 class RetryRule(Config, frozen=True, kw_only=True):
@@ -68,6 +70,10 @@ class BufferSpec(Config, frozen=True, kw_only=True):
         Duration(10_000)
     )
 
+    def __post_init__(self) -> None:
+        if self.max_age < _LEAST_AGE:
+            raise MisfitError(f"`max_age` is less than {_LEAST_AGE}", "a write takes longer than that now and then")
+
 
 class ComponentSpec(Config, frozen=True, kw_only=True):
     """A component and its configuration."""
@@ -115,9 +121,9 @@ Policy = Literal["dead_letter", "skip", "fail"]
 class OnErrorRule(Config, frozen=True, kw_only=True):
     """What happens to some records that can't be processed, where it is not the usual."""
 
-    codes: Annotated[list[str], doc("The errors' codes, or patterns of them: `record.decode`, `sink.*`.")] = field(
-        default_factory=lambda: ["*"]
-    )
+    codes: Annotated[
+        list[str], Meta(min_length=1), doc("The errors' codes, or patterns of them: `record.decode`, `sink.*`.")
+    ] = field(default_factory=lambda: ["*"])
     component: Annotated[
         str | None,
         doc("Only what fails there: the name of a source or sink, a transform's type or place (`transforms[1]`)."),

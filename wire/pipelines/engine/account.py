@@ -36,11 +36,15 @@ class Account:
 
     @property
     def exceeded(self) -> bool:
-        """Whether that is more than the quota. A share counts once enough was read for it to mean something."""
+        """Whether that is more than the quota. A share counts once there is enough for it to mean something.
+
+        What is rejected may have been read long before, as after an outage.
+        """
         self._now()
         if self.quota.number is not None:
             return self._rejected > self.quota.number
-        return self._read >= _ENOUGH and self._rejected > self._read * (self.quota.share or 0)
+        everything = max(self._read, self._rejected)
+        return everything >= _ENOUGH and self._rejected > everything * (self.quota.share or 0)
 
     def _now(self) -> list[int]:
         """Return the present slice; what is before the window is forgotten."""

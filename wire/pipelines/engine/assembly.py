@@ -31,6 +31,7 @@ from wire.pipelines.engine.rejecting import (
     Skip,
     UpTo,
     about,
+    places_of,
 )
 from wire.pipelines.engine.run import Run
 from wire.pipelines.engine.runner import Input, Runner
@@ -196,8 +197,9 @@ class _Assembly:
             wrap = as_is if part.sink.carries_headers else envelope
             version = self._parts.version
             policies["dead_letter"] = DeadLetter(self._parts.spec.name, version, progress, wrap, branch.put)
-        places = {source.name: source.path for source in self._parts.sources}
-        places |= {sink.name: sink.path for sink in self._parts.sinks}
+        named = [(each.name, each.path) for each in self._parts.sources]
+        named += [(each.name, each.path) for each in self._parts.sinks]
+        places = places_of(named, self._parts.spec)
         rules: list[tuple[Fits, RejectPolicy]] = [
             (about(rule, places), policies[rule.policy]) for rule in on_error.rules
         ]

@@ -7,18 +7,20 @@ letters. The queue is bounded by the ledger: nothing is dispatched while too muc
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Final
 
 import structlog
 
 from wire.core.errors import FatalError, RetryableError, WireError
 from wire.core.ports import Counting, Failure, TransactionalWriter, Writer
-from wire.core.records import Batch, Record
+from wire.core.records import Batch
 from wire.pipelines.engine.breaker import Breaker
 from wire.pipelines.engine.ledger import Ticket
 from wire.pipelines.engine.progress import SinkProgress
 from wire.pipelines.engine.queue import Item, Queue, size_of
-from wire.pipelines.engine.rejecting import Rejected, RejectPolicy
+from wire.pipelines.engine.rejecting import RejectPolicy, as_rejected
 from wire.pipelines.engine.retry import Backoff, exhausted
 from wire.pipelines.engine.run import Run
 from wire.pipelines.engine.sizer import BatchSizer
@@ -27,6 +29,9 @@ from wire.pipelines.located import located
 from wire.pipelines.spec import SinkSpec
 
 log = structlog.get_logger()
+
+SHED_AFTER_S: Final = 0.1
+"""What has just come is not dropped: who is quick writes it before it holds up anybody."""
 
 
 class Branch:
@@ -57,8 +62,12 @@ class Branch:
         self._throttle = Throttle(feed.rate_limit, run.tasks, run.clock)
         self._backoff = run.backoff() if feed.retry is None else Backoff(feed.retry, run.rng, f"{path}.retry")
         self._limit = self._backoff.limit if rejects.last_resort else self._backoff.limit_of_record
+        rules = (feed.retry or run.spec.retry).rules
+        self._gives_up = not rejects.last_resort and any(rule.then == "reject" for rule in rules)
         self._breaker = Breaker(feed.breaker, progress.name)
-        self._max_age_s = feed.buffer.max_age.s if feed.buffer and feed.buffer.when_full == "shed" else None
+        self.sheds = feed.buffer is not None and feed.buffer.when_full == "shed"
+        """Whether it lets go of what waits here rather than hold up others."""
+        self._max_age_s = feed.buffer.max_age.s if feed.buffer else 0.0
         self._settled = settled
         self._rejects = rejects
         self._progress = progress
@@ -80,13 +89,12 @@ class Branch:
     @property
     def target(self) -> int:
         """The batch size aimed at, in records."""
-        target = self._sizer.target if self._spec.adaptive else self._spec.max_records
-        return min(target, self._throttle.max_records or target)
+        return self._sizer.target if self._spec.adaptive else self._spec.max_records
 
     @property
     def retrying(self) -> WireError | None:
         """The error behind what is being tried again, None when nothing is."""
-        return self._error
+        return self._error if self._in_flight or self._queue.first is not None else None
 
     @property
     def uncommitted(self) -> int:
@@ -105,10 +113,22 @@ class Branch:
         self._queue.put(Item(ticket, source, batch, origin, size, asyncio.get_running_loop().time()))
         self._wake.set()
 
-    def make_room(self) -> None:
-        """Drop what waits here and is all that holds its batch up, where this sink's buffer says so."""
-        if self._max_age_s is not None:
-            self._drop(self._queue.take(_held_by_nobody_else))
+    def shed_own(self, has_room: Callable[[], bool]) -> None:
+        """Drop what waits here and nobody else holds, the oldest first, until there is room, if this sink sheds."""
+        held = Counter(id(item.ticket) for item in self._queue) if self.sheds else {}
+        self._shed(has_room, lambda item: item.ticket.open == held[id(item.ticket)])
+
+    def shed_shared(self, has_room: Callable[[], bool]) -> None:
+        """Do so with what only sinks hold that shed."""
+        self._shed(has_room, lambda item: item.held_loosely)
+
+    def _shed(self, has_room: Callable[[], bool], droppable: Callable[[Item], bool]) -> None:
+        since = asyncio.get_running_loop().time() - SHED_AFTER_S
+        for item in self._queue if self.sheds else ():
+            if has_room() or item.at > since:
+                return
+            if droppable(item):
+                self._drop([item])
 
     def flush(self) -> None:
         """Stop waiting for company until `hold_back` is called as often: somebody waits for what is queued."""
@@ -151,8 +171,8 @@ class Branch:
     async def run(self) -> None:
         """Write what is queued, for ever. Ends by cancellation or by raising the FatalError that stops the pipeline."""
         async with asyncio.TaskGroup() as tasks:
-            if self._max_age_s is not None:
-                tasks.create_task(self._drop_old(self._max_age_s))
+            if self.sheds:
+                tasks.create_task(self._drop_old())
             while True:
                 await self._until_due()
                 if self._failures:
@@ -191,7 +211,7 @@ class Branch:
                 return 0
             if self._transactional:
                 return None
-        full = self._queue.records >= self.target or self._queue.bytes >= self._spec.max_bytes.bytes
+        full = self._queue.records >= self._at_once or self._queue.bytes >= self._spec.max_bytes.bytes
         idle = self._spec.adaptive and not self._in_flight
         if full or idle or recovering or self._flushes:
             return 0
@@ -208,23 +228,30 @@ class Branch:
         self._breaker.paused()
         self._failures.clear()
 
+    @property
+    def _at_once(self) -> int:
+        """The most records of a write."""
+        return min(self.target, self._throttle.max_records or self.target)
+
     def _gather(self) -> list[Item]:
-        records = 1 if self._breaker.state == "half_open" else self.target
+        probes = self._breaker.state == "half_open" and not self._gives_up  # else it would give up one by one
+        records = 1 if probes else self._at_once
         size = min(self._spec.max_bytes.bytes, self._throttle.max_bytes or self._spec.max_bytes.bytes)
         items = self._queue.gather(records, size, self._sealed if self._transactional else None)
         if self._transactional:
             self.begun = max(self.begun, *(item.ticket.number for item in items))
         return items
 
-    async def _drop_old(self, max_age_s: float) -> None:
-        """Drop, again and again, what has waited so long and is all that holds its batch up."""
+    async def _drop_old(self) -> None:
+        """Drop, again and again, what has waited for too long and is held by sinks only that shed."""
         while True:
-            await self._clock.sleep(max_age_s / 4)
-            since = asyncio.get_running_loop().time() - max_age_s
-            self._drop(self._queue.take(lambda item: item.at < since and _held_by_nobody_else(item)))  # noqa: B023
+            await self._clock.sleep(self._max_age_s / 4)
+            since = asyncio.get_running_loop().time() - self._max_age_s
+            self._drop([item for item in self._queue if item.at < since and item.held_loosely])
 
     def _drop(self, items: Sequence[Item]) -> None:
         for item in items:
+            self._queue.remove(item)
             self._progress.shed += len(item.batch.records)
             self._let_go(item.ticket)
         if items:
@@ -234,10 +261,10 @@ class Branch:
 
     def _hold(self, ticket: Ticket, size: int = 0) -> None:
         self._ledger.hold(ticket, size)
-        ticket.loose += self._max_age_s is not None
+        ticket.loose += self.sheds
 
     def _let_go(self, ticket: Ticket) -> None:
-        ticket.loose -= self._max_age_s is not None
+        ticket.loose -= self.sheds
         self._ledger.settle(ticket)
 
     # writing
@@ -281,7 +308,7 @@ class Branch:
     def _used_up(self, item: Item, error: RetryableError) -> bool:
         """Say whether an item is not to be tried again. Raises FatalError where that is the end of all."""
         limit = self._limit(error)
-        if limit.attempts is None or item.attempts < limit.attempts:
+        if limit.attempts is None or item.failures_under(limit.path) < limit.attempts:
             return False
         if limit.then == "fail":
             raise exhausted(error, item.attempts, limit)
@@ -309,7 +336,7 @@ class Branch:
             self._breaker.answered()
         else:
             self._progress.breaker_opened += self._breaker.failed()
-        if errors:
+        if left:
             self._again(left, errors)
             return
         self._backoff.reset()
@@ -347,28 +374,15 @@ class Branch:
         if not failures:
             return
         for failure in failures:
-            failure.error.path = failure.error.path or self._path
+            failure.error.path = _placed(failure.error.path, self._path)
         if fatal := next((f.error for f in failures if isinstance(f.error, FatalError)), None):
             raise fatal
-        originals = {_identity(record): record for record in item.origin.records}
-        rejected = [
-            Rejected(originals.get(_identity(record), record), f.error, item.attempts)
-            for f in failures
-            for record in (item.batch.records[f.record],)
-        ]
-        self._rejects.reject(item.ticket, item.source, item.origin, rejected)
+        self._rejects.reject(item.ticket, item.source, item.origin, as_rejected(item, failures))
 
     def _count(self, records: int, size: int) -> None:
         self._uncommitted = (self._uncommitted[0] + records, self._uncommitted[1] + size)
 
 
-def _held_by_nobody_else(item: Item) -> bool:
-    return item.ticket.open == item.ticket.loose
-
-
-def _identity(record: Record) -> tuple[int, int]:
-    """Return what a record shares with the one it was made of, and with no other.
-
-    Records may share an offset, even with an equal key; but a stage hands on the very key that the source made.
-    """
-    return record.offset, id(record.key)
+def _placed(path: str | None, sink: str) -> str:
+    """Return where an error is: what a sink says is a field of its configuration, unless it says all of it."""
+    return sink if not path else path if path.startswith("$") else f"{sink}.config.{path}"

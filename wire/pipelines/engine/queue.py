@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -16,7 +16,7 @@ class Item(Struct, eq=False):
     """One batch for this sink, or part of one, from its record number `place` on; it holds its ticket.
 
     `origin` is the batch the source gave, `at` when it was queued (the loop's time), `attempts` how often it was part
-    of a write.
+    of a write; `tried` is how often of these, lately, it failed under one and the same limit, and which.
     """
 
     ticket: Ticket
@@ -27,12 +27,27 @@ class Item(Struct, eq=False):
     at: float
     attempts: int = 0
     place: int = 0
+    tried: tuple[str, int, int] = ("", 0, 0)
+
+    @property
+    def held_loosely(self) -> bool:
+        """Whether only sinks hold its batch that let go rather than hold up others."""
+        return self.ticket.open == self.ticket.loose
 
     def part(self, indices: Sequence[int]) -> Item:
         """Return an item of some of its records."""
         batch = self.batch.take(indices)
-        place = self.place + indices[0]
-        return Item(self.ticket, self.source, batch, self.origin, size_of(batch.records), self.at, self.attempts, place)
+        place, size = self.place + indices[0], size_of(batch.records)
+        return Item(self.ticket, self.source, batch, self.origin, size, self.at, self.attempts, place, self.tried)
+
+    def failures_under(self, limit: str) -> int:
+        """Count its last attempt as a failure under a limit, once, and return how many in a row there were by now."""
+        name, count, at = self.tried
+        if name != limit:
+            self.tried = (limit, 1, self.attempts)
+        elif at != self.attempts:
+            self.tried = (limit, count + 1, self.attempts)
+        return self.tried[1]
 
 
 class Queue:
@@ -79,14 +94,14 @@ class Queue:
             size -= item.size
         return items
 
-    def take(self, which: Callable[[Item], bool]) -> list[Item]:
-        """Take out those of which that is true."""
-        taken = [item for item in self._items if which(item)]
-        if taken:
-            self._items = deque(item for item in self._items if not which(item))
-            for item in taken:
-                self._count(item, -1)
-        return taken
+    def __iter__(self) -> Iterator[Item]:
+        """Give what is there now, the oldest first."""
+        return iter(list(self._items))
+
+    def remove(self, item: Item) -> None:
+        """Take one out."""
+        self._items.remove(item)
+        self._count(item, -1)
 
     def _split_first(self, records: int, size: int) -> Item:
         """Cut what fits into a write off the first item: the size aimed at may have shrunk since it was read."""

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Protocol
 
 from msgspec import Struct
 
-from wire.core.errors import FatalError, WireError
+from wire.core.errors import FatalError, RetryableError, WireError
+from wire.core.ports import Failure
 from wire.core.records import Batch, Record
 from wire.pipelines.engine.account import Account
 from wire.pipelines.engine.ledger import Ticket
 from wire.pipelines.engine.progress import Progress, Reason
-from wire.pipelines.spec import OnErrorRule
+from wire.pipelines.engine.queue import Item
+from wire.pipelines.spec import OnErrorRule, PipelineSpec
 
 Fits = Callable[[WireError], bool]
 """Whether a rule is about an error."""
@@ -26,6 +27,24 @@ class Rejected(Struct, frozen=True):
     record: Record
     error: WireError
     attempts: int = 1
+
+
+def as_rejected(item: Item, failures: Sequence[Failure]) -> list[Rejected]:
+    """Return those of an item's records that failed, as the source gave them."""
+    originals = {_identity(record): record for record in item.origin.records}
+    return [
+        Rejected(originals.get(_identity(record), record), failure.error, item.attempts)
+        for failure in failures
+        for record in (item.batch.records[failure.record],)
+    ]
+
+
+def _identity(record: Record) -> tuple[int, int]:
+    """Return what a record shares with the one it was made of, and with no other.
+
+    Records may share an offset, even with an equal key; but a stage hands on the very key that the source made.
+    """
+    return record.offset, id(record.key)
 
 
 class RejectPolicy(Protocol):
@@ -46,9 +65,12 @@ class Fail:
 
     def reject(self, ticket: Ticket, source: str, origin: Batch, rejected: Sequence[Rejected]) -> None:  # noqa: D102 (contract in RejectPolicy)
         first = rejected[0]
+        where = f"in the record {coordinates(source, origin, first.record)}"
+        if isinstance(first.error, RetryableError):  # it was given up, as a rule of `retry` says
+            where += f", after {first.attempts} attempt{'s' * (first.attempts > 1)}"
         raise FatalError(
             first.error.code,
-            f"{first.error.message}, in the record {coordinates(source, origin, first.record)}",
+            f"{first.error.message}, {where}",
             path=first.error.path,
             hint=first.error.hint or "mend the record or the pipeline, or set `on_error.policy` to keep going",
         ) from first.error
@@ -83,27 +105,28 @@ class RejectedByDeadLetterSink:
         ) from first.error
 
 
-def about(rule: OnErrorRule, places: Mapping[str, str]) -> Fits:
-    """Return what tells whether a rule is about an error; `places` are the paths of sources and sinks by their names.
+def about(rule: OnErrorRule, places: Mapping[str, Sequence[str]]) -> Fits:
+    """Return what tells whether a rule is about an error; `places` are the paths of components by what they are called.
 
-    Any other component is a transform: its place (`transforms[1]`), or its type, wherever that is used.
+    Several may be called the same: a source and a sink, transforms of one type.
     """
 
     def fits(error: WireError) -> bool:
         if not any(fnmatchcase(error.code, pattern) for pattern in rule.codes):
             return False
-        return rule.component is None or is_at(rule.component, error.path or "", places)
+        its = places.get(rule.component, ()) if rule.component is not None else ()
+        return rule.component is None or any(_below(error.path or "", place) for place in its)
 
     return fits
 
 
-def is_at(component: str, path: str, places: Mapping[str, str]) -> bool:
-    """Say whether a path leads into a component that is called so."""
-    if component in places:
-        return _below(path, places[component])
-    if component.startswith("transforms["):
-        return _below(path, f"$.{component}")
-    return re.match(rf"\$\.transforms\[\d+\]\.{re.escape(component)}(?![\w-])", path) is not None
+def places_of(parts: Iterable[tuple[str, str]], spec: PipelineSpec) -> dict[str, list[str]]:
+    """Return where everything is that a rule may be about: sources and sinks by name, transforms by type and place."""
+    transforms = [(f"$.transforms[{index}]", type_) for index, each in enumerate(spec.transforms) for type_ in each]
+    found: dict[str, list[str]] = {}
+    for name, path in [*parts, *((type_, path) for path, type_ in transforms)]:
+        found.setdefault(name, []).append(path)
+    return found | {path.removeprefix("$."): [path] for path, _ in transforms}
 
 
 def _below(path: str, of: str) -> bool:

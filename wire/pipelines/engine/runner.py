@@ -21,9 +21,10 @@ from wire.core.errors import RetryableError, UnavailableError, WireError, root_c
 from wire.core.ports import Reader, ReadLimit, Source, Transactions
 from wire.core.records import Batch, PartitionId, PartitionKey, Position
 from wire.pipelines.engine.account import Account
-from wire.pipelines.engine.branch import Branch
+from wire.pipelines.engine.branch import SHED_AFTER_S, Branch
 from wire.pipelines.engine.checkpointing import Checkpointing
 from wire.pipelines.engine.committer import Committer
+from wire.pipelines.engine.lag import update_lag
 from wire.pipelines.engine.patience import to_the_end, within
 from wire.pipelines.engine.progress import Progress, SourceProgress
 from wire.pipelines.engine.queue import size_of
@@ -137,6 +138,8 @@ class Runner:
             background = [tasks.create_task(branch.run()) for branch in self._all_branches]
             background.append(tasks.create_task(self._checkpointing.run()))
             background.append(tasks.create_task(self._watchdog()))
+            if any(branch.sheds for branch in self._branches):
+                background.append(tasks.create_task(self._keep_open()))
             await within(stop, 0, self._read_all())
             self._progress.state = "draining"
             await self._drain(stop)
@@ -149,9 +152,7 @@ class Runner:
             self._idle.set()
         self._checkpointing.settled()
         if not self._open.is_set() and not self._full():
-            self._open.set()
-            for branch in self._all_branches:
-                branch.hold_back()
+            self._reopen()
 
     def tap(self, tap: Tap) -> None:
         """Show `tap` a source's name and a batch for each sink, again and again, until it returns False.
@@ -167,7 +168,7 @@ class Runner:
             branch.update_progress()
         for entry in self._inputs:
             readers = [r for key, r in self._reading.items() if key.source == entry.name]
-            _update_lag(entry.progress, readers, self._clock.now_ms())
+            update_lag(entry.progress, readers, self._clock.now_ms())
         progress.pending = self._pending
         if progress.dead_letter:
             progress.dead_lettered = progress.dead_letter.written
@@ -295,7 +296,8 @@ class Runner:
         """Limit what the readers hold together: each may have one batch in hand when too much is pending (I8)."""
         batch, readers = self._spec.batch, sum(entry.readers for entry in self._inputs)
         most = batch.max_records if stage.max_records is None else min(stage.max_records, batch.max_records)
-        records = min([most, *(branch.target for branch in self._branches), *_known(t.max_records for t in throttles)])
+        paced = [branch.target for branch in self._branches if not branch.sheds]
+        records = min([most, *paced, *_known(t.max_records for t in throttles)])
         size = max(_FEWEST_BYTES, min(batch.max_bytes.bytes, self._max_bytes // readers))
         return ReadLimit(
             min(records, max(_FEWEST_RECORDS, batch.max_records * _HELD_BATCHES // readers)),
@@ -329,11 +331,26 @@ class Runner:
         if self._has_room():
             return False
         for branch in self._branches:
-            branch.make_room()
+            branch.shed_own(self._has_room)
+        for branch in self._branches:
+            branch.shed_shared(self._has_room)
         return not self._has_room()
 
     def _has_room(self) -> bool:
         return self._ledger.pending_records < self._max_records and self._ledger.pending_bytes < self._max_bytes
+
+    async def _keep_open(self) -> None:
+        """Look again for what sinks that shed can let go by now."""
+        while True:
+            await self._clock.sleep(SHED_AFTER_S)
+            if not self._open.is_set():
+                self.settled()
+
+    def _reopen(self) -> None:
+        if not self._open.is_set():  # by now: what was dropped to make room has settled something, too
+            self._open.set()
+            for branch in self._all_branches:
+                branch.hold_back()
 
     def _shut(self) -> None:
         """Dispatch nothing until `settled` opens up again; no branch need wait for more to come."""
@@ -377,14 +394,3 @@ class Runner:
 
 def _known(values: Iterable[int | None]) -> list[int]:
     return [value for value in values if value is not None]
-
-
-def _update_lag(progress: SourceProgress, readers: Sequence[Reader], now_ms: int) -> None:
-    lags = [reader.lag() for reader in readers]
-    records = [lag.records for lag in lags if lag.records is not None]
-    sizes = [lag.bytes for lag in lags if lag.bytes is not None]
-    progress.lag_records = sum(records) if records else None
-    progress.lag_bytes = sum(sizes) if sizes else None
-    late_ms = [now_ms - lag.event_ms for lag in lags if lag.records != 0 and lag.event_ms is not None]
-    at_end = any(lag.records == 0 for lag in lags)
-    progress.lag_s = max(0, *late_ms) / 1000 if late_ms else 0.0 if at_end else None

@@ -53,3 +53,9 @@ async def test_its_size_is_bounded_however_long_it_counts() -> None:
         found.read(1)
         await clock.advance(0.7)
     assert len(found._slices) <= 61
+
+
+def test_what_was_read_long_before_it_is_rejected_counts_as_read() -> None:
+    found, _ = account("1%/1m")
+    found.rejected(100)
+    assert found.exceeded

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from tests.sim.loop import LoopClock, in_virtual_time
 from tests.unit.pipelines.engine.kit import Engine, PassStage, spec, values
@@ -12,7 +13,7 @@ from wire.core.records import Batch
 from wire.core.units import Duration
 from wire.pipelines.spec import BufferSpec, SinkSpec
 from wire.pipelines.stage import StageResult
-from wire.testing.faults import Hang, Raise, Reject
+from wire.testing.faults import Delay, Hang, Raise, Reject
 from wire.testing.memory import MemorySink, MemorySource, MemoryTransactionalSink
 
 SHED = SinkSpec(type="memory", buffer=BufferSpec(when_full="shed", max_records=0, max_age=Duration(10_000)))
@@ -25,7 +26,7 @@ async def test_a_slow_sink_that_blocks_holds_up_all(tmp_path: Path) -> None:
     other, slow = MemorySink(), MemorySink(script=[Hang(gate)])
     engine = Engine(tmp_path, MemorySource({"p": values(1000)}), other, slow, clock=LoopClock())
     async with engine.running() as running:
-        await asyncio.sleep(600)
+        await asyncio.sleep(15)
         assert len(other.values()) <= 8 * 4 + 4
         gate.set()
         await running
@@ -40,7 +41,7 @@ async def test_a_larger_buffer_holds_up_later(tmp_path: Path) -> None:
     source = MemorySource({"p": values(1000)})
     engine = Engine(tmp_path, source, other, slow, clock=LoopClock(), feeds=[PLAIN, large])
     async with engine.running() as running:
-        await asyncio.sleep(600)
+        await asyncio.sleep(15)
         assert 500 <= len(other.values()) <= 500 + 8 * 4 + 4
         gate.set()
         await running
@@ -54,7 +55,7 @@ async def test_a_sink_that_sheds_holds_up_nobody_and_counts_what_it_dropped(tmp_
     source = MemorySource({"p": values(1000)})
     engine = Engine(tmp_path, source, other, slow, clock=LoopClock(), feeds=[PLAIN, SHED])
     async with engine.running() as running:
-        await asyncio.sleep(1)
+        await asyncio.sleep(10)
         assert len(other.values()) == 1000
         gate.set()
         progress = await running
@@ -70,7 +71,7 @@ async def test_nothing_is_dropped_for_the_slowness_of_another(tmp_path: Path) ->
     source = MemorySource({"p": values(1000)})
     engine = Engine(tmp_path, source, blocking, quick, clock=LoopClock(), feeds=[PLAIN, SHED])
     async with engine.running() as running:
-        await asyncio.sleep(600)
+        await asyncio.sleep(15)
         gate.set()
         progress = await running
     assert progress.sinks[1].shed == 0
@@ -93,7 +94,7 @@ async def test_few_records_that_wait_do_not_hold_up_the_many_either(tmp_path: Pa
     source = MemorySource({"p": values(1000)})
     engine = Engine(tmp_path, source, other, slow, stage=Routed(2), clock=LoopClock(), feeds=[PLAIN, SHED])
     async with engine.running() as running:
-        await asyncio.sleep(1)
+        await asyncio.sleep(10)
         assert len(other.values()) == 1000
         gate.set()
         progress = await running
@@ -129,8 +130,53 @@ async def test_dead_letters_of_a_sink_that_sheds_are_not_dropped(tmp_path: Path)
         tmp_path, source, sink, clock=LoopClock(), feeds=[SHED], dead_letter=dead, pipeline=spec("dead_letter")
     )
     async with engine.running() as running:
-        await asyncio.sleep(600)
+        await asyncio.sleep(15)
         dead_gate.set()
         progress = await running
     assert progress.dead_lettered == len(dead.records()) > 0
     assert progress.written + progress.dead_lettered + progress.sinks[0].shed == 400
+
+
+@in_virtual_time
+async def test_of_two_sinks_that_shed_the_quick_one_drops_nothing_for_the_other(tmp_path: Path) -> None:
+    gate = asyncio.Event()
+    hung, quick = MemorySink(script=[Hang(gate)]), MemorySink()
+    source = MemorySource({"p": values(1000)})
+    engine = Engine(tmp_path, source, hung, quick, clock=LoopClock(), feeds=[SHED, SHED])
+    async with engine.running() as running:
+        await asyncio.sleep(10)
+        gate.set()
+        progress = await running
+    assert progress.sinks[1].shed == 0
+    assert quick.values() == values(1000)
+    assert progress.sinks[0].shed > 900
+
+
+@in_virtual_time
+async def test_no_more_is_dropped_than_has_to_be(tmp_path: Path) -> None:
+    """The newest of what waited is still written when the sink is back: as much as may be under way."""
+    gate = asyncio.Event()
+    other, slow = MemorySink(), MemorySink(script=[Hang(gate)])
+    engine = Engine(tmp_path, MemorySource({"p": values(1000)}), other, slow, clock=LoopClock(), feeds=[PLAIN, SHED])
+    async with engine.running() as running:
+        await asyncio.sleep(10)
+        gate.set()
+        await running
+    assert len(slow.values()) >= 8 * 4 - 4
+    assert slow.values()[-1] == b"r999"
+
+
+@in_virtual_time
+async def test_making_room_leaves_no_branch_flushing_for_ever(tmp_path: Path) -> None:
+    slow = MemorySink(script=[Delay(0.01)] * 500, clock=LoopClock())
+    away = MemorySink(script=[Raise(RetryableError("sink.away"))] * 100_000)
+    source, stop = MemorySource({"p": values(1000)}, bounded=False), asyncio.Event()
+    engine = Engine(tmp_path, source, slow, away, clock=LoopClock(), feeds=[PLAIN, SHED])
+    found: list[int] = []
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(engine.run(stop))
+        await asyncio.sleep(60)
+        update: Any = engine.update
+        found += [branch._flushes for branch in update.__self__._all_branches]
+        stop.set()
+    assert found == [0, 0]

@@ -2,42 +2,83 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from random import Random
 
 import msgspec
 import pytest
 
 from tests.sim.loop import LoopClock, in_virtual_time
 from tests.unit.pipelines.engine.kit import Engine, spec, values
+from wire.core.clock import SystemClock
 from wire.core.errors import FatalError, RecordError
 from wire.core.units import Quota
-from wire.pipelines.engine.rejecting import about, is_at
+from wire.pipelines.engine.assembly import opened
+from wire.pipelines.engine.checkpoints import SqliteCheckpoints
+from wire.pipelines.engine.parts import build_parts
+from wire.pipelines.engine.progress import Progress
+from wire.pipelines.engine.rejecting import about, places_of
+from wire.pipelines.lint import lint
 from wire.pipelines.spec import OnErrorRule, PipelineSpec
 from wire.testing.faults import Reject
 from wire.testing.memory import MemorySink, MemorySource
 
-PLACES = {"orders": "$.sources[1]", "archive": "$.sinks[0]", "index": "$.sinks[10]"}
+SPEC = PipelineSpec(name="p", transforms=[{"filter": "a"}, {"drop": ["b"]}, {"filter": "c"}, {"enrich": {}}])
+PLACES = places_of(
+    [("orders", "$.sources[1]"), ("kafka", "$.source"), ("kafka", "$.sinks[0]"), ("index", "$.sinks[10]")], SPEC
+)
 
 
 @pytest.mark.parametrize(
     ("component", "path", "there"),
     [
-        ("archive", "$.sinks[0]", True),
-        ("archive", "$.sinks[0].config.format", True),
-        ("archive", "$.sinks[01]", False),
+        ("kafka", "$.sinks[0]", True),
+        ("kafka", "$.sinks[0].config.topic", True),
+        ("kafka", "$.source.config.format", True),
+        ("kafka", "$.sources[1]", False),
         ("index", "$.sinks[1]", False),
         ("orders", "$.sources[1]", True),
-        ("enrich", "$.transforms[3].enrich", True),
+        ("enrich", "$.transforms[3]", True),
         ("enrich", "$.transforms[3].enrich.url", True),
-        ("enrich", "$.transforms[3].enrich_more", False),
-        ("filter", "$.transforms[3].enrich.filter", False),
-        ("transforms[3]", "$.transforms[3].enrich", True),
-        ("transforms[3]", "$.transforms[30].enrich", False),
+        ("enrich", "$.transforms[2]", False),
+        ("filter", "$.transforms[0]", True),
+        ("filter", "$.transforms[2]", True),
+        ("filter", "$.transforms[1]", False),
+        ("transforms[3]", "$.transforms[3]", True),
+        ("transforms[3]", "$.transforms[30]", False),
         ("enrich", "", False),
     ],
 )
 def test_where_an_error_is_from(component: str, path: str, there: bool) -> None:
-    assert is_at(component, path, PLACES) is there
+    rule = OnErrorRule(component=component, policy="skip")
+    assert about(rule, PLACES)(RecordError("record.decode", path=path)) is there
+
+
+@pytest.mark.parametrize(
+    ("component", "value"),
+    [("file", b'{"a": '), ("cast", b'{"a": "x"}'), ("transforms[0]", b'{"a": "x"}'), ("out", b'{"a": 1, "b": "x"}')],
+)
+async def test_components_are_found_by_the_errors_that_they_really_make(
+    tmp_path: Path, component: str, value: bytes
+) -> None:
+    """What is wrong with the record is told by a compiled stage; one rule is about it, and all else would stop it."""
+    (tmp_path / "in.jsonl").write_bytes(value + b"\n")
+    text = f"""
+name: p
+source: {{type: file, config: {{path: {tmp_path}/in.jsonl}}}}
+transforms: [cast: {{a: bigint}}]
+sink: {{type: file, name: out, when: "b::BIGINT > 0", config: {{path: {tmp_path}/out.jsonl}}}}
+on_error: {{policy: fail, rules: [{{component: "{component}", policy: skip}}]}}
+"""
+    parts = build_parts(lint(text).require(), bounded=True)
+    store, progress = SqliteCheckpoints(tmp_path / "state"), Progress()
+    try:
+        async with opened(parts, store, progress, clock=SystemClock(), rng=Random(1)) as runner:
+            await runner.run(asyncio.Event())
+    finally:
+        await store.close()
+    assert progress.skipped == 1
 
 
 @pytest.mark.parametrize(
@@ -48,7 +89,7 @@ def test_where_an_error_is_from(component: str, path: str, there: bool) -> None:
         (["sink.*", "record.dec*"], None, True),
         (["sink.*"], None, False),
         (["*"], "orders", True),
-        (["*"], "archive", False),
+        (["*"], "index", False),
     ],
 )
 def test_a_rule_fits_by_code_and_component(codes: list[str], component: str | None, fits: bool) -> None:
@@ -144,3 +185,13 @@ async def test_what_was_skipped_counts_too(tmp_path: Path) -> None:
     engine = Engine(tmp_path, source, MemorySink(), pipeline=pipeline("skip", quota="1/1h"), clock=LoopClock())
     with pytest.raises(FatalError, match=r"1/1h"):
         await engine.run()
+
+
+@in_virtual_time
+async def test_what_a_sink_says_of_its_configuration_is_found_by_its_name(tmp_path: Path) -> None:
+    sink = MemorySink(script=[Reject({b"r1": RecordError("sink.poison", path="id")})])
+    asked = pipeline("fail", OnErrorRule(component="out0", policy="skip"))
+    engine = Engine(tmp_path, MemorySource({"p": values(3)}), sink, pipeline=asked, clock=LoopClock())
+    progress = await engine.run()
+    assert progress.skipped == 1
+    assert progress.reasons["sink.poison"].path == "$.sinks[0].config.id"

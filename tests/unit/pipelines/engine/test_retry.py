@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import random
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from tests.unit.pipelines.engine.kit import Engine, spec, values
 from wire.core.errors import FatalError, RetryableError
 from wire.core.units import Duration
 from wire.pipelines.engine.retry import Backoff
-from wire.pipelines.spec import PipelineSpec, RetryRule, RetrySpec, SinkSpec
+from wire.pipelines.spec import CheckpointSpec, PipelineSpec, RetryRule, RetrySpec, SinkSpec
 from wire.testing.faults import Raise, Reject
 from wire.testing.memory import MemorySink, MemorySource
 
@@ -171,3 +172,51 @@ async def test_a_sink_has_a_policy_of_its_own(tmp_path: Path) -> None:
     with pytest.raises(FatalError) as caught:
         await engine.run()
     assert (caught.value.code, caught.value.path) == ("pipeline.retries_exhausted", "$.sinks[1].retry.attempts")
+
+
+@in_virtual_time
+async def test_who_is_given_up_holds_up_nobody(tmp_path: Path) -> None:
+    """One record in ten is refused for now, each time, and is not worth a second attempt."""
+    rows = [b"r%d" % n for n in range(3000)]
+    script = [Reject(dict.fromkeys(rows[3::10], AWAY)) for _ in range(3000)]
+    retry = msgspec.structs.replace(rules(("*", 1, "reject")), initial=Duration(1000), max=Duration(600_000))
+    pipeline = msgspec.structs.replace(spec("skip", records=20), retry=retry)
+    sink = MemorySink(script=script)
+    engine = Engine(tmp_path, MemorySource({"p": rows}), sink, pipeline=pipeline, clock=LoopClock())
+    progress = await engine.run()
+    assert (progress.written, progress.skipped) == (2700, 300)
+    assert asyncio.get_running_loop().time() < 60
+
+
+@in_virtual_time
+async def test_in_an_outage_that_does_not_end_whole_writes_are_given_up(tmp_path: Path) -> None:
+    sink = MemorySink(script=[Raise(AWAY)] * 100_000)
+    retry = msgspec.structs.replace(rules(("*", 3, "reject")), initial=Duration(1000), max=Duration(10_000))
+    seldom = CheckpointSpec(interval=Duration(60_000))
+    pipeline = msgspec.structs.replace(spec("skip", records=100), retry=retry, checkpoint=seldom)
+    engine = Engine(tmp_path, MemorySource({"p": values(1000)}), sink, pipeline=pipeline, clock=LoopClock())
+    progress = await engine.run()
+    assert progress.skipped == 1000
+    assert asyncio.get_running_loop().time() < 3000
+
+
+@in_virtual_time
+async def test_failures_under_another_limit_do_not_count(tmp_path: Path) -> None:
+    """A sink that was away for long, and is busy when it comes back: its records have been refused once only."""
+    busy = RetryableError("sink.busy", "busy")
+    sink = MemorySink(script=[*[Raise(AWAY)] * 12, Raise(busy), Raise(busy)])
+    engine = Engine(
+        tmp_path, MemorySource({"p": values(4)}), sink, pipeline=as_rules("sink.busy", 3), clock=LoopClock()
+    )
+    progress = await engine.run()
+    assert (progress.written, progress.skipped) == (4, 0)
+
+
+@in_virtual_time
+async def test_what_stops_a_pipeline_after_many_attempts_says_so(tmp_path: Path) -> None:
+    sink = MemorySink(script=[Raise(AWAY)] * 9)
+    engine = Engine(
+        tmp_path, MemorySource({"p": values(4)}), sink, pipeline=as_rules("*", 3, policy="fail"), clock=LoopClock()
+    )
+    with pytest.raises(FatalError, match=r"away, in the record .*, after 3 attempts"):
+        await engine.run()

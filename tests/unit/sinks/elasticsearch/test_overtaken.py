@@ -76,3 +76,16 @@ def test_deletions_are_forgotten_even_if_there_is_always_something_under_way() -
     late = [n for n in range(100) if its.is_late(put(f"k{n}", 1))]
     assert 99 in late
     assert len(late) < 10
+
+
+def test_what_was_given_up_is_not_waited_for_for_ever() -> None:
+    its = Overtaken()
+    number, _ = its.begin([put("k", 1)])
+    its.failed([put("k", 1)])
+    its.end(number)
+    for n in range(3000):
+        number, _ = its.begin([delete(f"k{n}", 2)])
+        its.done([delete(f"k{n}", 2)])
+        its.end(number)
+    assert not its.is_late(put("k1", 1))
+    assert len(its._deleted) < 2
