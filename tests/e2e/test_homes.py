@@ -103,8 +103,8 @@ async def test_a_task_that_writes_files_goes_on_on_its_node_after_each_kill_and_
             await node.kill()
 
             async def waits() -> bool:
-                found = await status(client, "numbers")
-                return found["tasks"]["waiting"] == 1 and not found["nodes"]
+                found = (await status(client, "numbers"))["tasks"]
+                return found["waiting"] == 1 and found["running"] == 0
 
             await insist(lambda: comes_true(waits, DEADLINE_S), on=NOT_THERE)
             assert all(not disks.files(name) for name in NAMES if name != home)

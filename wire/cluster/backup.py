@@ -21,7 +21,7 @@ from xxhash import xxh3_64
 from wire.cluster import snapshot
 from wire.cluster.commands import RestoreCheckpoints, RestorePipelines
 from wire.cluster.encoding import encode
-from wire.cluster.state import JobId, Pipeline, PipelineKey, State
+from wire.cluster.state import HOMES, JobId, Pipeline, PipelineKey, State
 from wire.core.errors import FatalError, RefusedError
 
 FORMAT: Final = 1
@@ -94,9 +94,9 @@ def read(data: bytes) -> tuple[Header, State]:
         raise _damaged(str(exc)) from exc
 
 
-def restoring(state: State, *, at_ms: int, actor: str, new_job: Callable[[], JobId]) -> Restoring:
-    """Return what puts a backup's state back, whoever asks for it."""
-    pipelines = tuple(replace(each, job=None, home=None) for each in state.pipelines.values())
+def restoring(state: State, version: int, *, at_ms: int, actor: str, new_job: Callable[[], JobId]) -> Restoring:
+    """Return what puts a backup's state back, whoever asks for it, into a cluster at that version of commands."""
+    pipelines = tuple(replace(_known(each, version), job=None, home=None) for each in state.pipelines.values())
     staged = list(clearing((each.key for each in pipelines), at_ms=at_ms, actor=actor))
     for each in pipelines:
         rows = (
@@ -114,6 +114,13 @@ def restoring(state: State, *, at_ms: int, actor: str, new_job: Callable[[], Job
         last_epoch=state.last_epoch,
     )
     return Restoring(tuple(staged), _fitting(final))
+
+
+def _known(pipeline: Pipeline, version: int) -> Pipeline:
+    """Leave out what nodes do not know where a version is not enabled."""
+    if version >= HOMES:
+        return pipeline
+    return replace(pipeline, versions=tuple(replace(each, keeps_files=None) for each in pipeline.versions))
 
 
 def clearing(keys: Iterable[PipelineKey], *, at_ms: int, actor: str) -> Iterator[RestoreCheckpoints]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Final
 
-from wire.cluster.state import Kept, PipelineKey, State, StoredCheckpoint
+from wire.cluster.state import Kept, NodeName, PipelineKey, State, StoredCheckpoint
 from wire.core.records import PartitionKey
 
 MAX_PARTITIONS: Final = 100_000
@@ -71,11 +71,11 @@ def _idle(state: State, key: PipelineKey, partitions: Iterable[PartitionKey]) ->
     return [partition for partition in partitions if partition not in in_use]
 
 
-def keep(state: State, key: PipelineKey, deleted_by: str) -> list[PipelineKey]:
+def keep(state: State, key: PipelineKey, deleted_by: str, home: NodeName | None) -> list[PipelineKey]:
     """Let the checkpoints of a pipeline outlive it; return of which others they are forgotten instead."""
     if not state.bounded or key not in state.checkpoints:
         return []
-    state.kept[key] = Kept(state.now_ms, deleted_by)
+    state.kept[key] = Kept(state.now_ms, deleted_by, home)
     oldest = list(state.kept)[: max(len(state.kept) - MAX_KEPT, 0)]
     for each in oldest:
         forget(state, each)

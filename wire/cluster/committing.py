@@ -33,4 +33,6 @@ def _commit(state: State, theirs: TaskCheckpoints) -> Literal["fenced", "moved_b
         new[partition] = StoredCheckpoint(theirs.epoch, checkpoint)
     if new:
         checkpoints.put(state, pipeline.key, new)
+        if task is not None:
+            tasks.settle_down(state, task)
     return None

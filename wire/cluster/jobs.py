@@ -31,7 +31,8 @@ def begin(state: State, key: PipelineKey, id_: JobId, *, fell_back_from: int | N
         parallelism=version.parallelism,
         weight=version.weight,
         node_selector=version.node_selector,
-        keeps_files=version.keeps_files,
+        # of an older version nobody knows: that there are files says that it may go on with them
+        keeps_files=pipeline.home is not None if version.keeps_files is None else version.keeps_files,
         fell_back_from=fell_back_from,
     )
     discovery = TaskKey(id_, DISCOVERY)

@@ -81,6 +81,9 @@ def _forget_home(state: State, name: NodeName) -> None:
     for key, pipeline in list(state.pipelines.items()):
         if pipeline.home == name:
             state.pipelines[key] = replace(pipeline, home=None)
+    for key, kept in state.kept.items():
+        if kept.home == name:
+            state.kept[key] = replace(kept, home=None)
 
 
 def enable_commands(state: State, index: int, command: EnableCommands) -> Done | Refused:

@@ -20,7 +20,7 @@ from wire.cluster.commands import (
     RollBack,
     SetDesired,
 )
-from wire.cluster.state import JobId, Pipeline, PipelineKey, PipelineVersion, State
+from wire.cluster.state import HOMES, JobId, Pipeline, PipelineKey, PipelineVersion, State
 
 MAX_VERSIONS: Final = 50
 """Enough to go back to; each holds a whole spec. The current and the proven one are kept whatever their age."""
@@ -40,7 +40,7 @@ def apply(state: State, index: int, command: ApplyPipeline) -> Applied | Refused
         parallelism=command.parallelism,
         weight=command.weight,
         node_selector=command.node_selector,
-        keeps_files=isinstance(command, ApplyFilePipeline),
+        keeps_files=isinstance(command, ApplyFilePipeline) if state.command_version >= HOMES else None,
     )
     return _give(state, index, command, version)
 
@@ -113,7 +113,7 @@ def delete(state: State, index: int, command: DeletePipeline) -> Done | Refused:
     jobs.forget_old(state, command.key)
     detail = ""
     if command.keep_checkpoints:
-        given_up = map(_name, checkpoints.keep(state, command.key, command.actor))
+        given_up = map(_name, checkpoints.keep(state, command.key, command.actor, pipeline.home))
         detail = "; ".join(["its checkpoints are kept", *(f"those of {name} no longer" for name in given_up)])
     else:
         checkpoints.forget(state, command.key)
@@ -162,7 +162,9 @@ def _give(state: State, index: int, command: ApplyPipeline | RollBack, version: 
     key = command.key
     before = state.pipelines.get(key)
     if before is not None and before.current_version.spec == version.spec:
-        return _unchanged(before)
+        says_more = version.keeps_files and not before.current_version.keeps_files
+        if not says_more:
+            return _unchanged(before)
     runs = before is None or before.desired == "running"
     if runs and command.job in state.jobs:
         return _taken(command.job)
@@ -184,7 +186,7 @@ def _give(state: State, index: int, command: ApplyPipeline | RollBack, version: 
 def _with_version(state: State, index: int, key: PipelineKey, version: PipelineVersion) -> Pipeline:
     before = state.pipelines.get(key)
     if before is None:
-        state.kept.pop(key, None)
+        left = state.kept.pop(key, None)
         return Pipeline(
             key=key,
             revision=index,
@@ -196,6 +198,7 @@ def _with_version(state: State, index: int, key: PipelineKey, version: PipelineV
             generation=checkpoints.first_generation(state, key),
             created_ms=state.now_ms,
             updated_ms=state.now_ms,
+            home=left.home if left is not None else None,
         )
     dispensable = [each.number for each in before.versions if each.number != before.proven]
     dropped = dispensable[: max(len(before.versions) + 1 - MAX_VERSIONS, 0)]

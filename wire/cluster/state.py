@@ -93,7 +93,10 @@ class Error(Row, frozen=True):
 
 
 class PipelineVersion(Row, frozen=True, kw_only=True):
-    """One version of a spec, as canonical JSON with its references unresolved (I9), and what it says of its jobs."""
+    """One version of a spec, as canonical JSON with its references unresolved (I9), and what it says of its jobs.
+
+    Whether it writes files that only the node has which writes them is None where nobody has said: it is older.
+    """
 
     number: int
     spec: bytes
@@ -103,7 +106,7 @@ class PipelineVersion(Row, frozen=True, kw_only=True):
     parallelism: int | None = None
     weight: int = 1
     node_selector: dict[str, str] = field(default_factory=dict)
-    keeps_files: bool = False
+    keeps_files: bool | None = None
 
 
 class Pipeline(Row, frozen=True, kw_only=True):
@@ -114,7 +117,8 @@ class Pipeline(Row, frozen=True, kw_only=True):
     newest one whose tasks all ran through a grace period, which a failing newer one falls back to; there is none any
     more once the positions it could go on from are given up. `job` is the one that runs, or has failed or is done; None
     once it was ended. `generation` rises with every reset of the positions (I3). `home` is the node that has the files
-    of a version that `keeps_files`: it began to write them there, and goes on there as long as its positions count.
+    of a version that `keeps_files`: it committed the first of them there, and goes on there as long as its positions
+    count.
     """
 
     key: PipelineKey
@@ -190,10 +194,11 @@ class StoredCheckpoint(Row, frozen=True):
 
 
 class Kept(Row, frozen=True):
-    """A pipeline was deleted, and its checkpoints were kept for a namesake."""
+    """A pipeline was deleted, and its checkpoints were kept for a namesake, with its home."""
 
     deleted_ms: int
     deleted_by: str
+    home: NodeName | None = None
 
 
 class JoinToken(Row, frozen=True, kw_only=True):

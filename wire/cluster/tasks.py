@@ -114,6 +114,8 @@ def assign(state: State, command: AssignTasks) -> Done:
         task, node = state.tasks.get(key), state.nodes.get(name)
         if task is None or node is None or node.draining or task.target == name or not _is_to_run(state, task):
             continue
+        if _is_bound_elsewhere(state, key, name):
+            continue
         state.tasks[key] = replace(task, target=name, moved_ms=state.now_ms)
     return Done()
 
@@ -137,20 +139,31 @@ def _start(state: State, node: NodeName, key: TaskKey) -> int | None:
     task = state.tasks.get(key)
     if task is None or task.target != node or task.owner not in (None, node) or _is_held(state, task):
         return None
+    if _is_bound_elsewhere(state, key, node):
+        return None
     state.last_epoch += 1
     started_ms = state.now_ms if state.command_version >= STARTS_KEPT else 0
     state.tasks[key] = replace(task, owner=node, epoch=state.last_epoch, held=task.share, started_ms=started_ms)
-    _settle_down(state, node, key)
     return state.last_epoch
 
 
-def _settle_down(state: State, node: NodeName, key: TaskKey) -> None:
-    """Remember where a pipeline begins to write files that only this node has."""
+def settle_down(state: State, task: Task) -> None:
+    """Remember where a pipeline has committed files that only that node has."""
+    job = state.jobs[task.key.job]
+    pipeline = state.pipelines[job.pipeline]
+    if job.keeps_files and pipeline.home is None and state.command_version >= HOMES and task.owner is not None:
+        owner = state.nodes.get(task.owner)
+        if owner is not None and not owner.leaving:
+            state.pipelines[pipeline.key] = replace(pipeline, home=task.owner)
+
+
+def _is_bound_elsewhere(state: State, key: TaskKey, node: NodeName) -> bool:
+    """Whether the files that a task writes are on another node."""
     job = state.jobs[key.job]
-    pipeline = state.pipelines[job.pipeline]  # it is there: the task of a job that is over has no target
-    writes = job.keeps_files and key.slot != DISCOVERY
-    if writes and pipeline.home is None and state.command_version >= HOMES and not state.nodes[node].leaving:
-        state.pipelines[pipeline.key] = replace(pipeline, home=node)
+    pipeline = state.pipelines.get(job.pipeline)
+    if not job.keeps_files or key.slot == DISCOVERY or pipeline is None:
+        return False
+    return pipeline.home not in (None, node)
 
 
 def _is_held(state: State, task: Task) -> bool:

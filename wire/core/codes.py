@@ -10,6 +10,7 @@ CODES: Final[dict[str, str]] = {
     # what the user wrote
     "config.bad_assignment": "a value given by --set can't be read or has no place to go",
     "config.broken_component": "a component is installed but its code can't be loaded",
+    "config.bound_to_node": "a pipeline can run on one node only, where its files are",
     "config.conflict": "two parts of the configuration don't go together",
     "config.delivery_unsupported": "a component can't keep the delivery promise that was asked for",
     "config.duplicate_key": "a field is given twice",

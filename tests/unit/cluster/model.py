@@ -80,9 +80,9 @@ class Model(Tasks):
         return Done()
 
     def leave_home(self, node: str) -> None:
-        for pipeline in self.pipelines:
-            if pipeline["home"] == node:
-                pipeline["home"] = None
+        for row in [*self.pipelines, *self.kept]:
+            if row["home"] == node:
+                row["home"] = None
 
     def enable_commands(self, command: c.EnableCommands) -> Answer:
         if command.version <= self.version:

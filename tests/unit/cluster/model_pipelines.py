@@ -44,7 +44,9 @@ class Pipelines(Rows):
                 "parallelism": version["parallelism"],
                 "weight": version["weight"],
                 "node_selector": version["node_selector"],
-                "keeps_files": version["keeps_files"],
+                "keeps_files": pipeline["home"] is not None
+                if version["keeps_files"] is None
+                else version["keeps_files"],
                 "partitions": None,
                 "shares_revision": 0,
                 "error": None,
@@ -68,7 +70,7 @@ class Pipelines(Rows):
 
     def apply(self, command: c.ApplyPipeline, *, keeps_files: bool) -> Answer:
         placing = {name: getattr(command, name) for name in ("parallelism", "weight", "node_selector")}
-        placing["keeps_files"] = keeps_files
+        placing["keeps_files"] = keeps_files if self.version >= 4 else None
         return self.guard(command) or self.give(command, command.spec, command.note, placing)
 
     def roll_back(self, command: c.RollBack) -> Answer:
@@ -89,7 +91,7 @@ class Pipelines(Rows):
         if pipeline is not None:
             now = find(pipeline["versions"], number=pipeline["current"])
             assert now is not None
-            if now["spec"] == spec:
+            if now["spec"] == spec and not (placing["keeps_files"] and not now["keeps_files"]):
                 return self.applied(pipeline, changed=False)
         runs = pipeline is None or pipeline["desired"] == "running"
         if runs and self.job(command.job):
@@ -111,7 +113,7 @@ class Pipelines(Rows):
                 "job": None,
                 "generation": generation,
                 "created_ms": self.now,
-                "home": None,
+                "home": next((row["home"] for row in self.kept if row["pipeline"] == command.key), None),
             }
             self.pipelines.append(pipeline)
         self.stop_job(pipeline)
@@ -186,14 +188,14 @@ class Pipelines(Rows):
         self.pipelines.remove(pipeline)
         if not command.keep_checkpoints:
             self.forget_positions(pipeline)
-        self.changed("/".join(command.key), self.keep(command) if command.keep_checkpoints else "")
+        self.changed("/".join(command.key), self.keep(command, pipeline["home"]) if command.keep_checkpoints else "")
         return Done()
 
-    def keep(self, command: c.DeletePipeline) -> str:
+    def keep(self, command: c.DeletePipeline, home: str | None) -> str:
         said = "its checkpoints are kept"
         if self.version < 3 or find(self.checkpoints, pipeline=command.key) is None:
             return said
-        self.kept.append({"pipeline": command.key, "deleted_ms": self.now, "deleted_by": command.actor})
+        self.kept.append({"pipeline": command.key, "deleted_ms": self.now, "deleted_by": command.actor, "home": home})
         while len(self.kept) > checkpoints.MAX_KEPT:
             oldest = self.kept.pop(0)["pipeline"]
             self.checkpoints = [row for row in self.checkpoints if row["pipeline"] != oldest]

@@ -76,6 +76,8 @@ class Tasks(Pipelines):
             task, node = find(self.tasks, key=key), find(self.nodes, name=name)
             if task is None or node is None or node["draining"] or task["target"] == name:
                 continue
+            if self.is_bound_elsewhere(key, name):
+                continue
             before = task["target"], task["moved_ms"]
             task["target"], task["moved_ms"] = name, self.now
             self.settle()
@@ -91,16 +93,14 @@ class Tasks(Pipelines):
         task = find(self.tasks, key=key)
         if task is None or task["target"] != node or (task["owner"] is not None and task["owner"] != node):
             return None
+        if self.is_bound_elsewhere(key, node):
+            return None
         name = self.pipeline_name(task)
         for other in self.tasks:
             if other is not task and self.pipeline_name(other) == name and set(other["held"]) & set(task["share"]):
                 return None
         self.epoch += 1
         task["owner"], task["epoch"], task["held"] = node, self.epoch, task["share"]
-        job, pipeline = self.job(key.job), find(self.pipelines, job=key.job)
-        leaving = any(each["leaving"] for each in self.nodes if each["name"] == node)
-        if self.version >= 4 and job and job["keeps_files"] and pipeline and key.slot >= 0 and not leaving:
-            pipeline["home"] = pipeline["home"] or node
         if self.version >= 3:
             task["started_ms"] = self.now
         return self.epoch
@@ -195,4 +195,15 @@ class Tasks(Pipelines):
             }
             rows = [row if each is last else each for each in rows] if last is not None else [*rows, row]
         self.checkpoints = rows
+        job = self.job(theirs.key.job)
+        leaving = any(each["leaving"] for each in self.nodes if each["name"] == task["owner"])
+        there = find(self.nodes, name=task["owner"]) is not None
+        if theirs.checkpoints and self.version >= 4 and job and job["keeps_files"] and there and not leaving:
+            pipeline["home"] = pipeline["home"] or task["owner"]
         return None
+
+    def is_bound_elsewhere(self, key: TaskKey, node: str) -> bool:
+        job = self.job(key.job)
+        pipeline = find(self.pipelines, key=job["pipeline"]) if job else None
+        bound = job is not None and job["keeps_files"] and key.slot >= 0 and pipeline is not None
+        return bool(bound and pipeline and pipeline["home"] not in (None, node))

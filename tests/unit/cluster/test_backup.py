@@ -13,7 +13,7 @@ from tests.unit.cluster.world_kit import P, World
 from wire.cluster import backup, snapshot
 from wire.cluster import commands as c
 from wire.cluster.commands import Done
-from wire.cluster.encoding import encode
+from wire.cluster.encoding import NEWEST, encode
 from wire.cluster.state import JobId, State
 from wire.core.errors import RefusedError
 
@@ -37,7 +37,7 @@ FILE = b"".join(backup.chunks(HEADER, snapshot.chunks(STATE)))
 def restored(state: State) -> State:
     """What becomes of a backup in a new cluster."""
     numbers = iter(range(100))
-    found = backup.restoring(state, at_ms=5, actor="ada", new_job=lambda: JobId(f"new-{next(numbers)}"))
+    found = backup.restoring(state, NEWEST, at_ms=5, actor="ada", new_job=lambda: JobId(f"new-{next(numbers)}"))
     world = World()
     for command in (*found.staged, found.final):
         assert world.do(command) == Done()
@@ -97,7 +97,7 @@ def test_where_all_versions_are_too_much_those_that_matter_are_restored() -> Non
     world = World()
     for n in range(12):
         world.do(c.ApplyPipeline(at_ms=1, key=P, spec=b"%d" % n + bytes(1 << 20), job=JobId(f"j{n}")))
-    found = backup.restoring(world.state, at_ms=5, actor="ada", new_job=lambda: JobId("new"))
+    found = backup.restoring(world.state, NEWEST, at_ms=5, actor="ada", new_job=lambda: JobId("new"))
     (pipeline,) = found.final.pipelines
     assert [each.number for each in pipeline.versions] == [12]
     assert len(encode(found.final)) < 2 << 20
@@ -105,7 +105,7 @@ def test_where_all_versions_are_too_much_those_that_matter_are_restored() -> Non
 
 
 def test_nothing_is_restored_beside_pipelines_or_what_still_runs_or_what_is_not_whole() -> None:
-    final = backup.restoring(STATE, at_ms=5, actor="ada", new_job=iter(map(JobId, "abcdef")).__next__).final
+    final = backup.restoring(STATE, NEWEST, at_ms=5, actor="ada", new_job=iter(map(JobId, "abcdef")).__next__).final
     world = World()
     world.node("a")
     world.apply("1", "j")

@@ -68,12 +68,17 @@ def status(found: views.PipelineStatus, counted: Sequence[tuple[str, str]]) -> l
     rows += [
         ("tasks", tasks_in_words(found.tasks)),
         ("nodes", ", ".join(found.nodes) or "none"),
-        *([("files on", found.home)] if found.home else []),
+        *([("files on", _home(found, found.home))] if found.home else []),
         *counted,
         ("checkpoints", count(found.checkpoints)),
     ]
     lines = [f"{style.bold(found.name)}: {paint(found.state)}", *(f"  {name:<13}{text}" for name, text in rows)]
     return [*lines, *(f"  {style.red(line)}" for line in _trouble(found.version, found.error, found.fell_back_from))]
+
+
+def _home(found: views.PipelineStatus, home: str) -> str:
+    waits = found.tasks.waiting and not found.tasks.running
+    return f"{home}, which it waits for: it is away, or drains" if waits else home
 
 
 def status_line(found: views.PipelineStatus) -> str:

@@ -45,13 +45,12 @@ def decide(
     work: list[Work] = []
     for pipeline, job, tasks in _running(state):
         selector = tuple(sorted(job.node_selector.items()))
-        if job.keeps_files and pipeline.home is not None:
-            selector = at(pipeline.home, selector)
+        bound = at(pipeline.home, selector) if job.keeps_files and pipeline.home is not None else selector
         shares = _shares(job, tasks, fleet, selector)
         if shares is not None:
             deals.append(_deal_shares(job, shares, at_ms))
         dealt = tasks if shares is None else _dealt(job.id, tasks, shares)
-        its_work = work_of(job.id, job.weight, selector, dealt)
+        its_work = work_of(job.id, job.weight, selector, bound, dealt)
         for owner in _ending(tasks, dealt, its_work):
             if owner in fleet.hosts:
                 fleet.hosts[owner].leaving += 1

@@ -13,7 +13,7 @@ from wire.cluster.state import Node, NodeName, Task
 Selector = tuple[tuple[str, str], ...]
 """Labels a node must have, sorted: a `node_selector` that can be a key."""
 
-_NAME: Final = ""
+_NAME: Final = "\0name"
 """The label that every node has, and whose value is its name."""
 
 _LEAST_RAMP: Final = 0.05

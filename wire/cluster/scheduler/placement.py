@@ -44,15 +44,15 @@ class Work(Struct, frozen=True):
         return found
 
 
-def work_of(job: JobId, weight: int, selector: Selector, tasks: Iterable[Task]) -> list[Work]:
-    """Return what is to run of a job: its discovery, and the tasks that have something to read."""
+def work_of(job: JobId, weight: int, looking: Selector, reading: Selector, tasks: Iterable[Task]) -> list[Work]:
+    """Return what is to run of a job: its discovery, and the tasks that have something to read, each by a selector."""
     discovery: list[Task] = []
     readers: list[Task] = []
     for task in tasks:
         if not task.ended and (task.share or task.key.slot == DISCOVERY):
             (readers if task.share else discovery).append(task)
-    kinds = ((_DISCOVERY_LOAD, discovery), (max(weight, 1) * _UNIT, readers))
-    return [Work(job, Kind(load, selector), each) for load, each in kinds if each]
+    kinds = (Kind(_DISCOVERY_LOAD, looking), discovery), (Kind(max(weight, 1) * _UNIT, reading), readers)
+    return [Work(job, kind, each) for kind, each in kinds if each]
 
 
 class Placement:

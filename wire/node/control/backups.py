@@ -62,8 +62,9 @@ class BackupService:
 
     def _read(self, data: bytes, actor: str) -> tuple[backup.Header, backup.Restoring]:
         header, state = backup.read(data)
+        version = self._asking.known.command_version
         return header, backup.restoring(
-            state, at_ms=self._asking.now_ms(), actor=actor, new_job=lambda: JobId(str(self._uuids.next()))
+            state, version, at_ms=self._asking.now_ms(), actor=actor, new_job=lambda: JobId(str(self._uuids.next()))
         )
 
     async def _clear(self, keys: Iterable[PipelineKey], by: By) -> None:

@@ -157,7 +157,7 @@ def status(state: State, found: Pipeline) -> views.PipelineStatus:
         tasks=_counts([task for task in everything if task.key.slot != DISCOVERY]),
         nodes=tuple(sorted({task.owner for task in everything if task.owner is not None})),
         checkpoints=len(state.checkpoints.get(found.key, ())),
-        home=found.home,
+        home=found.home if found.current_version.keeps_files is not False else None,
         error=_why(state, its_job),
         fell_back_from=its_job.fell_back_from if its_job else None,
     )

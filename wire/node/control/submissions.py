@@ -125,6 +125,7 @@ class Submissions:
         if pipeline is not None and all(each.type not in _READS_FILES for each in pipeline.transforms):
             result = compile_here(result)
         loaded = result.require()
+        result = _with_warnings(result, loaded)
         tree: dict[str, Any] = result.document.tree if result.document is not None else {}
         return Checked(
             name=loaded.spec.name,
@@ -160,6 +161,20 @@ def _for_a_cluster(result: LintResult, namespace: str, name: str | None) -> Lint
     return LintResult(
         findings, None if refused else result.pipeline, result.lines, result.shown, result.document
     )  # fmt: skip
+
+
+def _with_warnings(result: LintResult, pipeline: LoadedPipeline) -> LintResult:
+    """Tell of a pipeline that could run anywhere, but for its dead letters."""
+    letters = pipeline.dead_letter
+    if letters is None or not letters.plugin.keeps_files(letters.config):
+        return result
+    if any(sink.plugin.keeps_files(sink.config) for sink in pipeline.sinks):
+        return result
+    message = "the file of the dead letters binds the pipeline to the node that writes it: when that is away, it waits"
+    hint = "send them to Kafka or Elasticsearch, or say `shared: true` where all nodes find the same files"
+    finding = Finding(code="config.bound_to_node", path=letters.path, message=message, hint=hint, severity="warning")
+    found = (*result.findings, *result.placed(ConfigError([finding])))
+    return LintResult(found, result.pipeline, result.lines, result.shown, result.document)
 
 
 def _in_one_task(result: LintResult) -> LintResult:

@@ -22,6 +22,15 @@ def claim(folder: str, marks: Marks) -> None:
         disk.remove(os.path.join(folder, name))
 
 
+def is_here(token: Token) -> bool:
+    """Say whether any of the files is here that a commit covers, finished or not; or there is none."""
+    return not token.entries or any(
+        os.path.lexists(name)
+        for entry in token.entries
+        for name in (entry.final, temporary_name(entry.final, token.identity, token.epoch, "part"))
+    )
+
+
 def recover(token: Token, marks: Marks) -> None:
     """Publish the committed part of every file that was not finished. Raises OSError or FatalError."""
     for entry in token.entries:

@@ -57,7 +57,8 @@ class FileSink:
     def _begin(self, task: TaskId, epoch: int, token: Token | None) -> Output:
         config = self._config
         layout = self._layout(task)
-        lineage = lineage_of(token.identity) if token else new_lineage()
+        # files of another machine are none of ours: nor are parts that were ours before these, if there are any
+        lineage = lineage_of(token.identity) if token and recovery.is_here(token) else new_lineage()
         marks = Marks(task, f"{self._context.name}\0{config.path}\0{config.directory}", epoch, lineage)
         compressor(layout.codec or codec_of_name(self._path or ""))  # a missing library shows at the start
         with disk.described():

@@ -402,6 +402,5 @@ def test_labels_that_a_home_does_not_have_are_told(world: World) -> None:
     job = world.run(4, parallelism=1, zone="z")
     at_home(world, job, a)
     world.tick()
-    assert world.last.unplaced[TaskKey(job, DISCOVERY)] == (
-        "its files are on a, which is without the labels that are asked for"
-    )
+    reason = "its files are on a, which is without the labels that are asked for"
+    assert world.last.unplaced == {TaskKey(job, 0): reason}

@@ -158,3 +158,18 @@ async def test_kills_in_recovery_of_recovery_lose_nothing_and_repeat_nothing(
             world.check(f"seed {seed}, life {life}")
     await world.life(1)
     world.check(f"seed {seed}, at the end")
+
+
+async def test_a_part_on_a_machine_that_was_left_is_still_there_when_it_is_come_back_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its checkpoints went on elsewhere, and nobody has finished it: what was committed to it is nowhere else."""
+    life = Pipeline(path="out/n.jsonl", rotate={"max_records": 100})
+    for machine in ("a", "b", "a"):
+        (tmp_path / machine).mkdir(exist_ok=True)
+        monkeypatch.chdir(tmp_path / machine)
+        writer = await life.open()
+        await writer.write([batch(machine.encode())])
+        await life.checkpoint(writer)  # and dies
+    first, *_ = sorted((tmp_path / "a" / "out").glob("*-000001.jsonl.*.part"))
+    assert first.read_bytes() == b"a\n"

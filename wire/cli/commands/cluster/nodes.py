@@ -61,7 +61,7 @@ def remove(client: Client, node: Node, yes: Yes = False) -> None:
 
 
 def drain(client: Client, node: Node) -> None:
-    """Have a node's tasks go to others, and give it none. It stays a member."""
+    """Have a node's tasks go to others, and give it none. It stays a member, and keeps tasks that write files there."""
     found = client.change("PUT", *CLUSTER, "members", node, "drain").to(views.Member)
     print(f"{found.name}: drains, and is given no tasks")
 
