@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "schema": "schema",
     "new": "new",
     "serve": "serve",
+    "dlq": "dlq",
     "pipeline": "pipeline",
     "cluster": "cluster",
     "top": "top",

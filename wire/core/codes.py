@@ -107,6 +107,9 @@ CODES: Final[dict[str, str]] = {
     "checkpoint.locked": "another run of the pipeline uses the same state folder",
     "checkpoint.source_changed": "the checkpoints belong to another source than the one configured",
     "checkpoint.unavailable": "the state folder can't be used",
+    # dead letters
+    "dlq.none": "the pipeline keeps no dead letters",
+    "dlq.unreadable": "the dead letters can't be read back from where they are",
     # the engine
     "pipeline.dead_letter_refused": "the dead-letter sink refused a record",
     "pipeline.failed": "a pipeline that was waited for has failed",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -41,6 +41,18 @@ class ComponentContext:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadBack:
+    """How what a sink has written is read: a source's name, the fields of its configuration, and in which form it is.
+
+    It is `enveloped` where the sink carries neither key nor headers.
+    """
+
+    source: str
+    config: Mapping[str, Any]
+    enveloped: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Plugin:
     """One component: its configuration and how to build it.
 
@@ -53,7 +65,8 @@ class Plugin:
     own standard streams says `terminal`: it is of no use in a cluster. A sink that finds the end of what it wrote
     by the checkpoints, as those with a `TransactionalWriter` do, says `one_task`: a partition that goes to another
     task takes its checkpoint along, so only one task may write there. `keeps_files` tells of a configuration
-    whether what is written stays on the machine that writes it: then the task does, too.
+    whether what is written stays on the machine that writes it: then the task does, too. A sink that is good for
+    dead letters says by `read_back` how they are read.
     """
 
     kind: Kind
@@ -66,6 +79,7 @@ class Plugin:
     one_task: bool = False
     repeats: bool = True
     keeps_files: Callable[[Any], bool] = lambda _: False
+    read_back: Callable[[Any], ReadBack] | None = None
 
     def __post_init__(self) -> None:
         if self.extra is not None:

@@ -17,7 +17,7 @@ import msgspec
 
 from wire.clients.elasticsearch import ElasticsearchConnection
 from wire.core.config import ByRecord, Config, Expression, MisfitError, doc
-from wire.core.plugins import ComponentContext, Plugin
+from wire.core.plugins import ComponentContext, Plugin, ReadBack
 from wire.core.units import Size
 
 Operation = Literal["index", "create", "update", "delete"]
@@ -128,12 +128,18 @@ def _build(config: ElasticsearchSinkConfig, context: ComponentContext) -> Any:
     return ElasticsearchSink(config, context)
 
 
+def _read_back(config: ElasticsearchSinkConfig) -> ReadBack:
+    connection = {name: getattr(config, name) for name in ElasticsearchConnection.__struct_fields__}
+    return ReadBack("elasticsearch", {**connection, "index": config.index}, enveloped=True)
+
+
 PLUGIN = Plugin(
     kind="sink",
     summary="Writes records as documents to indices of an Elasticsearch cluster.",
     config=ElasticsearchSinkConfig,
     build=_build,
     extra="elasticsearch",
+    read_back=_read_back,
     example="""\
 type: elasticsearch
 config:

@@ -22,9 +22,24 @@ when its epoch file is gone (I4); no path from a record leads out of the folder 
 
 from __future__ import annotations
 
-from wire.core.plugins import Plugin
+import glob
+
+from wire.core.formats import RawFormat
+from wire.core.plugins import Plugin, ReadBack
 from wire.sinks.file.config import FileSinkConfig
+from wire.sinks.file.naming import finished_name
 from wire.sinks.file.sink import FileSink
+
+
+def _read_back(config: FileSinkConfig) -> ReadBack:
+    path = str(config.path)
+    if config.rotate is not None:
+        before, after = finished_name(path, 0, 0).rsplit(f"{0:06d}", 1)
+        path = f"{glob.escape(before)}*{glob.escape(after)}"
+    else:
+        path = glob.escape(path)
+    return ReadBack("file", {"path": path, "format": RawFormat()}, enveloped=True)
+
 
 PLUGIN = Plugin(
     kind="sink",
@@ -32,6 +47,7 @@ PLUGIN = Plugin(
     config=FileSinkConfig,
     build=FileSink,
     one_task=True,
+    read_back=_read_back,
     keeps_files=lambda config: not config.shared,
     example="""\
 sink:

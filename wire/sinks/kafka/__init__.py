@@ -15,8 +15,8 @@ from typing import Annotated, Any, Literal
 
 from wire.clients.kafka import KafkaConnection
 from wire.core.config import ByRecord, Config, Expression, MisfitError, doc
-from wire.core.formats import Format, JsonFormat
-from wire.core.plugins import ComponentContext, Plugin
+from wire.core.formats import Format, JsonFormat, RawFormat
+from wire.core.plugins import ComponentContext, Plugin, ReadBack
 from wire.core.units import Duration, Size
 
 _LONGEST = Duration(10_000)
@@ -92,12 +92,18 @@ def _build(config: KafkaSinkConfig, context: ComponentContext) -> Any:
     return ExactlyOnceKafkaSink(config, context, transactions)
 
 
+def _read_back(config: KafkaSinkConfig) -> ReadBack:
+    connection = {name: getattr(config, name) for name in KafkaConnection.__struct_fields__}
+    return ReadBack("kafka", {**connection, "topic": config.topic, "format": RawFormat()}, enveloped=False)
+
+
 PLUGIN = Plugin(
     kind="sink",
     summary="Writes records to topics of an Apache Kafka cluster.",
     config=KafkaSinkConfig,
     build=_build,
     extra="kafka",
+    read_back=_read_back,
     example="""\
 type: kafka
 config:
