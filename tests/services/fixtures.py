@@ -20,7 +20,7 @@ from tests.services import java
 from tests.services.elasticsearch import ElasticsearchServer
 from tests.services.elasticsearch_client import Elasticsearch
 from tests.services.elasticsearch_secure import SecureElasticsearch
-from tests.services.kafka import KafkaServer
+from tests.services.kafka import KafkaServer, Replicated, SecondBroker
 from tests.services.kafka_client import KafkaCluster
 from tests.services.kafka_secure import SecureKafka
 from tests.services.missing import ServiceMissing, must_have_services
@@ -101,6 +101,14 @@ async def own_kafka() -> AsyncIterator[KafkaServer]:
     """A broker for this test alone, which may be stopped, killed, frozen and restarted."""
     async for server in _own(KafkaServer()):
         yield server
+
+
+@pytest.fixture
+async def two_brokers() -> AsyncIterator[tuple[KafkaServer, KafkaServer]]:
+    """A cluster of two for this test alone; the second may be killed, and all is on both."""
+    async for first in _own(KafkaServer(Replicated())):
+        async for second in _own(SecondBroker(first)):
+            yield first, second
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from tests.services import java
 from tests.services.kafka_client import KafkaCluster
-from tests.services.kafka_config import Listeners, Plain, server_properties
+from tests.services.kafka_config import REPLICATED, Listeners, Plain, second_broker_properties, server_properties
 from tests.services.ports import free_ports
 from tests.services.process import Process
 from tests.services.server import Server
@@ -23,6 +23,13 @@ _CLUSTER_ID: Final = "d2lyZS10ZXN0LWJyb2tlcg"
 def install() -> tuple[str, Path]:
     """Return the Java program and the folder of Kafka's jars, fetched if need be. Raises ServiceMissing."""
     return java.java(), java.jars(f"kafka-{VERSION}", *_ARTIFACTS)
+
+
+class Replicated(Plain):
+    """Of a broker that has another one beside it."""
+
+    def properties(self) -> Mapping[str, str]:
+        return REPLICATED
 
 
 class KafkaServer(KafkaCluster, Server):
@@ -67,3 +74,15 @@ class KafkaServer(KafkaCluster, Server):
 
     def _java(self, *arguments: str) -> Sequence[str]:
         return (self._program, "-XX:+UseSerialGC", "-cp", f"{self._jars}/*", *arguments)
+
+
+class SecondBroker(KafkaServer):
+    """Another broker of the cluster of a `Replicated` one, which has the controller; it may be killed and come back."""
+
+    def __init__(self, first: KafkaServer) -> None:
+        super().__init__()
+        self._controller = first._ports[1]
+
+    def _prepare(self) -> None:
+        self._program, self._jars = install()
+        self._properties.write_text(second_broker_properties(self._ports[0], self._data, self._controller))

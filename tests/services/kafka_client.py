@@ -43,12 +43,18 @@ class KafkaCluster:
         return True
 
     async def create_topic(
-        self, name: str | None = None, partitions: int = 1, config: Mapping[str, str] | None = None
+        self,
+        name: str | None = None,
+        partitions: int = 1,
+        config: Mapping[str, str] | None = None,
+        *,
+        replicas: int = 1,
     ) -> str:
         """Create a topic, of a name nobody else uses unless one is given, and return its name once it has leaders."""
         topic = name or f"t-{uuid4().hex[:12]}"
         async with self._admin() as admin:
-            answer = await admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=dict(config or {}))])
+            new = NewTopic(topic, partitions, replicas, topic_configs=dict(config or {}))
+            answer = await admin.create_topics([new])
             _check(answer.topic_errors)
             await self._until_led(admin, topic, partitions)
         return topic

@@ -72,6 +72,30 @@ _COMMON = {
 }
 
 
+# With a second broker everything is on both, and goes on with one of them.
+REPLICATED = {
+    "default.replication.factor": "2",
+    "offsets.topic.replication.factor": "2",
+    "transaction.state.log.replication.factor": "2",
+}
+
+
+def second_broker_properties(port: int, data: Path, controller: int) -> str:
+    """Return those of another broker of the cluster, with a plain listener alone."""
+    properties = {
+        **_COMMON,
+        **REPLICATED,
+        "process.roles": "broker",
+        "node.id": "2",
+        "log.dirs": str(data),
+        "listeners": f"PLAIN://127.0.0.1:{port}",
+        "advertised.listeners": f"PLAIN://127.0.0.1:{port}",
+        "listener.security.protocol.map": "PLAIN:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "controller.quorum.voters": f"1@127.0.0.1:{controller}",
+    }
+    return "".join(f"{key}={value}\n" for key, value in properties.items())
+
+
 def server_properties(ports: Sequence[int], data: Path, listeners: Listeners) -> str:
     """Return the text of `server.properties`; `ports` are those of the plain listener, the controller, the extra."""
     plain, controller, *extra = ports

@@ -1,0 +1,46 @@
+"""One of two brokers dies: partitions and coordinators get other leaders, or there are too few replicas for a while."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.test_outages import arrived, numbers, running, spec
+from tests.chaos.victim import Victim
+from tests.services.kafka import KafkaServer
+
+pytestmark = [pytest.mark.chaos, pytest.mark.kafka, pytest.mark.long, pytest.mark.timeout(900)]
+
+DEATHS = 2
+
+
+@pytest.mark.parametrize("delivery", ["at_least_once", "exactly_once"])
+@pytest.mark.parametrize("needed", [1, 2])
+async def test_work_goes_on_with_the_other_broker_or_when_there_are_enough_again(
+    two_brokers: tuple[KafkaServer, KafkaServer], tmp_path: Path, delivery: str, needed: int
+) -> None:
+    """Of the topic that is written, so many replicas are needed: with two, nothing can be written while one is away."""
+    kafka, mortal = two_brokers
+    topic = await kafka.create_topic(partitions=4, replicas=2)
+    out = await kafka.create_topic(partitions=4, replicas=2, config={"min.insync.replicas": str(needed)})
+    await kafka.produce(topic, numbers(0, 1000))
+    async with running(Victim(tmp_path, spec(kafka, topic, out) | {"delivery": delivery})) as its:
+        await arrived(kafka, out, 500)
+        for death in range(1, DEATHS + 1):
+            mortal.kill()
+            await kafka.produce(topic, numbers(1000 * death, 1000))
+            if needed == 1:
+                await arrived(kafka, out, 500 * (death + 1))
+            else:
+                while "retry" not in (line := await its.hear()) and "restarts" not in line:
+                    pass
+            await mortal.start()
+            await arrived(kafka, out, 500 * (death + 1))
+    committed = await kafka.consume(out, isolation_level="read_committed")
+    seen = Counter(json.loads(record.value)["n"] for record in committed)
+    assert sorted(seen) == [*range(0, 1000 * (DEATHS + 1), 2)]
+    if delivery == "exactly_once":
+        assert max(seen.values()) == 1
