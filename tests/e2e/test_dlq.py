@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.command import wire
+from tests.e2e.nodes_kit import NodeProcess, create
 from tests.services.elasticsearch_client import Elasticsearch
 from tests.services.kafka_client import KafkaCluster
 
@@ -56,7 +57,7 @@ async def test_letters_in_files(tmp_path: Path, options: dict[str, Any]) -> None
     await check(pipeline)
     table = await wire("dlq", "list", pipeline, cwd=tmp_path)
     assert table.out.splitlines()[0].split() == ["CODE", "LETTERS", "OLDEST", "NEWEST", "PATH", "NEWEST", "ERROR"]
-    newest = await wire("dlq", "show", pipeline, "-n", "1", cwd=tmp_path)
+    newest = await wire("dlq", "show", pipeline, "--count", "1", cwd=tmp_path)
     assert len(newest.out.splitlines()) == 3
 
 
@@ -96,3 +97,31 @@ async def test_a_sink_that_can_not_be_read_back_is_named(tmp_path: Path) -> None
     refused = await wire("dlq", "show", pipeline, cwd=tmp_path)
     assert refused.code == 1
     assert "dlq.unreadable" in refused.err
+
+
+@pytest.mark.kafka
+async def test_letters_of_a_pipeline_in_a_cluster(tmp_path: Path, kafka: KafkaCluster) -> None:
+    topic, dead = await kafka.create_topic(), await kafka.create_topic()
+    where = {"bootstrap_servers": [kafka.bootstrap]}
+    spec = {
+        "name": "p",
+        "source": {"type": "kafka", "config": {**where, "topic": topic}},
+        "transforms": [{"cast": {"n": "bigint"}}],
+        "sink": {"type": "drop"},
+        "on_error": {"policy": "dead_letter", "sink": {"type": "kafka", "config": {**where, "topic": dead}}},
+    }
+    await kafka.produce(topic, ROWS)
+    node = NodeProcess(tmp_path, "n1")
+    async with node.running() as client:
+        await create(client, spec)
+        await kafka.consume(dead, 4)
+        counted = await wire("dlq", "list", "p", "--server", node.url, "-o", "json", cwd=tmp_path)
+        assert {each["code"]: each["letters"] for each in json.loads(counted.out)} == {
+            "record.decode": 2,
+            "expression.cast": 2,
+        }
+        shown = await wire("dlq", "show", "p", "--server", node.url, "-o", "json", cwd=tmp_path)
+        assert {each["version"] for each in json.loads(shown.out)} == {1}
+        unknown = await wire("dlq", "list", "q", "--server", node.url, cwd=tmp_path)
+        assert unknown.code == 1
+        assert "cluster.unknown_pipeline" in unknown.err

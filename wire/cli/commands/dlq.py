@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import datetime
+import os
 import sys
 from collections import deque
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -14,8 +16,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from msgspec import Struct
 
+from wire.api import views
 from wire.cli.loading import Assignments, load
 from wire.cli.output import Output, OutputFormat, print_data, print_table
+from wire.cli.remote.client import Client
+from wire.cli.remote.options import Namespace, with_client
+from wire.cli.report import print_findings
 
 if TYPE_CHECKING:
     from wire.core.letters import Letter
@@ -24,12 +30,19 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False, no_args_is_help=True, help="Look at a pipeline's dead letters.")
 
 _WIDEST: Final = 60
+_FILES: Final = (".yaml", ".yml", ".json")
 
-File = Annotated[Path, typer.Argument(metavar="FILE", help="The pipeline, in YAML or JSON.")]
+Which = Annotated[
+    str,
+    typer.Argument(
+        metavar="PIPELINE",
+        help="A pipeline's file, or the name of one in a cluster. Either way its letters are read from here.",
+    ),
+]
 Code = Annotated[
     str | None, typer.Option("--code", metavar="PATTERN", help="Only errors of this code; `*` stands for anything.")
 ]
-Count = Annotated[int, typer.Option("-n", "--count", min=1, help="How many to show, the newest.")]
+Count = Annotated[int, typer.Option("--count", min=1, help="How many to show, the newest.")]
 
 
 class Group(Struct, kw_only=True):
@@ -43,13 +56,18 @@ class Group(Struct, kw_only=True):
     message: str
 
 
-@app.command("list")
 def list_letters(
-    file: File, code: Code = None, assignments: Assignments = None, output: Output = OutputFormat.TABLE
+    client: Client,
+    which: Which,
+    code: Code = None,
+    namespace: Namespace = None,
+    assignments: Assignments = None,
+    output: Output = OutputFormat.TABLE,
 ) -> None:
     """Count a pipeline's dead letters by error code."""
+    pipeline = _pipeline(client, which, namespace, assignments)
     groups: dict[str, Group] = {}
-    for letter in asyncio.run(_letters(load(file, assignments).require(), code, None)):
+    for letter in asyncio.run(_letters(pipeline, code, None)):
         at = _moment(letter)
         group = groups.get(letter.code)
         if group is None:
@@ -66,16 +84,17 @@ def list_letters(
         print("no dead letters", file=sys.stderr)
 
 
-@app.command("show")
 def show_letters(
-    file: File,
+    client: Client,
+    which: Which,
     code: Code = None,
     count: Count = 10,
+    namespace: Namespace = None,
     assignments: Assignments = None,
     output: Output = OutputFormat.TABLE,
 ) -> None:
     """Show a pipeline's newest dead letters: the records as they were, and what was wrong."""
-    found = asyncio.run(_letters(load(file, assignments).require(), code, count))
+    found = asyncio.run(_letters(_pipeline(client, which, namespace, assignments), code, count))
     if output is not OutputFormat.TABLE:
         print_data([_data(letter) for letter in found], output)
     elif found:
@@ -86,6 +105,20 @@ def show_letters(
             print(f"  {_text(letter.record.value)}")
     else:
         print("no dead letters", file=sys.stderr)
+
+
+def _pipeline(client: Client, which: str, namespace: str | None, assignments: Sequence[str] | None) -> LoadedPipeline:
+    """Return what is in a file, or what a cluster runs. Exits with 2 where that can't be used here."""
+    if which.endswith(_FILES) or os.path.isfile(which):
+        return load(Path(which), assignments).require()
+    spec = client.get(*client.pipelines(namespace, which)).to(views.Pipeline).spec
+    from wire.pipelines.lint import lint
+
+    result = lint(bytes(spec).decode(), assignments=assignments or ())
+    print_findings(result.findings, which, result.lines, sys.stderr)
+    if result.pipeline is None:
+        raise typer.Exit(2)
+    return result.pipeline
 
 
 async def _letters(pipeline: LoadedPipeline, code: str | None, newest: int | None) -> list[Letter]:
@@ -122,3 +155,7 @@ def _data(letter: Letter) -> dict[str, Any]:
             value = {"value_base64": base64.b64encode(letter.record.value).decode()}
     about = {name: getattr(letter, name) for name in ("code", "message", "path", "source", "attempts", "pipeline")}
     return {**about, "version": letter.version, "at": _moment(letter), **value}
+
+
+app.command("list")(with_client(list_letters))
+app.command("show")(with_client(show_letters))
