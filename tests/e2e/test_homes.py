@@ -17,7 +17,7 @@ from tests.e2e.test_members import leave
 from tests.e2e.test_three_nodes import have_votes
 from tests.waiting import comes_true, insist, until
 
-KILLS = 3
+KILLS = 2
 NAMES = ("n1", "n2", "n3")
 
 

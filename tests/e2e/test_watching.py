@@ -18,6 +18,7 @@ from tests.waiting import until
 ALL = "/api/v1/namespaces/default/pipelines"
 TASKS = {"total": 2, "waiting": 0, "running": 2, "moving": 0, "ended": 0}
 COUNTED = {"received": 1204, "sent": 310, "filtered": 894, "dead_lettered": 0, "skipped": 0, "retried": 7}
+COUNTED |= {"shed": 0, "sinks_down": []}
 COUNTED |= {"lag_records": 12, "lag_bytes": None, "lag_ms": None}
 METRICS = {
     **COUNTED,

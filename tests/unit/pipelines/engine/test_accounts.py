@@ -50,7 +50,7 @@ async def test_what_a_failing_run_has_not_committed_does_not_count_as_written(tm
     boom = FatalError("sink.boom", "boom")
     source = MemorySource({"p": values(9)}, bounded=False)
     sink = MemoryTransactionalSink(commit_script=[None, Raise(boom)])
-    engine = Engine(tmp_path, source, sink)
+    engine = Engine(tmp_path, source, sink, pipeline=spec(records=9))  # in one batch, and one commit
 
     async def run_until_it_fails() -> None:
         async with engine.running() as running:
