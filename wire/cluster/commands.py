@@ -103,7 +103,7 @@ class ApplyPipeline(Command, frozen=True, kw_only=True, tag="apply_pipeline"):
 class ApplyFilePipeline(ApplyPipeline, frozen=True, kw_only=True, tag="apply_file_pipeline"):
     """The same for a spec that writes files which only the node has that writes them. Came with version 4.
 
-    Its tasks run where they ran first, until the positions are reset or that node leaves the cluster.
+    Its tasks run where they first committed, until the positions are reset or that node leaves the cluster.
     """
 
 

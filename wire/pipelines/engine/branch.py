@@ -114,7 +114,10 @@ class Branch:
         self._wake.set()
 
     def shed_own(self, has_room: Callable[[], bool]) -> None:
-        """Drop what waits here and nobody else holds, the oldest first, until there is room, if this sink sheds."""
+        """Drop what waits here and nobody else holds, the oldest first, until there is room, if this sink sheds.
+
+        Whoever asks for room sees by himself what is settled by that.
+        """
         held = Counter(id(item.ticket) for item in self._queue) if self.sheds else {}
         self._shed(has_room, lambda item: item.ticket.open == held[id(item.ticket)])
 
@@ -128,7 +131,7 @@ class Branch:
             if has_room() or item.at > since:
                 return
             if droppable(item):
-                self._drop([item])
+                self._drop(item)
 
     def flush(self) -> None:
         """Stop waiting for company until `hold_back` is called as often: somebody waits for what is queued."""
@@ -247,15 +250,15 @@ class Branch:
         while True:
             await self._clock.sleep(self._max_age_s / 4)
             since = asyncio.get_running_loop().time() - self._max_age_s
-            self._drop([item for item in self._queue if item.at < since and item.held_loosely])
+            if old := [item for item in self._queue if item.at < since and item.held_loosely]:
+                for item in old:
+                    self._drop(item)
+                self._settled()
 
-    def _drop(self, items: Sequence[Item]) -> None:
-        for item in items:
-            self._queue.remove(item)
-            self._progress.shed += len(item.batch.records)
-            self._let_go(item.ticket)
-        if items:
-            self._settled()
+    def _drop(self, item: Item) -> None:
+        self._queue.remove(item)
+        self._progress.shed += len(item.batch.records)
+        self._let_go(item.ticket)
 
     # tickets
 

@@ -148,11 +148,13 @@ class Runner:
 
     def settled(self) -> None:
         """Learn that the ledger settled something: make room for readers, wake who waits for all of it."""
+        if not self._open.is_set() and not self._full():  # which may settle more, so that it comes first
+            self._open.set()
+            for branch in self._all_branches:
+                branch.hold_back()
         if not self._ledger.pending_batches:
             self._idle.set()
         self._checkpointing.settled()
-        if not self._open.is_set() and not self._full():
-            self._reopen()
 
     def tap(self, tap: Tap) -> None:
         """Show `tap` a source's name and a batch for each sink, again and again, until it returns False.
@@ -345,12 +347,6 @@ class Runner:
             await self._clock.sleep(SHED_AFTER_S)
             if not self._open.is_set():
                 self.settled()
-
-    def _reopen(self) -> None:
-        if not self._open.is_set():  # by now: what was dropped to make room has settled something, too
-            self._open.set()
-            for branch in self._all_branches:
-                branch.hold_back()
 
     def _shut(self) -> None:
         """Dispatch nothing until `settled` opens up again; no branch need wait for more to come."""

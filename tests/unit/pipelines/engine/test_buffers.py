@@ -180,3 +180,31 @@ async def test_making_room_leaves_no_branch_flushing_for_ever(tmp_path: Path) ->
         found += [branch._flushes for branch in update.__self__._all_branches]
         stop.set()
     assert found == [0, 0]
+
+
+class ByPartition(PassStage):
+    """Gives what is of `p` to the first sink, and all else to both others."""
+
+    def run(self, batch: Batch) -> StageResult:
+        none = Batch(batch.partition, batch.position, [])
+        outputs = [batch, none, none] if batch.partition == "p" else [none, batch, batch]
+        return StageResult(outputs, 0, [])
+
+
+@in_virtual_time
+async def test_making_room_among_several_that_shed_drops_nothing_twice(tmp_path: Path) -> None:
+    """Two hang and shed, and a third is so far behind that what they let go makes no room."""
+    gate = asyncio.Event()
+    blocking, *hung = (MemorySink(script=[Hang(gate)]) for _ in range(3))
+    few = {name: values(1) for name in "abcdef"}
+    source = MemorySource({**few, "p": values(1000)})
+    engine = Engine(
+        tmp_path, source, blocking, *hung, stage=ByPartition(3), clock=LoopClock(), feeds=[PLAIN, SHED, SHED]
+    )
+    async with engine.running() as running:
+        await asyncio.sleep(5)
+        gate.set()
+        progress = await running
+    assert progress.pending == 0
+    assert len(blocking.values()) == 1000
+    assert all(sink.shed + sink.written == 6 for sink in progress.sinks[1:])
